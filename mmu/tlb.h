@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Software TLB: one direct-mapped table per access mode. The low twelve bits of a tag are an
+ * address-space tag (asid), allocated per PCID: flushing a PCID drops its asid instead of walking
+ * the table, and a CR3 write back to a known PCID finds its entries still there.
+ */
+#ifndef MMU_TLB_H
+#define MMU_TLB_H
+
+#include <stdint.h>
+
+#include "mmu/ram.h"
+
+#define TLB_BITS 10
+#define TLB_ENTRIES (1u << TLB_BITS)
+
+/* Access modes with different rights to the same page. */
+enum tlb_mode {
+	TLB_USER,      /* CPL 3 */
+	TLB_KERNEL,    /* CPL 0-2 with SMAP enforced, and implicit supervisor accesses */
+	TLB_KERNEL_AC, /* CPL 0-2 with EFLAGS.AC set */
+	TLB_MODES,
+};
+
+#define TLB_NONE (~(uint64_t)0) /* a tag that no address makes */
+
+struct tlb_entry {
+	uint64_t rd, wr;         /* page | asid when the access is allowed and RAM, else TLB_NONE */
+	uint8_t *host;           /* host address of the page */
+	_Atomic uint8_t *flags;  /* &ram->flags[page]; test PAGE_CODE after storing */
+};
+
+struct tlb {
+	struct tlb_entry e[TLB_MODES][TLB_ENTRIES];
+	uint16_t asid;           /* tag of the current address space, 1..4095 */
+	uint16_t next_asid;
+	uint16_t by_pcid[4096];  /* 0: none */
+	uint64_t flushes, misses; /* counters */
+};
+
+static inline unsigned tlb_index(uint64_t lin) { return (lin >> PAGE_SHIFT) & (TLB_ENTRIES - 1); }
+
+void tlb_init(struct tlb *tlb);
+/* Drops everything, global entries too. */
+void tlb_flush_all(struct tlb *tlb);
+/* Drops one address in every mode and asid. */
+void tlb_flush_page(struct tlb *tlb, uint64_t lin);
+/* Drops all entries of one PCID. */
+void tlb_flush_pcid(struct tlb *tlb, unsigned pcid);
+/* Makes `pcid` current. */
+void tlb_set_pcid(struct tlb *tlb, unsigned pcid);
+
+#endif
