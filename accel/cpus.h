@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The vCPU threads. Each is a state machine (paused, running, halted) with a mailbox of event
+ * bits; others post and kick, nobody else touches its state.
+ */
+#ifndef ACCEL_CPUS_H
+#define ACCEL_CPUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu_bus;
+struct cpu_model;
+struct cpus;
+struct engine;
+struct vcpu;
+
+#define CPUS_MAX 64
+
+/* Creates n vCPUs in the power-on state, threads started and paused. bus and model are borrowed.
+ * 0 or -errno. */
+int cpus_new(struct cpus **out, const struct engine *engine, const struct cpu_model *model,
+	     const struct cpu_bus *bus, unsigned n);
+/* Stops and joins the threads. */
+void cpus_free(struct cpus *c);
+unsigned cpus_count(const struct cpus *c);
+
+/* cpus_pause() returns when every thread is at an instruction boundary outside guest code. Never
+ * call it from a vCPU thread (a device callback): post to the main loop instead. */
+void cpus_pause(struct cpus *c);
+void cpus_resume(struct cpus *c);
+/* Power-on reset of all vCPUs; only while paused. vCPU 0 is the BSP, others wait for SIPI. */
+void cpus_reset(struct cpus *c);
+/* Canonical state of one vCPU; only while paused. The pointer is valid until cpus_resume(); what
+ * is written there is what the vCPU continues with. */
+struct vcpu *cpus_state(struct cpus *c, unsigned cpu);
+
+/* Any thread. */
+void cpus_set_intr(struct cpus *c, unsigned cpu, bool level);
+void cpus_nmi(struct cpus *c, unsigned cpu);
+void cpus_init_signal(struct cpus *c, unsigned cpu);
+void cpus_sipi(struct cpus *c, unsigned cpu, uint8_t vector);
+void cpus_flush_tlb(struct cpus *c);
+
+/* Instructions retired by all vCPUs. */
+uint64_t cpus_retired(struct cpus *c);
+
+#endif

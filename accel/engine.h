@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * An engine executes one vCPU. The canonical state (struct vcpu) belongs to the engine from load()
+ * to store(); between run() calls store() may be called at any time and gives the state at an
+ * instruction boundary. All functions but kick() are called on the vCPU's own thread.
+ */
+#ifndef ACCEL_ENGINE_H
+#define ACCEL_ENGINE_H
+
+#include <stdint.h>
+
+struct cpu_bus;
+struct cpu_model;
+struct vcpu;
+struct engine_cpu;
+
+/* Event bits that others post to a vCPU (see accel/cpus.h). */
+enum cpu_event {
+	EV_INTR = 1 << 0,   /* level: the local APIC has an interrupt to deliver */
+	EV_NMI = 1 << 1,
+	EV_SMI = 1 << 2,
+	EV_INIT = 1 << 3,
+	EV_SIPI = 1 << 4,
+	EV_TLB = 1 << 5,    /* the memory map changed: flush */
+	EV_STOP = 1 << 6,   /* return from run() */
+};
+
+enum run_exit {
+	RUN_STOPPED,   /* EV_STOP, EV_INIT or EV_SIPI pending */
+	RUN_HALTED,    /* HLT, MWAIT or wait-for-SIPI with nothing to wake it */
+	RUN_SHUTDOWN,  /* triple fault */
+	RUN_FAILED,    /* the engine cannot execute the next instruction: hop */
+};
+
+struct engine {
+	const char *name;
+	/* events: the vCPU's event word, shared with the posting threads. 0 or -errno. */
+	int (*create)(struct engine_cpu **out, const struct cpu_model *model,
+		      const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events);
+	void (*destroy)(struct engine_cpu *e);
+	void (*load)(struct engine_cpu *e, const struct vcpu *state);
+	void (*store)(struct engine_cpu *e, struct vcpu *state);
+	/* max_insns: stop after about that many instructions (RUN_STOPPED); UINT64_MAX for no
+	 * bound; 1 is exact (single step). */
+	enum run_exit (*run)(struct engine_cpu *e, uint64_t max_insns);
+	/* Any thread, after events changed: makes run() notice soon. */
+	void (*kick)(struct engine_cpu *e);
+	/* Instructions retired so far. */
+	uint64_t (*retired)(struct engine_cpu *e);
+};
+
+extern const struct engine engine_interp;
+
+#endif

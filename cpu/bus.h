@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a vCPU sees of the machine: two address spaces, its local APIC, the time-stamp clock and
+ * the shutdown pin. Filled in by the board; engines call it from vCPU threads without holding
+ * any lock (the callbacks lock for themselves).
+ */
+#ifndef CPU_BUS_H
+#define CPU_BUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct aspace;
+
+struct cpu_bus {
+	struct aspace *mem, *io;
+	void *opaque; /* passed to every callback; `cpu` is the vCPU's index */
+
+	/* Interrupt acknowledge: the vector to deliver (0-255), or -1 when none is deliverable now
+	 * (withdrawn, or masked by TPR). */
+	int (*intr_ack)(void *opaque, unsigned cpu);
+	/* CR8 / TPR[7:4]. */
+	uint8_t (*cr8_read)(void *opaque, unsigned cpu);
+	void (*cr8_write)(void *opaque, unsigned cpu, uint8_t val);
+	/* IA32_APIC_BASE, x2APIC MSRs 800h-8FFh, IA32_TSC_DEADLINE. 0, or -1 for #GP. */
+	int (*apic_msr_read)(void *opaque, unsigned cpu, uint32_t msr, uint64_t *val);
+	int (*apic_msr_write)(void *opaque, unsigned cpu, uint32_t msr, uint64_t val);
+	/* xAPIC register page: off 0..FFFh. */
+	uint64_t (*apic_read)(void *opaque, unsigned cpu, uint32_t off, unsigned size);
+	void (*apic_write)(void *opaque, unsigned cpu, uint32_t off, uint64_t val, unsigned size);
+
+	/* Ticks of the invariant TSC since power-on (before IA32_TSC/TSC_ADJUST offsets). */
+	uint64_t (*tsc)(void *opaque);
+	uint64_t tsc_hz;
+
+	/* Triple fault. */
+	void (*shutdown)(void *opaque, unsigned cpu);
+};
+
+#endif

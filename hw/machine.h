@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One virtual machine: lock, clock, loop, address spaces, devices, vCPUs, and its run state.
+ *
+ * Lock order (the only order in which locks may nest):
+ *   1. machine.lock   device callbacks, timers, loop callbacks, aspace map changes
+ *   2. internal locks of accel/cpus.c (mailboxes; never held while calling out)
+ * vCPU threads run guest code with none held. Functions that need machine.lock held and take it
+ * from their caller end in _locked, except device callbacks, which always have it.
+ */
+#ifndef HW_MACHINE_H
+#define HW_MACHINE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/bus.h"
+#include "hw/clock.h"
+#include "hw/device.h"
+#include "mmu/aspace.h"
+
+struct chardev;
+struct cpu_model;
+struct cpus;
+struct engine;
+struct loop;
+
+enum machine_end {
+	END_NONE,
+	END_SHUTDOWN,  /* guest powered off, or reset with no_reboot: status 0 */
+	END_EXIT,      /* isa-debug-exit: status in end_status */
+	END_QUIT,      /* user */
+	END_PANIC,     /* pvpanic with action shutdown, or triple fault with no_reboot */
+};
+
+struct machine {
+	pthread_mutex_t lock;
+	struct clock clock;
+	struct loop *loop;
+	struct aspace mem, io;
+	struct ram ram;
+	struct device *devices;      /* list, in reset order */
+	struct cpu_bus bus;
+	struct cpus *cpus;
+	const struct engine *engine;
+	bool no_reboot;
+	bool no_shutdown;
+	bool reset_requested;
+	enum machine_end end;
+	int end_status;
+	/* Called, paused and with the lock held, after every reset: the board puts the vCPUs and
+	 * RAM into the state from which the guest (re)starts. */
+	int (*reset_hook)(void *opaque);
+	void *board;
+};
+
+/* Makes an empty machine with `ram_size` bytes of RAM (not mapped yet). 0 or -errno. */
+int machine_init(struct machine *m, uint64_t ram_size);
+void machine_fini(struct machine *m);
+/* Adds a device to the reset/save/info list. */
+void machine_add(struct machine *m, struct device *dev);
+
+/* Runs until the guest or the user ends it; returns the process exit status. Main thread. */
+int machine_run(struct machine *m);
+
+/* Requests; machine lock held, any thread. They return at once and take effect on the main loop. */
+void machine_request_reset(struct machine *m);
+void machine_request_shutdown(struct machine *m);
+void machine_request_exit(struct machine *m, int status);
+void machine_request_quit(struct machine *m);
+
+#endif
