@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The software CPU: a canonical vCPU plus what the interpreter and the translator need to execute
+ * it. Operations (op_*.c) work on this.
+ *
+ * Instruction pointer: during an operation, v.rip is stale. `blk_rip` is the linear-in-CS offset of
+ * the block's first instruction and insn_next(c, i) the address after the current one. Operations
+ * with A_BR set v.rip; the engine sets it at the end of a block otherwise.
+ *
+ * Exceptions leave an operation by longjmp to c->fault (cpu/exc.h).
+ */
+#ifndef CPU_CORE_H
+#define CPU_CORE_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/bus.h"
+#include "cpu/cpuid.h"
+#include "cpu/insn.h"
+#include "cpu/vcpu.h"
+#include "mmu/tlb.h"
+#include "mmu/walk.h"
+
+/* What a longjmp to c->fault carries. */
+enum core_exit {
+	CORE_EXCEPTION = 1, /* c->exc holds the fault; v.rip is still to be set to the instruction */
+	CORE_RESTART,       /* interruptible instruction gave way: v.rip set, state committed */
+	CORE_STOP,          /* shutdown (triple fault) */
+};
+
+struct exception {
+	uint8_t vector;
+	bool has_error;
+	uint32_t error;
+	uint64_t cr2;     /* for #PF */
+	uint64_t dr6;     /* for #DB: bits to set */
+	bool trap;        /* reported after the instruction: v.rip is already the next one */
+};
+
+struct core {
+	struct vcpu v;
+
+	const struct insn *insn;  /* the instruction being executed */
+	uint64_t blk_rip;         /* RIP of the block's first instruction */
+	bool leave;               /* the engine must not go on to the next instruction of the block:
+	                             code was modified, or mapping/mode/interrupt state changed */
+	uint8_t mode;             /* code size 2, 4, 8; kept by core_update_mode() */
+	bool flat;                /* all of CS/DS/ES/SS: base 0, full limit, writable: no checks needed */
+	uint8_t tlb_mode;         /* enum tlb_mode of ordinary data accesses now */
+	bool align_check;         /* CPL 3 with CR0.AM and EFLAGS.AC */
+	struct paging paging;     /* what page walks depend on; kept by core_update_mode() */
+	struct tlb tlb;
+
+	struct exception exc;
+	sigjmp_buf *fault;        /* where faults go: set by the engine around execution */
+
+	const struct cpu_bus *bus;
+	const struct cpu_model *model;
+	unsigned index;
+	unsigned nr_cpus;
+	_Atomic uint32_t *events; /* accel/engine.h event bits, posted by other threads */
+	pthread_mutex_t *bus_lock;/* serialises locked accesses that no host atomic covers */
+	uint64_t retired;         /* instructions */
+	bool debug_active;        /* DR7 has an enabled breakpoint or TF is set: slow path */
+	uint64_t dr6_pending;     /* data/IO breakpoint hits of the current instruction (DR6 bits) */
+	uint64_t monitor_gpa;     /* MONITOR address, or TLB_NONE */
+};
+
+/* Address after the current instruction, truncated to the mode. */
+static inline uint64_t insn_next(const struct core *c, const struct insn *i)
+{
+	uint64_t rip = c->blk_rip + i->end;
+	return c->mode == 8 ? rip : c->mode == 4 ? (uint32_t)rip : rip & (c->v.seg[CS].attr & SEG_DB ? 0xffffffff : 0xffff);
+}
+static inline uint64_t insn_rip(const struct core *c, const struct insn *i)
+{
+	return c->blk_rip + i->end - i->len;
+}
+
+/* Sets up the power-on state. Everything is borrowed. */
+void core_init(struct core *c, const struct cpu_model *model, const struct cpu_bus *bus,
+	       unsigned index);
+
+/* Recomputes mode, flat, tlb_mode, align_check, paging and debug_active from v. Call after any change
+ * of CS, SS, segments, CR0, CR3, CR4, EFER, RFLAGS.AC/VM/TF, DR7 or PKRU; sets c->leave when the
+ * code mode or translation changed. */
+void core_update_mode(struct core *c);
+
+/* Guest TSC now. */
+static inline uint64_t core_tsc(struct core *c)
+{
+	return c->bus->tsc(c->bus->opaque) + c->v.tsc_offset;
+}
+
+static inline bool core_long(const struct core *c) { return c->v.efer & EFER_LMA; }
+static inline bool core_real(const struct core *c) { return !(c->v.cr0 & CR0_PE); }
+static inline bool core_v86(const struct core *c) { return c->v.rflags & FL_VM; }
+static inline bool core_protected(const struct core *c)
+{
+	return (c->v.cr0 & CR0_PE) && !(c->v.rflags & FL_VM);
+}
+
+#endif
