@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * ACPI power management: PM1a event and control blocks, PM timer, GPE0 block, and the SMI command
+ * port that switches ACPI mode on and off.
+ */
+#ifndef HW_ACPI_PM_H
+#define HW_ACPI_PM_H
+
+#include <stdint.h>
+
+#include "hw/clock.h"
+#include "hw/device.h"
+#include "hw/irq.h"
+
+#define PM_TIMER_HZ 3579545ull
+
+/* For the FADT. */
+enum {
+	ACPI_PM1_EVT = 0x00, /* offsets from the base; 4 bytes: status, enable */
+	ACPI_PM1_CNT = 0x04, /* 2 bytes */
+	ACPI_PM_TMR = 0x08,  /* 4 bytes */
+	ACPI_PM_LEN = 0x10,
+	ACPI_GPE0_LEN = 4, /* 2 bytes of status, 2 of enable: 16 events */
+	ACPI_SMI_CMD = 0xb2,
+	ACPI_ENABLE = 0xf1, /* values for the SMI command port */
+	ACPI_DISABLE = 0xf0,
+};
+
+struct aspace;
+
+struct acpi_pm {
+	struct device dev;
+	struct clock *clock;
+	struct timer overflow; /* PM timer's top bit changes */
+	uint16_t sts, en, cnt;
+	uint16_t gpe_sts, gpe_en;
+	uint8_t apm[2];    /* SMI command port and its data port */
+	uint64_t tmr_seen; /* guest ns up to which TMR_STS is accounted for */
+	struct irq_pin sci;
+	void (*sleep)(void *opaque, uint8_t slp_typ);
+	void *opaque;
+};
+
+/* base: PM I/O base (PM1a_EVT at +0, PM1a_CNT at +4, PM_TMR at +8; 16 ports); gpe: GPE0 block.
+ * sleep: the guest set SLP_EN with this SLP_TYP. 0 or -errno. */
+int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t gpe,
+		 struct clock *clk, const struct irq_pin *sci,
+		 void (*sleep)(void *opaque, uint8_t slp_typ), void *opaque);
+void acpi_pm_power_button(struct acpi_pm *pm);
+/* Raises general-purpose event n, 0..15. */
+void acpi_pm_gpe(struct acpi_pm *pm, unsigned n);
+/* For a board that starts the guest as if firmware had enabled ACPI already. */
+void acpi_pm_enable(struct acpi_pm *pm);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * 8254 programmable interval timer (ports 40h-43h) and the system control port 61h that gates
+ * its channel 2.
+ */
+#ifndef HW_I8254_H
+#define HW_I8254_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hw/clock.h"
+#include "hw/device.h"
+#include "hw/irq.h"
+
+#define I8254_HZ 1193182ull
+
+struct aspace;
+
+struct i8254_channel {
+	uint64_t start;   /* guest ns of the tick from which the count runs */
+	uint64_t hold;    /* ticks counted when the gate closed */
+	uint32_t count;   /* reload value in use, 1..65536 (10000 in BCD) */
+	uint32_t pending; /* reload value for the next period (modes 2, 3), 0: none */
+	uint16_t latch;
+	uint8_t latched;  /* bytes of latch still to be read */
+	uint8_t latch_hi; /* the next byte of latch is the high one */
+	uint8_t status, status_latched;
+	uint8_t mode, bcd, rw; /* rw: 1 low, 2 high, 3 low then high */
+	uint8_t wr_hi, rd_hi;  /* next byte of a two-byte access is the high one */
+	uint8_t wr_low;
+	uint8_t gate;
+	uint8_t loaded;  /* a count has been written since the control word */
+	uint8_t running; /* loaded, and triggered where the mode needs it */
+	uint8_t out;     /* last level given to the pin */
+};
+
+struct i8254 {
+	struct device dev;
+	struct clock *clock;
+	struct timer timer; /* next edge of channel 0 */
+	struct i8254_channel ch[3];
+	uint8_t port61; /* bits 0-3 */
+	struct irq_pin out0;
+};
+
+/* out0: channel 0's output, i.e. ISA IRQ 0. 0 or -errno. */
+int i8254_init(struct i8254 *pit, struct aspace *io, struct clock *clk, const struct irq_pin *out0);
+/* What the PC speaker is told: true and the frequency while channel 2 drives it. */
+bool i8254_speaker(const struct i8254 *pit, uint32_t *hz);
+
+#endif
