@@ -18,23 +18,24 @@
 
 struct timer {
 	struct clock *clock;
-	uint64_t deadline;            /* guest ns; valid while armed */
+	uint64_t deadline; /* guest ns; valid while armed */
 	void (*fire)(void *opaque);
 	void *opaque;
-	struct timer *next;           /* sorted list of armed timers */
+	struct timer *next; /* sorted list of armed timers */
 	bool armed;
 };
 
 struct clock {
-	bool manual;                  /* stepped by clock_step() only */
+	bool manual; /* stepped by clock_step() only */
 	_Atomic bool running;
-	_Atomic uint64_t base;        /* guest ns at the moment `origin` */
-	_Atomic uint64_t origin;      /* host CLOCK_MONOTONIC ns when last started */
+	_Atomic uint64_t base;   /* guest ns while paused or manual */
+	_Atomic uint64_t origin; /* host CLOCK_MONOTONIC ns at guest time 0, while running */
 	struct timer *timers;
-	void (*rearm)(void *opaque);  /* called when the first deadline changed */
+	void (*rearm)(void *opaque); /* called when the first deadline changed */
 	void *opaque;
 };
 
+/* Starts running. */
 void clock_init(struct clock *c, bool manual);
 uint64_t clock_now(const struct clock *c);
 void clock_pause(struct clock *c);
