@@ -16,50 +16,35 @@ enum field_flag {
 struct field {
 	const char *name;
 	uint32_t offset;
-	uint16_t size; /* bytes of one element: 1, 2, 4 or 8 */
+	uint16_t size;   /* bytes of one element: 1, 2, 4 or 8 */
 	uint16_t flags;
-	uint32_t count; /* elements */
-	uint64_t reset; /* value of each element after reset */
+	uint32_t count;  /* elements */
+	uint64_t reset;  /* value of each element after reset */
 };
 
 #define FIELD_ARRAY_F(type, member, n, elem, value, fl)                                            \
-	{                                                                                          \
-#member, offsetof(struct type, member), sizeof(elem), fl, n, value                 \
-	}
+	{ #member, offsetof(struct type, member), sizeof(elem), fl, n, value }
 /* A scalar member with its reset value. */
 #define FIELD(type, member, value)                                                                 \
-	{                                                                                          \
-#member, offsetof(struct type, member), sizeof(((struct type *)0)->member), 0, 1,  \
-		    value                                                                          \
-	}
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), 0, 1, value }
 #define FIELD_NORESET(type, member)                                                                \
-	{                                                                                          \
-#member, offsetof(struct type, member), sizeof(((struct type *)0)->member),        \
-		    FIELD_KEEP, 1, 0                                                               \
-	}
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), FIELD_KEEP,  \
+	  1, 0 }
 /* An array member, every element reset to value. */
 #define FIELD_ARRAY(type, member, value)                                                           \
-	{                                                                                          \
-#member, offsetof(struct type, member), sizeof(((struct type *)0)->member[0]), 0,  \
-		    sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]),    \
-		    value                                                                          \
-	}
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member[0]), 0,        \
+	  sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]), value }
 #define FIELD_ARRAY_NORESET(type, member)                                                          \
-	{                                                                                          \
-#member, offsetof(struct type, member), sizeof(((struct type *)0)->member[0]),     \
-		    FIELD_KEEP,                                                                    \
-		    sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]), 0  \
-	}
-#define FIELD_END                                                                                  \
-	{                                                                                          \
-		NULL, 0, 0, 0, 0, 0                                                                \
-	}
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member[0]),           \
+	  FIELD_KEEP, sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]),  \
+	  0 }
+#define FIELD_END { NULL, 0, 0, 0, 0, 0 }
 
 /* Embedded as the member `dev` in each chip's struct. */
 struct device {
-	const char *name;                /* unique in the machine, e.g. "i8254" */
-	const struct field *fields;      /* ends with FIELD_END */
-	void *state;                     /* the chip's struct; field offsets are relative to it */
+	const char *name;             /* unique in the machine, e.g. "i8254" */
+	const struct field *fields;   /* ends with FIELD_END */
+	void *state;                  /* the chip's struct; field offsets are relative to it */
 	void (*reset_done)(void *state); /* after the fields are reset: timers, pins; may be NULL */
 	void (*loaded)(void *state);     /* after the fields are loaded; may be NULL */
 	struct device *next;

@@ -18,21 +18,20 @@
 struct aspace;
 
 struct i8254_channel {
-	uint64_t start;   /* guest ns of the tick from which the count runs */
-	uint64_t hold;    /* ticks counted when the gate closed */
-	uint32_t count;   /* reload value in use, 1..65536 (10000 in BCD) */
-	uint32_t pending; /* reload value for the next period (modes 2, 3), 0: none */
-	uint16_t latch;
-	uint8_t latched;  /* bytes of latch still to be read */
-	uint8_t latch_hi; /* the next byte of latch is the high one */
+	uint64_t start;  /* tick of the input clock at which the count began */
+	uint64_t hold;   /* ticks counted when the gate stopped it */
+	uint32_t count;  /* value being counted down from: 1..65536, or 10000 in BCD */
+	uint32_t next;   /* written, to be loaded at the next period or trigger; 0: none */
+	uint16_t latch;  /* count latched for reading */
+	uint8_t latched; /* bytes of it still unread */
 	uint8_t status, status_latched;
-	uint8_t mode, bcd, rw; /* rw: 1 low, 2 high, 3 low then high */
-	uint8_t wr_hi, rd_hi;  /* next byte of a two-byte access is the high one */
-	uint8_t wr_low;
+	uint8_t mode, bcd;
+	uint8_t rw;      /* bytes per access: 1 low, 2 high, 3 low then high */
+	uint8_t rd_high; /* the next byte read is the high one */
+	uint8_t wr_high;
+	uint8_t wr_low; /* the low byte written */
 	uint8_t gate;
-	uint8_t loaded;  /* a count has been written since the control word */
-	uint8_t running; /* loaded, and triggered where the mode needs it */
-	uint8_t out;     /* last level given to the pin */
+	uint8_t running;
 };
 
 struct i8254 {

@@ -16,7 +16,6 @@ struct aspace;
 struct ioapic {
 	struct device dev;
 	uint64_t redir[IOAPIC_PINS];
-	uint32_t irr;   /* edges not yet sent */
 	uint32_t lines; /* input levels */
 	uint8_t id, select;
 	void (*msg)(void *opaque, uint64_t addr, uint32_t data);
