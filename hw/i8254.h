@@ -40,6 +40,7 @@ struct i8254 {
 	struct timer timer; /* next edge of channel 0 */
 	struct i8254_channel ch[3];
 	uint8_t port61; /* bits 0-3 */
+	uint8_t out;    /* level of out0 */
 	struct irq_pin out0;
 };
 
