@@ -67,6 +67,7 @@ struct core {
 	uint64_t retired;         /* instructions */
 	bool debug_active;        /* DR7 has an enabled breakpoint or TF is set: slow path */
 	uint64_t dr6_pending;     /* data/IO breakpoint hits of the current instruction (DR6 bits) */
+	uint64_t apic_page;       /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
 	uint64_t monitor_gpa;     /* MONITOR address, or TLB_NONE */
 };
 
@@ -89,6 +90,9 @@ void core_init(struct core *c, const struct cpu_model *model, const struct cpu_b
  * of CS, SS, segments, CR0, CR3, CR4, EFER, RFLAGS.AC/VM/TF, DR7 or PKRU; sets c->leave when the
  * code mode or translation changed. */
 void core_update_mode(struct core *c);
+
+/* Asks the local APIC where its register page is now; call after a write to IA32_APIC_BASE. */
+void core_update_apic(struct core *c);
 
 /* Guest TSC now. */
 static inline uint64_t core_tsc(struct core *c)

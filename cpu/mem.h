@@ -30,8 +30,12 @@ uint64_t seg_lin_slow(struct core *c, unsigned seg, uint64_t off, unsigned size,
 static inline uint64_t seg_lin(struct core *c, unsigned seg, uint64_t off, unsigned size,
 			       enum access acc)
 {
-	if (__builtin_expect(c->mode == 8 && (seg & 6) != 4, 1)) /* not FS or GS: base 0 */
-		return off; /* non-canonical addresses fault in the TLB miss path */
+	/* Not FS or GS: base 0. Non-canonical addresses miss the TLB and get #GP there, but the
+	 * stack segment's fault is #SS. */
+	if (__builtin_expect(c->mode == 8 && (seg & 6) != 4 &&
+				     (seg != SS || (uint64_t)((int64_t)(off << 16) >> 16) == off),
+			     1))
+		return off;
 	if (c->mode != 8 && c->flat && (seg & 6) != 4 && off <= 0x100000000ull - size)
 		return off;
 	return seg_lin_slow(c, seg, off, size, acc);
@@ -85,7 +89,7 @@ void mem_stored(struct core *c, struct tlb_entry *e);
 					     !c->align_check,                                      \
 				     1)) {                                                         \
 			memcpy(e->host + (lin & ~PAGE_MASK), &v, sizeof(v));                       \
-			if (__builtin_expect(*e->flags, 0))                                        \
+			if (__builtin_expect(e->page->flags, 0))                                   \
 				mem_stored(c, e);                                                  \
 		} else {                                                                           \
 			mem_write_slow(c, lin, &v, sizeof(v), mode);                               \

@@ -18,7 +18,7 @@
 
 #include "mmu/ram.h"
 
-#define ASPACE_MAX_RANGES 256
+#define ASPACE_MAX_RANGES    256
 #define ASPACE_MAX_LISTENERS 8
 
 /* Device callbacks. `off` is relative to the start of the range; `size` is 1, 2, 4 or 8 and always
@@ -37,22 +37,22 @@ enum range_kind { RANGE_RAM = 1, RANGE_ROM, RANGE_DEV };
 struct range {
 	uint64_t base, size;
 	enum range_kind kind;
-	struct ram *ram;     /* RAM, ROM */
-	uint64_t ram_off;    /* offset of base inside ram */
+	struct ram *ram;  /* RAM, ROM */
+	uint64_t ram_off; /* offset of base inside ram */
 	const struct mmio_ops *ops;
 	void *dev;
-	const char *name;    /* borrowed; static storage */
+	const char *name; /* borrowed; static storage */
 };
 
 struct aspace {
 	const char *name;
-	uint64_t limit;                 /* first address past the space */
-	_Atomic uint64_t addr_mask;     /* A20: bit 20 clear when the gate is closed */
-	_Atomic uint32_t seq;           /* seqlock for ranges[] */
-	_Atomic uint32_t generation;    /* bumped by every change of the map or of addr_mask */
+	uint64_t limit;              /* first address past the space */
+	_Atomic uint64_t addr_mask;  /* A20: bit 20 clear when the gate is closed */
+	_Atomic uint32_t seq;        /* seqlock for ranges[] */
+	_Atomic uint32_t generation; /* bumped by every change of the map or of addr_mask */
 	unsigned nr;
 	struct range ranges[ASPACE_MAX_RANGES]; /* sorted by base */
-	pthread_mutex_t *dev_lock;      /* may be NULL in tests */
+	pthread_mutex_t *dev_lock;              /* may be NULL in tests */
 	struct {
 		void (*changed)(void *opaque);
 		void *opaque;

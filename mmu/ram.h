@@ -3,8 +3,8 @@
  * Guest RAM and ROM: one memfd, mapped once read-write, with per-page flags that engines honour.
  *
  * Translated or decoded code is found stale by a per-page version. The protocol is lock-free:
- *   reader (decoder): ram_mark_code(page) -> v = ram_code_version(page); decode; keep v with the block
- *   writer:           store the bytes, *then* test ram->flags[page] & PAGE_CODE; if set, ram_code_written()
+ *   decoder: v = ram_mark_code(page); decode; keep v with the block
+ *   writer:  store the bytes, *then* test page->flags & PAGE_CODE; if set, ram_code_written(page)
  * ram_mark_code() runs a process-wide memory barrier when the flag was clear, so a store that raced
  * with it is either seen by the decoder or sees the flag itself.
  */
@@ -25,12 +25,16 @@ enum page_flag {
 	PAGE_WATCH = 1 << 2, /* a debugger watches part of this page */
 };
 
+struct ram_page {
+	_Atomic uint8_t flags;    /* enum page_flag */
+	_Atomic uint32_t version; /* of the code in it */
+};
+
 struct ram {
-	int fd;                     /* memfd; -1 when not open */
-	uint8_t *host;              /* mapping of the whole memfd */
-	uint64_t size;              /* bytes, a multiple of PAGE_SIZE */
-	_Atomic uint8_t *flags;     /* enum page_flag, one byte per page */
-	_Atomic uint32_t *version;  /* code version per page */
+	int fd;                 /* memfd; -1 when not open */
+	uint8_t *host;          /* mapping of the whole memfd */
+	uint64_t size;          /* bytes, a multiple of PAGE_SIZE */
+	struct ram_page *pages; /* one per page */
 	char name[32];
 };
 
@@ -40,14 +44,14 @@ void ram_fini(struct ram *ram);
 
 /* Marks a page as holding decoded code and returns the version to keep with the decoded block.
  * Call before reading the bytes. */
-uint32_t ram_mark_code(struct ram *ram, uint64_t page);
+uint32_t ram_mark_code(struct ram_page *page);
 
 /* A page marked PAGE_CODE has been written: invalidates every block decoded from it. */
-void ram_code_written(struct ram *ram, uint64_t page);
+void ram_code_written(struct ram_page *page);
 
-static inline uint32_t ram_code_version(const struct ram *ram, uint64_t page)
+static inline uint32_t ram_code_version(const struct ram_page *page)
 {
-	return atomic_load_explicit(&ram->version[page], memory_order_acquire);
+	return atomic_load_explicit(&page->version, memory_order_acquire);
 }
 
 /* Must follow every store of `len` bytes at offset `off` that did not go through cpu/mem.h. */

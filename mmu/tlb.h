@@ -11,7 +11,7 @@
 
 #include "mmu/ram.h"
 
-#define TLB_BITS 10
+#define TLB_BITS    10
 #define TLB_ENTRIES (1u << TLB_BITS)
 
 /* Access modes with different rights to the same page. */
@@ -25,20 +25,24 @@ enum tlb_mode {
 #define TLB_NONE (~(uint64_t)0) /* a tag that no address makes */
 
 struct tlb_entry {
-	uint64_t rd, wr;         /* page | asid when the access is allowed and RAM, else TLB_NONE */
-	uint8_t *host;           /* host address of the page */
-	_Atomic uint8_t *flags;  /* &ram->flags[page]; test PAGE_CODE after storing */
+	uint64_t rd, wr;       /* page | asid when the access is allowed and RAM, else TLB_NONE */
+	uint8_t *host;         /* host address of the page */
+	struct ram_page *page; /* test page->flags after storing */
 };
 
 struct tlb {
 	struct tlb_entry e[TLB_MODES][TLB_ENTRIES];
-	uint16_t asid;           /* tag of the current address space, 1..4095 */
+	uint16_t asid; /* tag of the current address space, 1..4095 */
 	uint16_t next_asid;
-	uint16_t by_pcid[4096];  /* 0: none */
+	uint16_t pcid;            /* the current one */
+	uint16_t by_pcid[4096];   /* 0: none */
 	uint64_t flushes, misses; /* counters */
 };
 
-static inline unsigned tlb_index(uint64_t lin) { return (lin >> PAGE_SHIFT) & (TLB_ENTRIES - 1); }
+static inline unsigned tlb_index(uint64_t lin)
+{
+	return (lin >> PAGE_SHIFT) & (TLB_ENTRIES - 1);
+}
 
 void tlb_init(struct tlb *tlb);
 /* Drops everything, global entries too. */

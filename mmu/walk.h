@@ -30,20 +30,20 @@ enum {
 /* What a walk depends on besides the address: copied from the control registers. */
 struct paging {
 	uint64_t cr0, cr3, cr4, efer;
-	uint64_t pdpte[4];    /* PAE: the four registers loaded by MOV to CR3 (SDM 4.4.1) */
+	uint64_t pdpte[4]; /* PAE: the four registers loaded by MOV to CR3 (SDM 4.4.1) */
 	uint32_t pkru;
-	uint8_t maxphyaddr;   /* 36..52: bits above are reserved in entries */
-	bool gbpages;         /* CPUID 1 GiB pages */
+	uint8_t maxphyaddr; /* 36..52: bits above are reserved in entries */
+	bool gbpages;       /* CPUID 1 GiB pages */
 };
 
 enum { PG_R = 1, PG_W = 2, PG_X = 4 };
 
 struct translation {
-	uint64_t gpa;        /* of the address itself, before A20 */
-	uint64_t page_size;  /* 4 KiB, 2 MiB, 4 MiB or 1 GiB */
-	uint8_t prot;        /* PG_*: what this kind of accessor may do without another walk
+	uint64_t gpa;       /* of the address itself, before A20 */
+	uint64_t page_size; /* 4 KiB, 2 MiB, 4 MiB or 1 GiB */
+	uint8_t prot;       /* PG_*: what this kind of accessor may do without another walk
 	                        (PG_W only when the D bit is already set) */
-	bool user;           /* U/S = 1 all the way */
+	bool user;          /* U/S = 1 all the way */
 	bool global;
 	uint8_t pkey;
 };

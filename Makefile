@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make                 builds ./doppel
+# make demo            installs what is missing, builds, boots a Linux guest
+# make check           the same, then all tests
+# make MODE=asan|ubsan|tsan|cov [check]   instrumented builds, in build/MODE
+# make help            the other targets
+
+MODE ?= release
+B := build/$(MODE)
+
+# demo and check install the compiler first if need be, so they must not run configure themselves.
+ifeq ($(filter demo check help clean,$(MAKECMDGOALS)),)
+include config.mk
+endif
+
+CFLAGS_release := -O2 -g
+CFLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer
+CFLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
+CFLAGS_tsan := -O1 -g -fsanitize=thread
+CFLAGS_cov := -O0 -g --coverage
+ifeq ($(CFLAGS_$(MODE)),)
+$(error MODE=$(MODE) is not known; use release, asan, ubsan, tsan or cov)
+endif
+
+CC ?= gcc
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing -pthread \
+	-I. -I$(B)/gen -MMD -MP $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
+ALL_LDFLAGS := -pthread $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
+
+LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c accel/*.c)) \
+	$(filter-out frontend/main.c,$(wildcard frontend/*.c))
+LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
+ROM_OBJS := $(B)/roms/roms.o
+
+.PHONY: all
+all: doppel
+
+config.mk: configure
+	./configure
+
+doppel: $(B)/doppel
+	@cp -f $< $@
+
+$(B)/doppel: $(B)/frontend/main.o $(B)/libdoppel.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libdoppel.a: $(LIB_OBJS) $(ROM_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(B)/%.o: %.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The decoder's index over the opcode table is made at build time.
+$(B)/gen/decode_index.h: $(B)/gen/gen_decode
+	$< > $@.tmp && mv $@.tmp $@
+
+$(B)/gen/gen_decode: cpu/gen_decode.c $(wildcard cpu/*.def) cpu/opcode.h config.mk
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -I. -o $@ $<
+
+$(B)/cpu/decode.o: $(B)/gen/decode_index.h
+
+include roms/rules.mk
+include tests/rules.mk
+
+.PHONY: clean install help
+clean:
+	rm -rf build doppel config.mk
+
+install: doppel
+	install -D -m 755 doppel $(DESTDIR)$(PREFIX)/bin/doppel
+
+help:
+	@sed -n '3,7s/^# //p' Makefile; sed -n 's/^#: //p' Makefile tests/rules.mk roms/rules.mk
+
+-include $(LIB_OBJS:.o=.d) $(B)/frontend/main.d

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mmu/aspace.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define A20_BIT (1ull << 20)
+
+void aspace_init(struct aspace *as, const char *name, unsigned addr_bits, pthread_mutex_t *dev_lock)
+{
+	memset(as, 0, sizeof(*as));
+	as->name = name;
+	as->limit = 1ull << addr_bits;
+	as->addr_mask = ~0ull;
+	as->dev_lock = dev_lock;
+}
+
+/* Index of the first range that ends after addr. */
+static unsigned range_index(const struct aspace *as, unsigned nr, uint64_t addr)
+{
+	unsigned lo = 0, hi = nr;
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+		if (as->ranges[mid].base + as->ranges[mid].size <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void notify(struct aspace *as)
+{
+	atomic_fetch_add(&as->generation, 1);
+	for (unsigned n = 0; n < as->nr_listeners; n++)
+		as->listeners[n].changed(as->listeners[n].opaque);
+}
+
+/* Readers retry while seq is odd or changed; writers are serialised by dev_lock. */
+static void write_begin(struct aspace *as)
+{
+	atomic_fetch_add_explicit(&as->seq, 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static void write_end(struct aspace *as)
+{
+	atomic_fetch_add_explicit(&as->seq, 1, memory_order_release);
+}
+
+static int map(struct aspace *as, const struct range *r)
+{
+	if (!r->size || r->base >= as->limit || r->size > as->limit - r->base)
+		return -EINVAL;
+	if (as->nr == ASPACE_MAX_RANGES)
+		return -ENOSPC;
+	unsigned at = range_index(as, as->nr, r->base);
+	if (at < as->nr && as->ranges[at].base < r->base + r->size)
+		return -EEXIST;
+	write_begin(as);
+	memmove(&as->ranges[at + 1], &as->ranges[at], (as->nr - at) * sizeof(*r));
+	as->ranges[at] = *r;
+	as->nr++;
+	write_end(as);
+	notify(as);
+	return 0;
+}
+
+static int map_pages(struct aspace *as, const char *name, enum range_kind kind, uint64_t base,
+		     uint64_t size, struct ram *ram, uint64_t ram_off)
+{
+	if ((base | size | ram_off) & ~PAGE_MASK || ram_off > ram->size ||
+	    size > ram->size - ram_off)
+		return -EINVAL;
+	return map(as, &(struct range){.base = base,
+				       .size = size,
+				       .kind = kind,
+				       .ram = ram,
+				       .ram_off = ram_off,
+				       .name = name});
+}
+
+int aspace_map_ram(struct aspace *as, const char *name, uint64_t base, uint64_t size,
+		   struct ram *ram, uint64_t ram_off)
+{
+	return map_pages(as, name, RANGE_RAM, base, size, ram, ram_off);
+}
+
+int aspace_map_rom(struct aspace *as, const char *name, uint64_t base, uint64_t size,
+		   struct ram *ram, uint64_t ram_off)
+{
+	return map_pages(as, name, RANGE_ROM, base, size, ram, ram_off);
+}
+
+static bool width_ok(unsigned w)
+{
+	return w == 1 || w == 2 || w == 4 || w == 8;
+}
+
+int aspace_map_dev(struct aspace *as, const char *name, uint64_t base, uint64_t size,
+		   const struct mmio_ops *ops, void *dev)
+{
+	if (!width_ok(ops->min_size) || !width_ok(ops->max_size) || ops->min_size > ops->max_size)
+		return -EINVAL;
+	return map(as, &(struct range){.base = base,
+				       .size = size,
+				       .kind = RANGE_DEV,
+				       .ops = ops,
+				       .dev = dev,
+				       .name = name});
+}
+
+int aspace_unmap(struct aspace *as, uint64_t base)
+{
+	unsigned at = range_index(as, as->nr, base);
+	if (at == as->nr || as->ranges[at].base != base)
+		return -ENOENT;
+	write_begin(as);
+	memmove(&as->ranges[at], &as->ranges[at + 1], (as->nr - at - 1) * sizeof(as->ranges[0]));
+	as->nr--;
+	write_end(as);
+	notify(as);
+	return 0;
+}
+
+void aspace_set_a20(struct aspace *as, bool open)
+{
+	uint64_t mask = open ? ~0ull : ~A20_BIT;
+	if (atomic_exchange(&as->addr_mask, mask) != mask)
+		notify(as);
+}
+
+bool aspace_a20(const struct aspace *as)
+{
+	return as->addr_mask & A20_BIT;
+}
+
+int aspace_listen(struct aspace *as, void (*changed)(void *opaque), void *opaque)
+{
+	if (as->nr_listeners == ASPACE_MAX_LISTENERS)
+		return -ENOSPC;
+	as->listeners[as->nr_listeners].changed = changed;
+	as->listeners[as->nr_listeners++].opaque = opaque;
+	return 0;
+}
+
+bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out)
+{
+	for (;;) {
+		uint32_t seq = atomic_load_explicit(&as->seq, memory_order_acquire);
+		if (seq & 1)
+			continue;
+		unsigned nr = as->nr;
+		if (nr > ASPACE_MAX_RANGES)
+			continue;
+		unsigned at = range_index(as, nr, addr);
+		bool found = at < nr;
+		if (found)
+			*out = as->ranges[at];
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&as->seq, memory_order_relaxed) == seq)
+			return found && out->base <= addr;
+	}
+}
+
+static uint64_t low_bits(uint64_t v, unsigned size)
+{
+	return size >= 8 ? v : v & ((1ull << (size * 8)) - 1);
+}
+
+static uint64_t dev_read(struct aspace *as, const struct range *r, uint64_t off, unsigned size)
+{
+	const struct mmio_ops *ops = r->ops;
+	uint64_t v = 0;
+	if (!ops->read)
+		return low_bits(~0ull, size);
+	if (as->dev_lock)
+		pthread_mutex_lock(as->dev_lock);
+	if (size < ops->min_size) {
+		uint64_t base = off & ~(uint64_t)(ops->min_size - 1);
+		v = ops->read(r->dev, base, ops->min_size) >> ((off - base) * 8);
+	} else {
+		unsigned step = size < ops->max_size ? size : ops->max_size;
+		for (unsigned n = 0; n < size; n += step)
+			v |= low_bits(ops->read(r->dev, off + n, step), step) << (n * 8);
+	}
+	if (as->dev_lock)
+		pthread_mutex_unlock(as->dev_lock);
+	return low_bits(v, size);
+}
+
+static void dev_write(struct aspace *as, const struct range *r, uint64_t off, uint64_t val,
+		      unsigned size)
+{
+	const struct mmio_ops *ops = r->ops;
+	if (!ops->write)
+		return;
+	if (as->dev_lock)
+		pthread_mutex_lock(as->dev_lock);
+	if (size < ops->min_size) {
+		uint64_t base = off & ~(uint64_t)(ops->min_size - 1);
+		ops->write(r->dev, base, low_bits(val, size) << ((off - base) * 8), ops->min_size);
+	} else {
+		unsigned step = size < ops->max_size ? size : ops->max_size;
+		for (unsigned n = 0; n < size; n += step)
+			ops->write(r->dev, off + n, low_bits(val >> (n * 8), step), step);
+	}
+	if (as->dev_lock)
+		pthread_mutex_unlock(as->dev_lock);
+}
+
+/* Accesses that straddle the end of a range are made byte by byte. */
+uint64_t aspace_read(struct aspace *as, uint64_t addr, unsigned size)
+{
+	struct range r;
+	uint64_t v = 0;
+	addr &= as->addr_mask;
+	if (!aspace_find(as, addr, &r))
+		memset(&r, 0, sizeof(r));
+	uint64_t off = addr - r.base;
+	if (r.kind && size > r.size - off) {
+		for (unsigned n = 0; n < size; n++)
+			v |= aspace_read(as, addr + n, 1) << (n * 8);
+		return v;
+	}
+	switch (r.kind) {
+	case RANGE_RAM:
+	case RANGE_ROM:
+		memcpy(&v, r.ram->host + r.ram_off + off, size);
+		return v;
+	case RANGE_DEV:
+		return dev_read(as, &r, off, size);
+	}
+	if (size == 1)
+		return 0xff;
+	for (unsigned n = 0; n < size; n++) /* something may be mapped further on */
+		v |= aspace_read(as, addr + n, 1) << (n * 8);
+	return v;
+}
+
+void aspace_write(struct aspace *as, uint64_t addr, uint64_t val, unsigned size)
+{
+	struct range r;
+	addr &= as->addr_mask;
+	bool found = aspace_find(as, addr, &r);
+	uint64_t off = found ? addr - r.base : 0;
+	if (!found || size > r.size - off) {
+		if (size > 1)
+			for (unsigned n = 0; n < size; n++)
+				aspace_write(as, addr + n, val >> (n * 8) & 0xff, 1);
+		return;
+	}
+	if (r.kind == RANGE_RAM) {
+		memcpy(r.ram->host + r.ram_off + off, &val, size);
+		ram_written(r.ram, r.ram_off + off, size);
+	} else if (r.kind == RANGE_DEV) {
+		dev_write(as, &r, off, val, size);
+	}
+}
+
+int aspace_dma_read(struct aspace *as, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+	int ret = 0;
+	while (len) {
+		struct range r;
+		uint64_t a = addr & as->addr_mask;
+		size_t n = PAGE_SIZE - (a & ~PAGE_MASK);
+		n = n < len ? n : len;
+		if (aspace_find(as, a, &r) && r.kind != RANGE_DEV) {
+			uint64_t off = a - r.base;
+			memcpy(p, r.ram->host + r.ram_off + off, n);
+		} else {
+			memset(p, 0xff, n);
+			ret = -EFAULT;
+		}
+		p += n;
+		addr += n;
+		len -= n;
+	}
+	return ret;
+}
+
+int aspace_dma_write(struct aspace *as, uint64_t addr, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+	int ret = 0;
+	while (len) {
+		struct range r;
+		uint64_t a = addr & as->addr_mask;
+		size_t n = PAGE_SIZE - (a & ~PAGE_MASK);
+		n = n < len ? n : len;
+		if (aspace_find(as, a, &r) && r.kind == RANGE_RAM) {
+			uint64_t off = r.ram_off + a - r.base;
+			memcpy(r.ram->host + off, p, n);
+			ram_written(r.ram, off, n);
+		} else {
+			ret = -EFAULT;
+		}
+		p += n;
+		addr += n;
+		len -= n;
+	}
+	return ret;
+}

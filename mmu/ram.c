@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "mmu/ram.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int ram_init(struct ram *ram, const char *name, uint64_t size)
+{
+	int err;
+	memset(ram, 0, sizeof(*ram));
+	ram->fd = -1;
+	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
+	if (!size)
+		return -EINVAL;
+	snprintf(ram->name, sizeof(ram->name), "%s", name);
+	ram->size = size;
+	ram->fd = memfd_create(ram->name, MFD_CLOEXEC);
+	if (ram->fd < 0)
+		return -errno;
+	if (ftruncate(ram->fd, (off_t)size) < 0)
+		goto fail;
+	ram->host =
+	    mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, ram->fd, 0);
+	if (ram->host == MAP_FAILED) {
+		ram->host = NULL;
+		goto fail;
+	}
+	/* Missing huge pages cost speed only. */
+	madvise(ram->host, size, MADV_HUGEPAGE);
+	ram->pages = calloc(size / PAGE_SIZE, sizeof(*ram->pages));
+	if (!ram->pages) {
+		errno = ENOMEM;
+		goto fail;
+	}
+	/* Repeated registration is harmless; a kernel without it makes ram_mark_code() fall back. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	return 0;
+fail:
+	err = -errno;
+	ram_fini(ram);
+	return err;
+}
+
+void ram_fini(struct ram *ram)
+{
+	if (ram->host)
+		munmap(ram->host, ram->size);
+	if (ram->fd >= 0)
+		close(ram->fd);
+	free(ram->pages);
+	memset(ram, 0, sizeof(*ram));
+	ram->fd = -1;
+}
+
+uint32_t ram_mark_code(struct ram_page *page)
+{
+	if (!(atomic_load_explicit(&page->flags, memory_order_acquire) & PAGE_CODE)) {
+		atomic_fetch_or(&page->flags, PAGE_CODE);
+		if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0)
+			atomic_thread_fence(memory_order_seq_cst);
+	}
+	return ram_code_version(page);
+}
+
+void ram_code_written(struct ram_page *page)
+{
+	/* Cleared first: a decoder that sets the flag again afterwards reads the new bytes. */
+	atomic_fetch_and(&page->flags, (uint8_t)~PAGE_CODE);
+	atomic_fetch_add(&page->version, 1);
+}
+
+void ram_written(struct ram *ram, uint64_t off, uint64_t len)
+{
+	if (!len)
+		return;
+	struct ram_page *p = &ram->pages[off >> PAGE_SHIFT];
+	struct ram_page *last = &ram->pages[(off + len - 1) >> PAGE_SHIFT];
+	for (; p <= last; p++)
+		if (atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_CODE)
+			ram_code_written(p);
+}
