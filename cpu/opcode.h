@@ -119,6 +119,13 @@ enum operand_code {
 #define A_BUSY  (1ull << 42) /* XACQUIRE/PAUSE-like hint; no effect */
 #define A_NV86  (1ull << 43) /* #UD in virtual-8086 mode only */
 
+/* Eight rows for the opcode bytes base to base + 7. */
+#define OP8(map, base, ...)                                                                        \
+	OP(map, (base) + 0, __VA_ARGS__) OP(map, (base) + 1, __VA_ARGS__)                          \
+	OP(map, (base) + 2, __VA_ARGS__) OP(map, (base) + 3, __VA_ARGS__)                          \
+	OP(map, (base) + 4, __VA_ARGS__) OP(map, (base) + 5, __VA_ARGS__)                          \
+	OP(map, (base) + 6, __VA_ARGS__) OP(map, (base) + 7, __VA_ARGS__)
+
 struct opcode {
 	uint8_t map, opcode, pfx, w, l;
 	uint16_t modrm;
