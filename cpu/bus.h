@@ -7,6 +7,7 @@
 #ifndef CPU_BUS_H
 #define CPU_BUS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,6 +33,11 @@ struct cpu_bus {
 	/* Ticks of the invariant TSC since power-on (before IA32_TSC/TSC_ADJUST offsets). */
 	uint64_t (*tsc)(void *opaque);
 	uint64_t tsc_hz;
+	/* The vCPU's v.tsc_offset changed: TSC deadlines are in guest TSC. */
+	void (*tsc_offset_changed)(void *opaque, unsigned cpu, uint64_t offset);
+
+	/* Serialises locked accesses that no host atomic covers; shared by all vCPUs. */
+	pthread_mutex_t *split_lock;
 
 	/* Triple fault. */
 	void (*shutdown)(void *opaque, unsigned cpu);

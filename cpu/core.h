@@ -63,7 +63,6 @@ struct core {
 	unsigned index;
 	unsigned nr_cpus;
 	_Atomic uint32_t *events; /* accel/engine.h event bits, posted by other threads */
-	pthread_mutex_t *bus_lock;/* serialises locked accesses that no host atomic covers */
 	uint64_t retired;         /* instructions */
 	bool debug_active;        /* DR7 has an enabled breakpoint or TF is set: slow path */
 	uint64_t dr6_pending;     /* data/IO breakpoint hits of the current instruction (DR6 bits) */

@@ -61,6 +61,8 @@ static void translate(struct core *c, uint64_t lin, enum access acc, unsigned mo
 	p->page = &r.ram->pages[off >> PAGE_SHIFT];
 	if (c->debug_active && debug_data_page(c, lin))
 		return;
+	if (t.page_size > PAGE_SIZE)
+		tlb_note_large(&c->tlb, lin, t.page_size);
 	/* Keep the other direction's tag only when it is about the same page. */
 	if (e->host != p->host - (lin & ~PAGE_MASK) || (e->rd != tag && e->wr != tag))
 		e->rd = e->wr = TLB_NONE;
@@ -266,14 +268,14 @@ void mem_rmw_stored(struct core *c, uint64_t lin)
 
 void mem_bus_lock(struct core *c)
 {
-	if (c->bus_lock)
-		pthread_mutex_lock(c->bus_lock);
+	if (c->bus->split_lock)
+		pthread_mutex_lock(c->bus->split_lock);
 }
 
 void mem_bus_unlock(struct core *c)
 {
-	if (c->bus_lock)
-		pthread_mutex_unlock(c->bus_lock);
+	if (c->bus->split_lock)
+		pthread_mutex_unlock(c->bus->split_lock);
 }
 
 void *mem_run(struct core *c, uint64_t lin, unsigned *run, enum access acc)
@@ -294,16 +296,30 @@ void mem_stored_at(struct core *c, uint64_t lin)
 		stored(c, p.page);
 }
 
-uint64_t mem_fetch_gpa(struct core *c, uint64_t lin)
+const struct itlb_entry *mem_fetch_page(struct core *c, uint64_t lin)
 {
+	bool user = vcpu_cpl(&c->v) == 3;
+	struct itlb_entry *e = &c->tlb.x[user][(lin >> PAGE_SHIFT) % ITLB_ENTRIES];
+	uint64_t tag = (lin & PAGE_MASK) | c->tlb.asid;
 	struct translation t;
+	struct range r;
 	uint32_t err;
+
+	if (e->tag == tag)
+		return e;
 	if (core_long(c) && !canonical(c, lin))
 		raise_gp(c, 0);
-	if (page_walk(c->bus->mem, &c->paging, lin, ACC_FETCH, vcpu_cpl(&c->v) == 3, false, &t,
-		      &err))
+	if (page_walk(c->bus->mem, &c->paging, lin, ACC_FETCH, user, false, &t, &err))
 		raise_pf(c, lin, err);
-	return t.gpa;
+	if (t.page_size > PAGE_SIZE)
+		tlb_note_large(&c->tlb, lin, t.page_size);
+	*e = (struct itlb_entry){.tag = tag, .gpa = t.gpa & c->bus->mem->addr_mask & PAGE_MASK};
+	if (ram_page_of(c, t.gpa, &r) && r.kind != RANGE_DEV) {
+		uint64_t off = r.ram_off + e->gpa - r.base;
+		e->host = r.ram->host + off;
+		e->page = &r.ram->pages[off >> PAGE_SHIFT];
+	}
+	return e;
 }
 
 void core_update_apic(struct core *c)

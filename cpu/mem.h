@@ -143,7 +143,8 @@ void mem_bus_unlock(struct core *c);
 void *mem_run(struct core *c, uint64_t lin, unsigned *run, enum access acc);
 void mem_stored_at(struct core *c, uint64_t lin);
 
-/* Linear to guest-physical for code fetch; raises #PF/#GP. */
-uint64_t mem_fetch_gpa(struct core *c, uint64_t lin);
+/* The page of lin for instruction fetch with the current privilege; raises #PF/#GP. Valid until the
+ * next call. */
+const struct itlb_entry *mem_fetch_page(struct core *c, uint64_t lin);
 
 #endif

@@ -30,12 +30,26 @@ struct tlb_entry {
 	struct ram_page *page; /* test page->flags after storing */
 };
 
+/* Instruction fetch: user and supervisor. */
+#define ITLB_ENTRIES 256
+struct itlb_entry {
+	uint64_t tag;  /* page | asid */
+	uint64_t gpa;  /* of the page, A20 applied */
+	uint8_t *host; /* NULL when the code is not in RAM or ROM */
+	struct ram_page *page;
+};
+
 struct tlb {
 	struct tlb_entry e[TLB_MODES][TLB_ENTRIES];
-	uint16_t asid; /* tag of the current address space, 1..4095 */
+	struct itlb_entry x[2][ITLB_ENTRIES];
+	uint32_t generation; /* changes whenever a cached fetch translation may have gone */
+	uint16_t asid;       /* tag of the current address space, 1..4095 */
 	uint16_t next_asid;
-	uint16_t pcid;            /* the current one */
-	uint16_t by_pcid[4096];   /* 0: none */
+	uint16_t pcid;          /* the current one */
+	uint16_t by_pcid[4096]; /* 0: none */
+	/* Where pieces of large pages may be cached, by 2 MiB and by 1 GiB region (hashed): INVLPG
+	 * there must drop all pieces. */
+	uint64_t large_2m[64], large_1g[64];
 	uint64_t flushes, misses; /* counters */
 };
 
@@ -49,6 +63,8 @@ void tlb_init(struct tlb *tlb);
 void tlb_flush_all(struct tlb *tlb);
 /* Drops one address in every mode and asid. */
 void tlb_flush_page(struct tlb *tlb, uint64_t lin);
+/* Must be told of every translation from a page larger than 4 KiB before it is entered. */
+void tlb_note_large(struct tlb *tlb, uint64_t lin, uint64_t page_size);
 /* Drops all entries of one PCID. */
 void tlb_flush_pcid(struct tlb *tlb, unsigned pcid);
 /* Makes `pcid` current. */

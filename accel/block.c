@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "accel/block.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/decode.h"
+#include "cpu/exc.h"
+#include "cpu/mem.h"
+#include "cpu/opcode.h"
+#include "mmu/aspace.h"
+
+#define HASH_BITS  15
+#define ARENA_SIZE (64u << 20)
+#define INSN_MAX   15
+
+int block_cache_init(struct block_cache *bc, void (*prepare)(struct block *, const struct core *))
+{
+	memset(bc, 0, sizeof(*bc));
+	bc->prepare = prepare;
+	bc->jump = calloc(JUMP_ENTRIES, sizeof(*bc->jump));
+	bc->hash = calloc(1u << HASH_BITS, sizeof(*bc->hash));
+	bc->arena = malloc(ARENA_SIZE);
+	if (!bc->jump || !bc->hash || !bc->arena) {
+		block_cache_fini(bc);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void block_cache_fini(struct block_cache *bc)
+{
+	free(bc->jump);
+	free(bc->hash);
+	free(bc->arena);
+	memset(bc, 0, sizeof(*bc));
+}
+
+static void flush(struct block_cache *bc)
+{
+	memset(bc->jump, 0, JUMP_ENTRIES * sizeof(*bc->jump));
+	memset(bc->hash, 0, (1u << HASH_BITS) * sizeof(*bc->hash));
+	bc->arena_used = 0;
+	bc->flushed++;
+}
+
+static unsigned hash_of(uint64_t gpa, uint8_t key)
+{
+	return (unsigned)((gpa ^ (uint64_t)key << 56) * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS));
+}
+
+static uint64_t fetch_lin(const struct core *c, uint64_t rip)
+{
+	return c->mode == 8 ? rip : (uint32_t)(c->v.seg[CS].base + rip);
+}
+
+/* CS limit: how many bytes may be fetched at rip (0: #GP). */
+static unsigned fetch_limit(const struct core *c, uint64_t rip)
+{
+	if (c->mode == 8)
+		return INSN_MAX;
+	if (rip > c->v.seg[CS].limit)
+		return 0;
+	uint64_t left = (uint64_t)c->v.seg[CS].limit - rip + 1;
+	return left < INSN_MAX ? (unsigned)left : INSN_MAX;
+}
+
+static void op_undefined(struct core *c, const struct insn *i)
+{
+	(void)i;
+	raise_ud(c);
+}
+
+static void op_too_long(struct core *c, const struct insn *i)
+{
+	(void)i;
+	raise_gp(c, 0);
+}
+
+static const struct opcode undefined = { .name = "(bad)", .op = op_undefined, .attrs = A_END };
+static const struct opcode too_long = { .name = "(bad)", .op = op_too_long, .attrs = A_END };
+
+static void settle(struct insn *i, enum decode_result r)
+{
+	if (r == DECODE_OK)
+		return;
+	memset(i, 0, sizeof(*i));
+	i->desc = r == DECODE_UD ? &undefined : &too_long;
+	i->op = i->desc->op;
+	i->len = 1;
+	i->end = 1;
+}
+
+static void read_code(struct core *c, const struct itlb_entry *e, unsigned off, uint8_t *buf,
+		      unsigned n)
+{
+	if (e->host) {
+		memcpy(buf, e->host + off, n);
+		return;
+	}
+	for (unsigned k = 0; k < n; k++)
+		buf[k] = (uint8_t)aspace_read(c->bus->mem, e->gpa + off + k, 1);
+}
+
+/* One instruction at v.rip whose bytes may continue in the next page or come from a device. Returns
+ * the next page's guest-physical address in *gpa2 (with its version) when it was needed. */
+static void decode_any(struct core *c, struct insn *i, const struct itlb_entry *first,
+		       struct block *cross)
+{
+	uint64_t lin = fetch_lin(c, c->v.rip);
+	unsigned off = lin & ~PAGE_MASK, room = PAGE_SIZE - off;
+	unsigned limit = fetch_limit(c, c->v.rip);
+	uint8_t buf[INSN_MAX];
+	struct insn tmp;
+	unsigned n = limit < room ? limit : room;
+
+	if (!limit)
+		raise_gp(c, 0);
+	read_code(c, first, off, buf, n);
+	enum decode_result r = decode(&tmp, buf, n, c->mode, c->model);
+	if (r == DECODE_SHORT && n < limit) {
+		uint64_t next = lin + n;
+		const struct itlb_entry *e = mem_fetch_page(c, c->mode == 8 ? next : (uint32_t)next);
+		if (cross) {
+			cross->crosses = true;
+			cross->gpa2 = e->gpa;
+			cross->page2 = e->page;
+			if (e->page)
+				cross->version2 = ram_mark_code(e->page);
+		}
+		read_code(c, e, 0, buf + n, limit - n);
+		r = decode(&tmp, buf, limit, c->mode, c->model);
+	}
+	if (r == DECODE_SHORT) /* beyond the CS limit, or 15 bytes are not enough */
+		r = DECODE_GP;
+	*i = tmp;
+	settle(i, r);
+}
+
+void block_decode_one(struct core *c, struct insn *i)
+{
+	c->insn = NULL;
+	struct itlb_entry first = *mem_fetch_page(c, fetch_lin(c, c->v.rip));
+	decode_any(c, i, &first, NULL);
+}
+
+static struct block *build(struct block_cache *bc, struct core *c, const struct itlb_entry *page,
+			   uint64_t gpa, uint8_t key)
+{
+	size_t most = sizeof(struct block) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn);
+	if (bc->arena_used + most > ARENA_SIZE)
+		flush(bc);
+	struct block *b = (struct block *)(bc->arena + bc->arena_used);
+	memset(b, 0, sizeof(*b));
+	b->gpa = gpa;
+	b->key = key;
+	b->page = page->page;
+	if (b->page)
+		b->version = ram_mark_code(b->page);
+
+	unsigned off = gpa & ~PAGE_MASK, start = off, limit;
+	uint64_t rip = c->v.rip;
+	while (page->host && b->nr < BLOCK_MAX_INSNS && off < PAGE_SIZE) {
+		struct insn *i = &b->insn[b->nr];
+		unsigned room = PAGE_SIZE - off;
+		limit = fetch_limit(c, rip + (off - start));
+		room = room < limit ? room : limit;
+		if (!room || decode(i, page->host + off, room, c->mode, c->model) != DECODE_OK)
+			break;
+		off += i->len;
+		i->end = (uint16_t)(off - start);
+		b->nr++;
+		if (i->desc->attrs & (A_BR | A_END))
+			break;
+	}
+	if (!b->nr) {
+		decode_any(c, &b->insn[0], page, b);
+		b->nr = 1;
+	}
+	b->insn[b->nr] = (struct insn){ .end = b->insn[b->nr - 1].end };
+	bc->prepare(b, c);
+	bc->built++;
+
+	size_t size = sizeof(struct block) + (b->nr + 1) * sizeof(struct insn);
+	bc->arena_used += (size + 63) & ~(size_t)63;
+	struct block **head = &bc->hash[hash_of(gpa, key)];
+	b->hash_next = *head;
+	*head = b;
+	return b;
+}
+
+static bool second_page_ok(struct core *c, const struct block *b)
+{
+	uint64_t next = (fetch_lin(c, c->v.rip) & PAGE_MASK) + PAGE_SIZE;
+	const struct itlb_entry *e = mem_fetch_page(c, c->mode == 8 ? next : (uint32_t)next);
+	return e->gpa == b->gpa2 && (!b->page2 || ram_code_version(b->page2) == b->version2);
+}
+
+struct block *block_get(struct block_cache *bc, struct core *c)
+{
+	bool user = vcpu_cpl(&c->v) == 3;
+	uint8_t key = (uint8_t)(c->mode | c->flat << 4 | user << 5);
+	uint64_t lin = fetch_lin(c, c->v.rip);
+	uint64_t tag = (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 8 | key | 0x80;
+	struct jump_entry *j = &bc->jump[(lin ^ lin >> 13) % JUMP_ENTRIES];
+
+	if (__builtin_expect(j->lin == lin && j->tag == tag && block_valid(j->b), 1))
+		return j->b;
+
+	c->insn = NULL;
+	if (!fetch_limit(c, c->v.rip))
+		raise_gp(c, 0);
+	struct itlb_entry page = *mem_fetch_page(c, lin);
+	uint64_t gpa = page.gpa | (lin & ~PAGE_MASK);
+	struct block *b = bc->hash[hash_of(gpa, key)], **link = &bc->hash[hash_of(gpa, key)];
+	for (; b; link = &b->hash_next, b = b->hash_next)
+		if (b->gpa == gpa && b->key == key)
+			break;
+	/* Blocks decoded under a CS limit are only good while the limit cannot cut them short; device
+	 * memory may answer differently each time. */
+	if (b && (!block_valid(b) || !b->page || (b->crosses && !second_page_ok(c, b)) ||
+		  (c->mode != 8 && c->v.rip + b->insn[b->nr].end - 1 > c->v.seg[CS].limit))) {
+		*link = b->hash_next;
+		b = NULL;
+	}
+	if (!b)
+		b = build(bc, c, &page, gpa, key);
+	/* The jump cache does not look at a second page, at CS limits or at devices. */
+	if (b->page && !b->crosses && (c->mode == 8 || c->flat))
+		*j = (struct jump_entry){ lin, tag, b };
+	return b;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Decoded basic blocks and where to find them.
+ *
+ * A block is a run of instructions in one page (the last one may spill into the next page and is
+ * then alone in its block), keyed by guest-physical address and by what the decoding depended on.
+ * It is valid while the code version of its pages is the one it was decoded under. A direct-mapped
+ * cache by linear address in front answers most lookups with one compare.
+ */
+#ifndef ACCEL_BLOCK_H
+#define ACCEL_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/core.h"
+#include "cpu/insn.h"
+
+#define BLOCK_MAX_INSNS 64
+#define JUMP_ENTRIES 8192
+
+struct block {
+	uint64_t gpa;
+	uint8_t key;               /* code size and what the run functions were chosen for */
+	bool crosses;              /* the only instruction continues at gpa2 */
+	uint16_t nr;
+	uint32_t version, version2;
+	struct ram_page *page, *page2;
+	uint64_t gpa2;
+	struct block *hash_next;
+	struct insn insn[];        /* nr instructions and an end marker */
+};
+
+struct jump_entry {
+	uint64_t lin, tag;
+	struct block *b;
+};
+
+struct block_cache {
+	struct jump_entry *jump;   /* JUMP_ENTRIES */
+	struct block **hash;
+	uint8_t *arena;
+	size_t arena_used;
+	uint64_t built, flushed;   /* counters */
+	/* Chooses insn.run when a block is built; last: where flags are all live. */
+	void (*prepare)(struct block *b, const struct core *c);
+};
+
+/* 0 or -ENOMEM. */
+int block_cache_init(struct block_cache *bc, void (*prepare)(struct block *, const struct core *));
+void block_cache_fini(struct block_cache *bc);
+
+/* The block at c->v.rip; raises the fault of the fetch or of the first instruction's bytes. Valid
+ * until the next call. */
+struct block *block_get(struct block_cache *bc, struct core *c);
+
+/* Decodes the one instruction at c->v.rip without caching; raises likewise. */
+void block_decode_one(struct core *c, struct insn *i);
+
+static inline bool block_valid(const struct block *b)
+{
+	return !b->page || ram_code_version(b->page) == b->version;
+}
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The interpreter engine: decoded blocks, threaded dispatch, and between blocks the events of SDM
+ * vol. 3A 6.9: interrupts, NMI, single-step and breakpoints.
+ *
+ * Ordinary code runs block by block. Whatever must be looked at instruction by instruction
+ * (interrupt shadows, TF, RF, debug registers, a debugger's step) goes through step().
+ */
+#include "accel/interp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/engine.h"
+#include "cpu/check.h"
+#include "cpu/debug.h"
+#include "cpu/exc.h"
+#include "cpu/mem.h"
+#include "cpu/opcode.h"
+
+#define DR6_BS (1ull << 14)
+
+struct engine_cpu {
+	struct core core;
+	struct block_cache blocks;
+	struct insn single[2];   /* the instruction of step(), and its end marker */
+	bool stepped_tf;         /* TF was set when the current step() began */
+	_Atomic uint64_t retired;
+};
+
+static uint64_t rip_mask(const struct core *c)
+{
+	return c->mode == 8 ? ~0ull : c->mode == 4 ? 0xffffffffull : 0xffffull;
+}
+
+void interp_run_any(struct core *c, const struct insn *i)
+{
+	c->insn = i;
+	if (i->desc->attrs & A_CHECKED)
+		insn_check(c, i);
+	i->op(c, i);
+	if (i->desc->attrs & A_BR)
+		return;
+	if (__builtin_expect(c->leave, 0)) {
+		c->v.rip = insn_next(c, i);
+		return;
+	}
+	return i[1].run(c, i + 1);
+}
+
+void interp_run_end(struct core *c, const struct insn *i)
+{
+	c->v.rip = insn_next(c, i);
+}
+
+/* Status flags that are dead after each instruction: overwritten before anything can read them. An
+ * instruction that may fault shows all flags to the handler. */
+static void prepare(struct block *b, const struct core *c)
+{
+	(void)c;
+	uint64_t live = CC_ALL;
+	b->insn[b->nr].run = interp_run_end;
+	for (int n = b->nr - 1; n >= 0; n--) {
+		struct insn *i = &b->insn[n];
+		uint64_t attrs = i->desc->attrs;
+		run_fn *fast = interp_fast(i, !(live & (attrs & CC_ALL)));
+		i->run = fast ? fast : interp_run_any;
+		uint64_t written = attrs & CC_ALL, undefined = attrs >> 6 & CC_ALL;
+		live &= ~(written | undefined);
+		live |= attrs >> 12 & CC_ALL;
+		if (!fast || attrs & (A_LD | A_ST))
+			live = CC_ALL;
+	}
+}
+
+static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
+			 const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events)
+{
+	struct engine_cpu *e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	if (block_cache_init(&e->blocks, prepare) < 0) {
+		free(e);
+		return -ENOMEM;
+	}
+	core_init(&e->core, model, bus, index);
+	e->core.events = events;
+	*out = e;
+	return 0;
+}
+
+static void interp_destroy(struct engine_cpu *e)
+{
+	block_cache_fini(&e->blocks);
+	free(e);
+}
+
+static void interp_load(struct engine_cpu *e, const struct vcpu *state)
+{
+	e->core.v = *state;
+	tlb_flush_all(&e->core.tlb);
+	core_update_mode(&e->core);
+	tlb_set_pcid(&e->core.tlb, state->cr4 & CR4_PCIDE ? state->cr3 & 0xfff : 0);
+	core_update_apic(&e->core);
+}
+
+static void interp_store(struct engine_cpu *e, struct vcpu *state) { *state = e->core.v; }
+
+/* v.rip of the instruction that faulted. c->insn is NULL when there was none yet (fetch). */
+static void settle_rip(struct core *c)
+{
+	if (c->insn && !c->exc.trap)
+		c->v.rip = insn_rip(c, c->insn) & rip_mask(c);
+}
+
+static bool shadowed(const struct core *c) { return c->v.sti_shadow || c->v.mov_ss_shadow; }
+
+/* Takes what others posted. Returns false when run() must return *why. */
+static bool take_events(struct engine_cpu *e, enum run_exit *why)
+{
+	struct core *c = &e->core;
+	uint32_t ev = atomic_load_explicit(c->events, memory_order_acquire);
+
+	if (ev & EV_TLB) {
+		atomic_fetch_and(c->events, ~(uint32_t)EV_TLB);
+		tlb_flush_all(&c->tlb);
+		core_update_apic(c);
+	}
+	if (ev & (EV_STOP | EV_INIT | EV_SIPI)) {
+		*why = RUN_STOPPED;
+		return false;
+	}
+	if (c->v.activity == ACT_WAIT_SIPI || c->v.activity == ACT_SHUTDOWN) {
+		*why = c->v.activity == ACT_SHUTDOWN ? RUN_SHUTDOWN : RUN_HALTED;
+		return false;
+	}
+	if (ev & EV_NMI) {
+		atomic_fetch_and(c->events, ~(uint32_t)EV_NMI);
+		c->v.nmi_pending = true;
+	}
+	if (c->v.nmi_pending && !c->v.nmi_blocked && !c->v.mov_ss_shadow) {
+		c->v.nmi_pending = false;
+		c->v.activity = ACT_RUNNING;
+		c->insn = NULL;
+		if (deliver_event(c, EVENT_EXT, EXC_NMI, false, 0) < 0)
+			return true; /* shutdown: seen on the next round */
+		c->v.nmi_blocked = true;
+	}
+	if (ev & EV_INTR && c->v.rflags & FL_IF && !shadowed(c)) {
+		int vector = c->bus->intr_ack(c->bus->opaque, c->index);
+		if (vector >= 0) {
+			c->v.activity = ACT_RUNNING;
+			c->insn = NULL;
+			deliver_event(c, EVENT_EXT, (unsigned)vector, false, 0);
+		}
+	}
+	if (c->v.activity == ACT_HALTED) {
+		*why = RUN_HALTED;
+		return false;
+	}
+	return true;
+}
+
+static bool must_step(const struct core *c)
+{
+	return c->debug_active || shadowed(c) || c->v.rflags & FL_RF;
+}
+
+/* One instruction with everything that can happen around it. */
+static void step(struct engine_cpu *e)
+{
+	struct core *c = &e->core;
+	bool sti = c->v.sti_shadow, mov_ss = c->v.mov_ss_shadow;
+	struct insn *i = &e->single[0];
+
+	c->insn = NULL;
+	if (c->debug_active && !(c->v.rflags & FL_RF) && !mov_ss) {
+		uint64_t lin = c->mode == 8 ? c->v.rip : (uint32_t)(c->v.seg[CS].base + c->v.rip);
+		uint64_t hits = debug_insn_hits(c, lin);
+		if (hits) {
+			c->exc = (struct exception){ .vector = EXC_DB, .dr6 = hits };
+			siglongjmp(*c->fault, CORE_EXCEPTION);
+		}
+	}
+	e->stepped_tf = c->v.rflags & FL_TF;
+	c->dr6_pending = 0;
+	block_decode_one(c, i);
+	i->run = interp_run_any;
+	e->single[1] = (struct insn){ .run = interp_run_end, .end = i->end };
+	c->blk_rip = c->v.rip;
+	c->leave = false;
+	/* RF lasts for one instruction, but IRETD, POPF and task switches may set it anew. */
+	c->v.rflags &= ~(uint32_t)FL_RF;
+	i->run(c, i);
+	c->retired++;
+	if (sti)
+		c->v.sti_shadow = false;
+	if (mov_ss)
+		c->v.mov_ss_shadow = false;
+	uint64_t dr6 = c->dr6_pending | (e->stepped_tf ? DR6_BS : 0);
+	c->dr6_pending = 0;
+	if (dr6 && !c->v.mov_ss_shadow) {
+		c->insn = NULL;
+		c->exc = (struct exception){ .vector = EXC_DB, .dr6 = dr6, .trap = true };
+		siglongjmp(*c->fault, CORE_EXCEPTION);
+	}
+}
+
+static void run_block(struct engine_cpu *e)
+{
+	struct core *c = &e->core;
+	const struct block *b = block_get(&e->blocks, c);
+	c->blk_rip = c->v.rip;
+	c->leave = false;
+	b->insn[0].run(c, b->insn);
+	c->retired += b->nr;
+}
+
+/* An instruction left by longjmp. */
+static void left(struct engine_cpu *e, int how)
+{
+	struct core *c = &e->core;
+	/* Shadows end with the instruction after the one that made them, also when it faults. */
+	c->v.sti_shadow = c->v.mov_ss_shadow = false;
+	if (how == CORE_EXCEPTION) {
+		settle_rip(c);
+		deliver_exception(c);
+	} else if (how == CORE_RESTART && e->stepped_tf && c->v.rflags & FL_TF) {
+		c->exc = (struct exception){ .vector = EXC_DB, .dr6 = DR6_BS, .trap = true };
+		deliver_exception(c);
+	}
+	e->stepped_tf = false;
+}
+
+static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
+{
+	struct core *c = &e->core;
+	enum run_exit why = RUN_STOPPED;
+	sigjmp_buf fault;
+	uint64_t last = max_insns == UINT64_MAX ? UINT64_MAX : c->retired + max_insns;
+	volatile bool single = max_insns == 1;
+
+	int how = sigsetjmp(fault, 0);
+	c->fault = &fault;
+	if (how) {
+		left(e, how);
+		if (single) {
+			c->retired++;
+			last = c->retired;
+		}
+	}
+	while (c->retired < last) {
+		if (__builtin_expect(*c->events || c->v.activity != ACT_RUNNING, 0) &&
+		    !take_events(e, &why))
+			break;
+		if (__builtin_expect(single || must_step(c), 0))
+			step(e);
+		else
+			run_block(e);
+	}
+	atomic_store_explicit(&e->retired, c->retired, memory_order_relaxed);
+	c->fault = NULL;
+	return why;
+}
+
+static void interp_kick(struct engine_cpu *e)
+{
+	(void)e; /* the event word is looked at between blocks */
+}
+
+static uint64_t interp_retired(struct engine_cpu *e)
+{
+	return atomic_load_explicit(&e->retired, memory_order_relaxed);
+}
+
+const struct engine engine_interp = {
+	.name = "interp",
+	.create = interp_create,
+	.destroy = interp_destroy,
+	.load = interp_load,
+	.store = interp_store,
+	.run = interp_run,
+	.kick = interp_kick,
+	.retired = interp_retired,
+};
