@@ -78,8 +78,8 @@ static void op_too_long(struct core *c, const struct insn *i)
 	raise_gp(c, 0);
 }
 
-static const struct opcode undefined = { .name = "(bad)", .op = op_undefined, .attrs = A_END };
-static const struct opcode too_long = { .name = "(bad)", .op = op_too_long, .attrs = A_END };
+static const struct opcode undefined = {.name = "(bad)", .op = op_undefined, .attrs = A_END};
+static const struct opcode too_long = {.name = "(bad)", .op = op_too_long, .attrs = A_END};
 
 static void settle(struct insn *i, enum decode_result r)
 {
@@ -121,7 +121,8 @@ static void decode_any(struct core *c, struct insn *i, const struct itlb_entry *
 	enum decode_result r = decode(&tmp, buf, n, c->mode, c->model);
 	if (r == DECODE_SHORT && n < limit) {
 		uint64_t next = lin + n;
-		const struct itlb_entry *e = mem_fetch_page(c, c->mode == 8 ? next : (uint32_t)next);
+		const struct itlb_entry *e =
+		    mem_fetch_page(c, c->mode == 8 ? next : (uint32_t)next);
 		if (cross) {
 			cross->crosses = true;
 			cross->gpa2 = e->gpa;
@@ -178,7 +179,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 		decode_any(c, &b->insn[0], page, b);
 		b->nr = 1;
 	}
-	b->insn[b->nr] = (struct insn){ .end = b->insn[b->nr - 1].end };
+	b->insn[b->nr] = (struct insn){.end = b->insn[b->nr - 1].end};
 	bc->prepare(b, c);
 	bc->built++;
 
@@ -228,6 +229,6 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 		b = build(bc, c, &page, gpa, key);
 	/* The jump cache does not look at a second page, at CS limits or at devices. */
 	if (b->page && !b->crosses && (c->mode == 8 || c->flat))
-		*j = (struct jump_entry){ lin, tag, b };
+		*j = (struct jump_entry){lin, tag, b};
 	return b;
 }

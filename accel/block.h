@@ -17,18 +17,18 @@
 #include "cpu/insn.h"
 
 #define BLOCK_MAX_INSNS 64
-#define JUMP_ENTRIES 8192
+#define JUMP_ENTRIES    8192
 
 struct block {
 	uint64_t gpa;
-	uint8_t key;               /* code size and what the run functions were chosen for */
-	bool crosses;              /* the only instruction continues at gpa2 */
+	uint8_t key;  /* code size and what the run functions were chosen for */
+	bool crosses; /* the only instruction continues at gpa2 */
 	uint16_t nr;
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
 	struct block *hash_next;
-	struct insn insn[];        /* nr instructions and an end marker */
+	struct insn insn[]; /* nr instructions and an end marker */
 };
 
 struct jump_entry {
@@ -37,11 +37,11 @@ struct jump_entry {
 };
 
 struct block_cache {
-	struct jump_entry *jump;   /* JUMP_ENTRIES */
+	struct jump_entry *jump; /* JUMP_ENTRIES */
 	struct block **hash;
 	uint8_t *arena;
 	size_t arena_used;
-	uint64_t built, flushed;   /* counters */
+	uint64_t built, flushed; /* counters */
 	/* Chooses insn.run when a block is built; last: where flags are all live. */
 	void (*prepare)(struct block *b, const struct core *c);
 };

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <stdio.h>
 
@@ -18,12 +19,12 @@ struct cpu_thread {
 	struct cpus *cpus;
 	unsigned index;
 	struct engine_cpu *engine;
-	struct vcpu state;        /* valid while paused */
+	struct vcpu state; /* valid while paused */
 	_Atomic uint32_t events;
 	pthread_t thread;
-	pthread_mutex_t lock;     /* everything below */
-	pthread_cond_t wake;      /* for the thread: mailbox or run state changed */
-	pthread_cond_t parked;    /* for others: `paused` became true */
+	pthread_mutex_t lock;  /* everything below */
+	pthread_cond_t wake;   /* for the thread: mailbox or run state changed */
+	pthread_cond_t parked; /* for others: `paused` became true */
 	uint64_t posted;
 	bool want_pause, paused, quit, started;
 	uint8_t sipi_vector;
@@ -183,7 +184,10 @@ void cpus_free(struct cpus *c)
 	free(c);
 }
 
-unsigned cpus_count(const struct cpus *c) { return c->n; }
+unsigned cpus_count(const struct cpus *c)
+{
+	return c->n;
+}
 
 void cpus_pause(struct cpus *c)
 {
@@ -223,7 +227,10 @@ void cpus_reset(struct cpus *c)
 	}
 }
 
-struct vcpu *cpus_state(struct cpus *c, unsigned cpu) { return &c->cpu[cpu].state; }
+struct vcpu *cpus_state(struct cpus *c, unsigned cpu)
+{
+	return &c->cpu[cpu].state;
+}
 
 void cpus_set_intr(struct cpus *c, unsigned cpu, bool level)
 {
@@ -233,9 +240,15 @@ void cpus_set_intr(struct cpus *c, unsigned cpu, bool level)
 	post(t, level ? EV_INTR : 0, level ? 0 : EV_INTR);
 }
 
-void cpus_nmi(struct cpus *c, unsigned cpu) { post(&c->cpu[cpu], EV_NMI, 0); }
+void cpus_nmi(struct cpus *c, unsigned cpu)
+{
+	post(&c->cpu[cpu], EV_NMI, 0);
+}
 
-void cpus_init_signal(struct cpus *c, unsigned cpu) { post(&c->cpu[cpu], EV_INIT, 0); }
+void cpus_init_signal(struct cpus *c, unsigned cpu)
+{
+	post(&c->cpu[cpu], EV_INIT, 0);
+}
 
 void cpus_sipi(struct cpus *c, unsigned cpu, uint8_t vector)
 {

@@ -16,20 +16,20 @@ struct engine_cpu;
 
 /* Event bits that others post to a vCPU (see accel/cpus.h). */
 enum cpu_event {
-	EV_INTR = 1 << 0,   /* level: the local APIC has an interrupt to deliver */
+	EV_INTR = 1 << 0, /* level: the local APIC has an interrupt to deliver */
 	EV_NMI = 1 << 1,
 	EV_SMI = 1 << 2,
 	EV_INIT = 1 << 3,
 	EV_SIPI = 1 << 4,
-	EV_TLB = 1 << 5,    /* the memory map changed: flush */
-	EV_STOP = 1 << 6,   /* return from run() */
+	EV_TLB = 1 << 5,  /* the memory map changed: flush */
+	EV_STOP = 1 << 6, /* return from run() */
 };
 
 enum run_exit {
-	RUN_STOPPED,   /* EV_STOP, EV_INIT or EV_SIPI pending */
-	RUN_HALTED,    /* HLT, MWAIT or wait-for-SIPI with nothing to wake it */
-	RUN_SHUTDOWN,  /* triple fault */
-	RUN_FAILED,    /* the engine cannot execute the next instruction: hop */
+	RUN_STOPPED,  /* EV_STOP, EV_INIT or EV_SIPI pending */
+	RUN_HALTED,   /* HLT, MWAIT or wait-for-SIPI with nothing to wake it */
+	RUN_SHUTDOWN, /* triple fault */
+	RUN_FAILED,   /* the engine cannot execute the next instruction: hop */
 };
 
 struct engine {

@@ -24,8 +24,8 @@
 struct engine_cpu {
 	struct core core;
 	struct block_cache blocks;
-	struct insn single[2];   /* the instruction of step(), and its end marker */
-	bool stepped_tf;         /* TF was set when the current step() began */
+	struct insn single[2]; /* the instruction of step(), and its end marker */
+	bool stepped_tf;       /* TF was set when the current step() began */
 	_Atomic uint64_t retired;
 };
 
@@ -105,7 +105,10 @@ static void interp_load(struct engine_cpu *e, const struct vcpu *state)
 	core_update_apic(&e->core);
 }
 
-static void interp_store(struct engine_cpu *e, struct vcpu *state) { *state = e->core.v; }
+static void interp_store(struct engine_cpu *e, struct vcpu *state)
+{
+	*state = e->core.v;
+}
 
 /* v.rip of the instruction that faulted. c->insn is NULL when there was none yet (fetch). */
 static void settle_rip(struct core *c)
@@ -114,7 +117,10 @@ static void settle_rip(struct core *c)
 		c->v.rip = insn_rip(c, c->insn) & rip_mask(c);
 }
 
-static bool shadowed(const struct core *c) { return c->v.sti_shadow || c->v.mov_ss_shadow; }
+static bool shadowed(const struct core *c)
+{
+	return c->v.sti_shadow || c->v.mov_ss_shadow;
+}
 
 /* Takes what others posted. Returns false when run() must return *why. */
 static bool take_events(struct engine_cpu *e, enum run_exit *why)
@@ -179,7 +185,7 @@ static void step(struct engine_cpu *e)
 		uint64_t lin = c->mode == 8 ? c->v.rip : (uint32_t)(c->v.seg[CS].base + c->v.rip);
 		uint64_t hits = debug_insn_hits(c, lin);
 		if (hits) {
-			c->exc = (struct exception){ .vector = EXC_DB, .dr6 = hits };
+			c->exc = (struct exception){.vector = EXC_DB, .dr6 = hits};
 			siglongjmp(*c->fault, CORE_EXCEPTION);
 		}
 	}
@@ -187,7 +193,7 @@ static void step(struct engine_cpu *e)
 	c->dr6_pending = 0;
 	block_decode_one(c, i);
 	i->run = interp_run_any;
-	e->single[1] = (struct insn){ .run = interp_run_end, .end = i->end };
+	e->single[1] = (struct insn){.run = interp_run_end, .end = i->end};
 	c->blk_rip = c->v.rip;
 	c->leave = false;
 	/* RF lasts for one instruction, but IRETD, POPF and task switches may set it anew. */
@@ -202,7 +208,7 @@ static void step(struct engine_cpu *e)
 	c->dr6_pending = 0;
 	if (dr6 && !c->v.mov_ss_shadow) {
 		c->insn = NULL;
-		c->exc = (struct exception){ .vector = EXC_DB, .dr6 = dr6, .trap = true };
+		c->exc = (struct exception){.vector = EXC_DB, .dr6 = dr6, .trap = true};
 		siglongjmp(*c->fault, CORE_EXCEPTION);
 	}
 }
@@ -227,7 +233,7 @@ static void left(struct engine_cpu *e, int how)
 		settle_rip(c);
 		deliver_exception(c);
 	} else if (how == CORE_RESTART && e->stepped_tf && c->v.rflags & FL_TF) {
-		c->exc = (struct exception){ .vector = EXC_DB, .dr6 = DR6_BS, .trap = true };
+		c->exc = (struct exception){.vector = EXC_DB, .dr6 = DR6_BS, .trap = true};
 		deliver_exception(c);
 	}
 	e->stepped_tf = false;
@@ -275,12 +281,12 @@ static uint64_t interp_retired(struct engine_cpu *e)
 }
 
 const struct engine engine_interp = {
-	.name = "interp",
-	.create = interp_create,
-	.destroy = interp_destroy,
-	.load = interp_load,
-	.store = interp_store,
-	.run = interp_run,
-	.kick = interp_kick,
-	.retired = interp_retired,
+    .name = "interp",
+    .create = interp_create,
+    .destroy = interp_destroy,
+    .load = interp_load,
+    .store = interp_store,
+    .run = interp_run,
+    .kick = interp_kick,
+    .retired = interp_retired,
 };
