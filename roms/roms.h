@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Images embedded in the binary.
+ */
+#ifndef ROMS_ROMS_H
+#define ROMS_ROMS_H
+
+/* The built-in guest: an ELF64 with a PVH entry note (roms/guest). */
+extern const unsigned char roms_guest_start[], roms_guest_end[];
+
+#endif
