@@ -82,7 +82,7 @@ static inline void vec_mem_write(struct core *c, uint64_t lin, const void *buf, 
 		mem_write(c, lin, buf, size);
 		return;
 	}
-	if (__builtin_expect(*e->flags, 0))
+	if (__builtin_expect(e->page->flags, 0))
 		mem_stored(c, e);
 }
 
