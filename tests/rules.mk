@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Every tests/unit/test_*.c is one criterion program linked against the whole emulator but main.
+# Programs in tests/insn and tests/fuzz have a main of their own and exit with 1 on a failure.
 
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
@@ -12,5 +13,20 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libdoppel.a
 .PHONY: unit
 unit: $(UNIT_BINS)
 	@sh tests/run-unit.sh $(UNIT_BINS)
+
+.PHONY: check demo
+check:
+	@sh tests/install-deps.sh check
+	@$(MAKE) --no-print-directory config.mk
+	@$(MAKE) --no-print-directory check-run
+
+demo:
+	@sh tests/install-deps.sh build
+	@$(MAKE) --no-print-directory doppel
+	@sh tests/guests/demo.sh
+
+.PHONY: check-run
+check-run: doppel
+	@sh tests/check.sh $(MODE)
 
 -include $(UNIT_SRCS:%.c=$(B)/%.d)

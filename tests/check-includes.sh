@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Includes point down only: mmu <- cpu <- accel, mmu <- hw; hw/machine and hw/pc also use cpu and
+# accel; frontend is on top (and alone may use roms/). Prints each offending line; status 1 if any.
+set -u
+bad=0
+# check FILES ALLOWED-FOLDERS
+check() {
+	out=$(grep -nE '^#include "' $1 /dev/null |
+		grep -vE "#include \"($2)/" | grep -vE '#include "gen/')
+	if [ -n "$out" ]; then
+		echo "$out"
+		bad=1
+	fi
+}
+hw=$(ls hw/*.[ch] | grep -vE '^hw/(machine|pc)\.[ch]$')
+check "$(ls mmu/*.[ch])" 'mmu'
+check "$(ls cpu/*.[ch])" 'mmu|cpu'
+check "$(find accel -name '*.[ch]')" 'mmu|cpu|accel'
+check "$hw" 'mmu|hw'
+check "$(ls hw/machine.[ch] hw/pc.[ch])" 'mmu|hw|cpu|accel'
+check "$(ls frontend/*.[ch])" 'mmu|cpu|accel|hw|frontend|roms'
+[ $bad -eq 0 ] && echo "includes: 1 passed, 0 failed"
+exit $bad

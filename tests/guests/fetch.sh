@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# fetch.sh kernel|busybox|initrd amd64|i386: prints the path of a guest file, made from Debian's
+# packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
+# with its state in the cache. Exit 1 with one line when no package mirror can be reached.
+set -u
+
+what=${1:-} arch=${2:-}
+case "$what/$arch" in
+kernel/amd64 | busybox/amd64 | initrd/amd64 | kernel/i386 | busybox/i386 | initrd/i386) ;;
+*) echo "usage: fetch.sh kernel|busybox|initrd amd64|i386" >&2; exit 1 ;;
+esac
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${DOPPEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/doppel}/$arch
+mkdir -p "$cache" || exit 1
+
+die() { echo "doppel: $1" >&2; exit 1; }
+
+apt_private() {
+	apt-get -q -o Dir::State="$cache/apt" -o Dir::State::status="$cache/apt/status" \
+		-o Dir::Cache="$cache/apt/cache" -o APT::Architecture="$arch" \
+		-o APT::Architectures="$arch" -o APT::Sandbox::User="" "$@"
+}
+
+apt_cache_private() {
+	apt-cache -o Dir::State="$cache/apt" -o Dir::State::status="$cache/apt/status" \
+		-o Dir::Cache="$cache/apt/cache" -o APT::Architecture="$arch" \
+		-o APT::Architectures="$arch" "$@"
+}
+
+# Unpacks package $1 into the directory $2.
+unpack() {
+	command -v apt-get >/dev/null 2>&1 || die "apt-get is not here: cannot fetch $1"
+	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+	: >"$cache/apt/status"
+	if ! apt_cache_private show "$1" >/dev/null 2>&1; then
+		apt_private update >"$cache/apt.log" 2>&1
+	fi
+	(cd "$cache" && rm -f ./*.deb && apt_private download "$1" >>"$cache/apt.log" 2>&1) ||
+		die "cannot download $1 from the package mirror (see $cache/apt.log)"
+	rm -rf "$2.tmp"
+	dpkg-deb -x "$cache/$1"_*.deb "$2.tmp" || die "cannot unpack $1"
+	rm -f "$cache"/*.deb
+	rm -rf "$2"
+	mv "$2.tmp" "$2"
+}
+
+kernel() {
+	if [ ! -f "$cache/vmlinuz" ]; then
+		meta=linux-image-cloud-amd64
+		[ "$arch" = amd64 ] || meta=linux-image-686-pae
+		mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
+		: >"$cache/apt/status"
+		apt_private update >"$cache/apt.log" 2>&1
+		pkg=$(apt_cache_private depends "$meta" 2>/dev/null |
+			sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+		[ -n "$pkg" ] || die "no package mirror: cannot find $meta (see $cache/apt.log)"
+		unpack "$pkg" "$cache/linux"
+		cp "$cache"/linux/boot/vmlinuz-* "$cache/vmlinuz.tmp" || die "no kernel in $pkg"
+		mv "$cache/vmlinuz.tmp" "$cache/vmlinuz"
+	fi
+	echo "$cache/vmlinuz"
+}
+
+busybox() {
+	if [ ! -x "$cache/busybox" ]; then
+		unpack busybox-static "$cache/bb"
+		cp "$cache/bb/bin/busybox" "$cache/busybox" || die "no busybox in its package"
+		rm -rf "$cache/bb"
+	fi
+	echo "$cache/busybox"
+}
+
+initrd() {
+	img=$cache/initrd.gz
+	bb=$(busybox) || exit 1
+	if [ ! -f "$img" ] || [ "$here/init" -nt "$img" ] || [ "$0" -nt "$img" ]; then
+		root=$cache/root
+		rm -rf "$root"
+		mkdir -p "$root/bin" "$root/sbin" "$root/usr/bin" "$root/usr/sbin" "$root/proc" \
+			"$root/sys" "$root/dev" "$root/tmp" "$root/etc" "$root/root"
+		cp "$bb" "$root/bin/busybox"
+		ln -s busybox "$root/bin/sh"
+		cp "$here/init" "$root/init"
+		chmod 755 "$root/init"
+		echo 'root::0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+		echo 'root:x:0:' >"$root/etc/group"
+		# The host runs amd64 and i386 programs alike, so busybox packs its own image.
+		(cd "$root" && find . | "$bb" cpio -o -H newc -R 0:0 2>/dev/null | gzip -9n) \
+			>"$img.tmp" || die "cannot pack the initramfs"
+		mv "$img.tmp" "$img"
+		rm -rf "$root"
+	fi
+	echo "$img"
+}
+
+$what
