@@ -166,7 +166,7 @@ op_fn op_avx_vhwl; /* V = k3(H, W, L) */
 op_fn op_avx_vhw_i2, op_avx_vhw_i3, op_avx_vhw_i4, op_avx_vw_i2;
 /* VEX, sources other than lane for lane: */
 op_fn op_avx_bcast;  /* V = k(-, lane 0 of W) in every lane */
-op_fn op_avx_extend; /* V = k(-, W from lane * size(W) / lanes): PMOVSX/PMOVZX */
+op_fn op_avx_extend; /* V = k(-, lane n of W / lanes): PMOVSX/PMOVZX */
 
 /* Moves of whole vectors or their low part: */
 op_fn op_vec_load;  /* V = W, zero-extended from the operand's size in memory */
