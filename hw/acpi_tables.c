@@ -97,7 +97,7 @@ enum { GAS_MEM = 0, GAS_IO = 1 };
  * ISA interrupts it ends. */
 static void dsdt_link(struct aml *a, unsigned n)
 {
-	static const uint32_t possible[] = { 5, 10, 11 };
+	static const uint32_t possible[] = {5, 10, 11};
 	char name[] = "LNKA", reg[] = "PRQ0";
 
 	name[3] = (char)('A' + n);
@@ -137,7 +137,7 @@ static void dsdt_link(struct aml *a, unsigned n)
 	aml_method(a, "_CRS", 0, true);
 	aml_name(a, "BUF0");
 	aml_resources(a);
-	aml_interrupts(a, (const uint32_t[]){ 0 }, 1);
+	aml_interrupts(a, (const uint32_t[]){0}, 1);
 	aml_resources_end(a);
 	aml_byte(a, 0x8a); /* CreateDWordField(BUF0, 5, IRQ0) */
 	aml_path(a, "BUF0");
@@ -215,7 +215,7 @@ static void dsdt_isa(struct aml *a, const struct acpi_config *cfg)
 	static const struct {
 		uint16_t base;
 		uint8_t irq;
-	} uart[4] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+	} uart[4] = {{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}};
 	char com[] = "COM1";
 
 	aml_device(a, "ISA");
@@ -378,10 +378,10 @@ static uint64_t build_fadt(struct out *o, uint64_t facs, uint64_t dsdt)
 	t[89] = 2;
 	t[91] = 4;
 	t[92] = ACPI_GPE0_LEN;
-	put(t + 96, 0xfff, 2);  /* no C2 */
-	put(t + 98, 0xfff, 2);  /* no C3 */
-	t[108] = 0x32;          /* century register */
-	put(t + 109, 0x07, 2);  /* legacy devices, 8042, no VGA */
+	put(t + 96, 0xfff, 2); /* no C2 */
+	put(t + 98, 0xfff, 2); /* no C3 */
+	t[108] = 0x32;         /* century register */
+	put(t + 109, 0x07, 2); /* legacy devices, 8042, no VGA */
 	/* WBINVD, C1, no sleep button, RTC cannot wake from S4, reset register; the PM timer has
 	 * 24 bits. */
 	put(t + 112, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 7 | 1u << 10, 4);
@@ -402,7 +402,7 @@ static uint64_t build_madt(struct out *o, const struct acpi_config *cfg)
 	/* ISA interrupts that are not identity-mapped, edge triggered and active high. */
 	static const struct {
 		uint8_t irq, gsi, flags;
-	} override[] = { { 0, 2, 0 }, { 5, 5, 0xd }, { 9, 9, 0xd }, { 10, 10, 0xd }, { 11, 11, 0xd } };
+	} override[] = {{0, 2, 0}, {5, 5, 0xd}, {9, 9, 0xd}, {10, 10, 0xd}, {11, 11, 0xd}};
 	const size_t nr = sizeof(override) / sizeof(override[0]);
 	const size_t len = 44 + cfg->cpus * 8 + 12 + nr * 10 + 6;
 	uint8_t *t = begin(o, "APIC", 3, len), *p = t + 44;
@@ -462,7 +462,7 @@ static uint64_t build_root(struct out *o, const char *sig, unsigned width, const
 
 long acpi_build(uint8_t *buf, size_t cap, uint64_t base, const struct acpi_config *cfg)
 {
-	struct out o = { .buf = buf, .cap = cap, .base = base };
+	struct out o = {.buf = buf, .cap = cap, .base = base};
 	uint64_t table[3], facs, dsdt, rsdt, xsdt;
 	uint8_t *rsdp;
 

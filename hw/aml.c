@@ -23,7 +23,10 @@ void aml_bytes(struct aml *a, const void *p, size_t n)
 	a->len += n;
 }
 
-void aml_byte(struct aml *a, uint8_t b) { aml_bytes(a, &b, 1); }
+void aml_byte(struct aml *a, uint8_t b)
+{
+	aml_bytes(a, &b, 1);
+}
 
 static void le(struct aml *a, uint64_t v, unsigned n)
 {
@@ -81,12 +84,15 @@ void aml_string(struct aml *a, const char *s)
 	aml_bytes(a, s, strlen(s) + 1);
 }
 
-static unsigned hex(char c) { return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10); }
+static unsigned hex(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10);
+}
 
 void aml_eisaid(struct aml *a, const char *id)
 {
-	unsigned v = (unsigned)(id[0] - '@') << 10 | (unsigned)(id[1] - '@') << 5 |
-		     (unsigned)(id[2] - '@');
+	unsigned v =
+	    (unsigned)(id[0] - '@') << 10 | (unsigned)(id[1] - '@') << 5 | (unsigned)(id[2] - '@');
 
 	aml_byte(a, 0x0c);
 	aml_byte(a, (uint8_t)(v >> 8));
@@ -214,7 +220,10 @@ void aml_region(struct aml *a, const char *name, uint8_t space, uint64_t off, ui
 	aml_int(a, len);
 }
 
-void aml_return(struct aml *a) { aml_byte(a, 0xa4); }
+void aml_return(struct aml *a)
+{
+	aml_byte(a, 0xa4);
+}
 
 /* BufferOp, length, size as a word constant (filled in at the end), bytes. */
 void aml_resources(struct aml *a)

@@ -26,7 +26,7 @@ static void exit_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	d->exit(d->opaque, (int)((val << 1 | 1) & 0xff));
 }
 
-static const struct mmio_ops ops = { exit_read, exit_write, 1, 4 };
+static const struct mmio_ops ops = {exit_read, exit_write, 1, 4};
 
 int debug_exit_init(struct debug_exit *d, struct aspace *io, uint64_t base, uint64_t size,
 		    void (*exit)(void *opaque, int status), void *opaque)

@@ -25,7 +25,7 @@ static void debugcon_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	chardev_write(d->chr, &b, 1);
 }
 
-static const struct mmio_ops ops = { debugcon_read, debugcon_write, 1, 1 };
+static const struct mmio_ops ops = {debugcon_read, debugcon_write, 1, 1};
 
 int debugcon_init(struct debugcon *d, struct aspace *io, uint64_t base, struct chardev *chr)
 {

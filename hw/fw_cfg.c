@@ -17,10 +17,10 @@
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
 
 static const struct field fields[] = {
-	FIELD(fw_cfg, key, FW_CFG_NONE),
-	FIELD(fw_cfg, off, 0),
-	FIELD(fw_cfg, dma_addr, 0),
-	FIELD_END,
+    FIELD(fw_cfg, key, FW_CFG_NONE),
+    FIELD(fw_cfg, off, 0),
+    FIELD(fw_cfg, dma_addr, 0),
+    FIELD_END,
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -160,8 +160,8 @@ static void dma_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	}
 }
 
-static const struct mmio_ops port_ops = { port_read, port_write, 1, 2 };
-static const struct mmio_ops dma_ops = { dma_read, dma_write, 4, 4 };
+static const struct mmio_ops port_ops = {port_read, port_write, 1, 2};
+static const struct mmio_ops dma_ops = {dma_read, dma_write, 4, 4};
 
 static int add_item(struct fw_cfg *f, uint16_t key, const char *name, const void *data, size_t len)
 {

@@ -34,7 +34,7 @@ struct aspace;
 struct fw_cfg_item {
 	uint16_t key;
 	uint32_t len;
-	uint8_t *data; /* owned */
+	uint8_t *data;          /* owned */
 	char name[FW_CFG_NAME]; /* empty for items that are not files */
 };
 

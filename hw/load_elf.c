@@ -10,13 +10,13 @@
 
 #include "hw/loader.h"
 
-#define PT_LOAD 1
-#define PT_NOTE 4
-#define EM_386 3
+#define PT_LOAD   1
+#define PT_NOTE   4
+#define EM_386    3
 #define EM_X86_64 62
 
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
-#define HVM_START_MAGIC 0x336ec578
+#define HVM_START_MAGIC          0x336ec578
 
 #define FOUR_G (1ull << 32)
 
@@ -25,7 +25,10 @@ struct phdr {
 	uint64_t offset, vaddr, paddr, filesz, memsz;
 };
 
-static bool in_file(size_t len, uint64_t off, uint64_t n) { return off <= len && n <= len - off; }
+static bool in_file(size_t len, uint64_t off, uint64_t n)
+{
+	return off <= len && n <= len - off;
+}
 
 static struct phdr get_phdr(const struct boot_env *env, const struct elf_info *elf, unsigned i)
 {
@@ -33,20 +36,20 @@ static struct phdr get_phdr(const struct boot_env *env, const struct elf_info *e
 
 	if (elf->is64)
 		return (struct phdr){
-			.type = get_le32(p),
-			.offset = get_le64(p + 8),
-			.vaddr = get_le64(p + 16),
-			.paddr = get_le64(p + 24),
-			.filesz = get_le64(p + 32),
-			.memsz = get_le64(p + 40),
+		    .type = get_le32(p),
+		    .offset = get_le64(p + 8),
+		    .vaddr = get_le64(p + 16),
+		    .paddr = get_le64(p + 24),
+		    .filesz = get_le64(p + 32),
+		    .memsz = get_le64(p + 40),
 		};
 	return (struct phdr){
-		.type = get_le32(p),
-		.offset = get_le32(p + 4),
-		.vaddr = get_le32(p + 8),
-		.paddr = get_le32(p + 12),
-		.filesz = get_le32(p + 16),
-		.memsz = get_le32(p + 20),
+	    .type = get_le32(p),
+	    .offset = get_le32(p + 4),
+	    .vaddr = get_le32(p + 8),
+	    .paddr = get_le32(p + 12),
+	    .filesz = get_le32(p + 16),
+	    .memsz = get_le32(p + 20),
 	};
 }
 
@@ -76,10 +79,13 @@ int elf_open(struct boot_plan *plan, const struct boot_env *env, struct elf_info
 	if (!elf->phnum)
 		return boot_fail(plan, env, -ENOEXEC, "an ELF file without program headers");
 	if (elf->phentsize < (elf->is64 ? 56u : 32u))
-		return boot_fail(plan, env, -ENOEXEC, "corrupt ELF header (program headers of %u "
-				 "bytes)", elf->phentsize);
+		return boot_fail(plan, env, -ENOEXEC,
+				 "corrupt ELF header (program headers of %u "
+				 "bytes)",
+				 elf->phentsize);
 	if (!in_file(len, elf->phoff, (uint64_t)elf->phnum * elf->phentsize))
-		return boot_fail(plan, env, -ENOEXEC, "truncated: program headers lie past the end");
+		return boot_fail(plan, env, -ENOEXEC,
+				 "truncated: program headers lie past the end");
 
 	elf->entry_phys = elf->entry;
 	for (unsigned i = 0; i < elf->phnum; i++) {
@@ -122,7 +128,10 @@ int elf_place(struct boot_plan *plan, const struct boot_env *env, const struct e
 	return 0;
 }
 
-static uint64_t align_up(uint64_t v, uint64_t a) { return (v + a - 1) & ~(a - 1); }
+static uint64_t align_up(uint64_t v, uint64_t a)
+{
+	return (v + a - 1) & ~(a - 1);
+}
 
 /* Looks for the PVH note among the notes in [off, off+size) of the file. */
 static bool find_pvh_note(const struct boot_env *env, uint64_t off, uint64_t size, uint64_t *entry)

@@ -59,21 +59,21 @@ static bool looks_like_initrd(const uint8_t *p, size_t len)
 		uint8_t n;
 		const char *magic;
 	} known[] = {
-		{ 0, 5, "07070" },              /* cpio newc, crc, odc */
-		{ 0, 2, "\x1f\x8b" },           /* gzip */
-		{ 0, 2, "\x1f\x9e" },
-		{ 0, 3, "BZh" },
-		{ 0, 6, "\xfd\x37zXZ\0" },
-		{ 0, 3, "\x5d\0\0" },           /* lzma */
-		{ 0, 4, "\x89LZO" },
-		{ 0, 4, "\x02\x21\x4c\x18" },   /* lz4, legacy frames */
-		{ 0, 4, "\x28\xb5\x2f\xfd" },   /* zstd */
-		{ 0, 8, "-rom1fs-" },
-		{ 0, 4, "hsqs" },
-		{ 0, 4, "\x45\x3d\xcd\x28" },   /* cramfs */
-		{ 512, 4, "\x45\x3d\xcd\x28" },
-		{ 1040, 2, "\x7f\x13" },        /* minix */
-		{ 1080, 2, "\x53\xef" },        /* ext2 */
+	    {0, 5, "07070"},    /* cpio newc, crc, odc */
+	    {0, 2, "\x1f\x8b"}, /* gzip */
+	    {0, 2, "\x1f\x9e"},
+	    {0, 3, "BZh"},
+	    {0, 6, "\xfd\x37zXZ\0"},
+	    {0, 3, "\x5d\0\0"}, /* lzma */
+	    {0, 4, "\x89LZO"},
+	    {0, 4, "\x02\x21\x4c\x18"}, /* lz4, legacy frames */
+	    {0, 4, "\x28\xb5\x2f\xfd"}, /* zstd */
+	    {0, 8, "-rom1fs-"},
+	    {0, 4, "hsqs"},
+	    {0, 4, "\x45\x3d\xcd\x28"}, /* cramfs */
+	    {512, 4, "\x45\x3d\xcd\x28"},
+	    {1040, 2, "\x7f\x13"}, /* minix */
+	    {1080, 2, "\x53\xef"}, /* ext2 */
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -94,10 +94,11 @@ int boot_place_zero_page(struct boot_plan *plan, const struct boot_env *env, con
 	int r;
 
 	if (env->nr_modules && rd->len && !looks_like_initrd(rd->data, rd->len))
-		return boot_fail(plan, env, -EINVAL,
-				 "initrd %s is no cpio archive, compressed file or file system that "
-				 "Linux can use",
-				 rd->name);
+		return boot_fail(
+		    plan, env, -EINVAL,
+		    "initrd %s is no cpio archive, compressed file or file system that "
+		    "Linux can use",
+		    rd->name);
 
 	zp_addr = boot_find_low(plan, env, ZP_SIZE, 4096, 0x1000, 0xa0000);
 	if (!zp_addr)

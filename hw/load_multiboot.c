@@ -18,7 +18,7 @@
 #define MB1_VIDEO  (1u << 2)
 #define MB1_ADDR   (1u << 16)
 
-#define FOUR_G (1ull << 32)
+#define FOUR_G      (1ull << 32)
 #define LOADER_NAME "doppel"
 
 /* The address fields that replace ELF headers; file_off is where load_addr is in the file. */
@@ -34,21 +34,24 @@ static int place_addr_fields(struct boot_plan *plan, const struct boot_env *env,
 	uint64_t off, n, mem;
 
 	/* load_addr of all ones (multiboot 2): from the beginning of the file. */
-	uint32_t load = a->load_addr == UINT32_MAX ? (uint32_t)(a->header_addr - a->header_off)
-						   : a->load_addr;
+	uint32_t load =
+	    a->load_addr == UINT32_MAX ? (uint32_t)(a->header_addr - a->header_off) : a->load_addr;
 
 	if (load > a->header_addr || a->header_addr - load > a->header_off)
-		return boot_fail(plan, env, -ENOEXEC, "corrupt multiboot header (load address "
-				 "0x%x, header address 0x%x)", load, a->header_addr);
+		return boot_fail(plan, env, -ENOEXEC,
+				 "corrupt multiboot header (load address "
+				 "0x%x, header address 0x%x)",
+				 load, a->header_addr);
 	off = a->header_off - (a->header_addr - load);
 	if (a->load_end && a->load_end < load)
 		return boot_fail(plan, env, -ENOEXEC, "corrupt multiboot header (load end)");
 	n = a->load_end ? a->load_end - load : len - off;
 	if (n > len - off)
-		return boot_fail(plan, env, -ENOEXEC,
-				 "truncated: the multiboot header promises %llu bytes, the file has "
-				 "%zu",
-				 (unsigned long long)(off + n), len);
+		return boot_fail(
+		    plan, env, -ENOEXEC,
+		    "truncated: the multiboot header promises %llu bytes, the file has "
+		    "%zu",
+		    (unsigned long long)(off + n), len);
 	mem = n;
 	if (a->bss_end) {
 		if (a->bss_end < load + n)
@@ -213,18 +216,20 @@ int load_multiboot1(struct boot_plan *plan, const struct boot_env *env)
 	/* Bits 0-15 are requirements: page alignment and memory map we have; a video mode is a
 	 * wish that a kernel must be able to do without. */
 	if (flags & 0xffff & ~(1u << 0 | MB1_MEMORY | MB1_VIDEO))
-		return boot_fail(plan, env, -ENOTSUP, "multiboot header demands unknown features "
-				 "(flags 0x%x)", flags);
+		return boot_fail(plan, env, -ENOTSUP,
+				 "multiboot header demands unknown features "
+				 "(flags 0x%x)",
+				 flags);
 	if (flags & MB1_ADDR) {
 		if (len - o < 32)
 			return boot_fail(plan, env, -ENOEXEC, "truncated multiboot header");
 		r = place_addr_fields(plan, env,
 				      &(struct addr_fields){
-					      .header_addr = get_le32(img + o + 12),
-					      .load_addr = get_le32(img + o + 16),
-					      .load_end = get_le32(img + o + 20),
-					      .bss_end = get_le32(img + o + 24),
-					      .header_off = o,
+					  .header_addr = get_le32(img + o + 12),
+					  .load_addr = get_le32(img + o + 16),
+					  .load_end = get_le32(img + o + 20),
+					  .bss_end = get_le32(img + o + 24),
+					  .header_off = o,
 				      });
 		entry = get_le32(img + o + 28);
 	} else {
@@ -267,7 +272,7 @@ static void tag_string(struct tags *t, uint32_t type, const char *s)
 static int mb2_info(struct boot_plan *plan, const struct boot_env *env, uint64_t *info)
 {
 	uint64_t mod[BOOT_MAX_MODULES], cmdline, base;
-	struct tags t = { .len = 8 };
+	struct tags t = {.len = 8};
 	uint32_t lower, upper;
 	const char *text = "";
 	uint8_t *p;
@@ -349,11 +354,11 @@ static int mb2_parse(struct boot_plan *plan, const struct boot_env *env, size_t 
 		if (type == 2 && size >= 24) {
 			h->has_addr = true;
 			h->addr = (struct addr_fields){
-				.header_addr = get_le32(p + 8),
-				.load_addr = get_le32(p + 12),
-				.load_end = get_le32(p + 16),
-				.bss_end = get_le32(p + 20),
-				.header_off = o,
+			    .header_addr = get_le32(p + 8),
+			    .load_addr = get_le32(p + 12),
+			    .load_end = get_le32(p + 16),
+			    .bss_end = get_le32(p + 20),
+			    .header_off = o,
 			};
 		} else if (type == 3 && size >= 12) {
 			h->has_entry = true;
@@ -376,7 +381,7 @@ int load_multiboot2(struct boot_plan *plan, const struct boot_env *env)
 {
 	const uint8_t *img = env->kernel.data;
 	size_t len = env->kernel.len, o;
-	struct mb2_header h = { 0 };
+	struct mb2_header h = {0};
 	uint64_t entry = 0, info = 0;
 	int r;
 

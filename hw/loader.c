@@ -91,10 +91,10 @@ int boot_place(struct boot_plan *plan, const struct boot_env *env, const char *w
 	if (plan->nr == BOOT_MAX_SEGMENTS)
 		return boot_fail(plan, env, -E2BIG, "too many segments");
 	plan->seg[plan->nr++] = (struct boot_segment){
-		.addr = addr,
-		.mem_len = mem_len,
-		.data = data,
-		.len = len,
+	    .addr = addr,
+	    .mem_len = mem_len,
+	    .data = data,
+	    .len = len,
 	};
 	return 0;
 }
@@ -164,7 +164,10 @@ uint64_t boot_find_high(const struct boot_plan *plan, const struct boot_env *env
 	return best;
 }
 
-static void put_descriptor(uint8_t *gdt, unsigned sel, uint64_t desc) { put_le64(gdt + sel, desc); }
+static void put_descriptor(uint8_t *gdt, unsigned sel, uint64_t desc)
+{
+	put_le64(gdt + sel, desc);
+}
 
 int boot_place_tables(struct boot_plan *plan, const struct boot_env *env, enum boot_entry entry)
 {
@@ -175,8 +178,8 @@ int boot_place_tables(struct boot_plan *plan, const struct boot_env *env, enum b
 	uint8_t *p;
 	int r;
 
-	base = boot_find_low(plan, env, pt_pages * 4096 + gdt_len + tss_len, 4096, LOW_MIN,
-			     LOW_MAX);
+	base =
+	    boot_find_low(plan, env, pt_pages * 4096 + gdt_len + tss_len, 4096, LOW_MIN, LOW_MAX);
 	if (!base)
 		base = boot_find_low(plan, env, pt_pages * 4096 + gdt_len + tss_len, 4096, LOW_MIN,
 				     FOUR_G);
@@ -240,10 +243,11 @@ int boot_place_initrd(struct boot_plan *plan, const struct boot_env *env, uint64
 		return 0;
 	*addr = boot_find_high(plan, env, f->len, 4096, 0x100000, max);
 	if (!*addr)
-		return boot_fail(plan, env, -ENOMEM,
-				 "initrd %s (%zu MiB) does not fit in the guest's memory: give more "
-				 "with -m",
-				 f->name, (f->len + 0xfffff) >> 20);
+		return boot_fail(
+		    plan, env, -ENOMEM,
+		    "initrd %s (%zu MiB) does not fit in the guest's memory: give more "
+		    "with -m",
+		    f->name, (f->len + 0xfffff) >> 20);
 	return boot_place(plan, env, "initrd", *addr, f->data, f->len, f->len);
 }
 

@@ -94,7 +94,7 @@ int load_multiboot2(struct boot_plan *plan, const struct boot_env *env);
 
 /* Sets plan->err to "file: message" and returns err. */
 int boot_fail(struct boot_plan *plan, const struct boot_env *env, int err, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+    __attribute__((format(printf, 4, 5)));
 /* Whether all of [addr, addr+len) is RAM that no segment of the plan uses yet. */
 bool boot_is_ram(const struct boot_env *env, uint64_t addr, uint64_t len);
 bool boot_is_free(const struct boot_plan *plan, const struct boot_env *env, uint64_t addr,
@@ -139,7 +139,10 @@ struct elf_info {
 int elf_open(struct boot_plan *plan, const struct boot_env *env, struct elf_info *elf);
 int elf_place(struct boot_plan *plan, const struct boot_env *env, const struct elf_info *elf);
 
-static inline uint16_t get_le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
+static inline uint16_t get_le16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
 static inline uint32_t get_le32(const uint8_t *p)
 {
 	return get_le16(p) | (uint32_t)get_le16(p + 2) << 16;

@@ -28,10 +28,10 @@ struct loop;
 
 enum machine_end {
 	END_NONE,
-	END_SHUTDOWN,  /* guest powered off, or reset with no_reboot: status 0 */
-	END_EXIT,      /* isa-debug-exit: status in end_status */
-	END_QUIT,      /* user */
-	END_PANIC,     /* pvpanic with action shutdown, or triple fault with no_reboot */
+	END_SHUTDOWN, /* guest powered off, or reset with no_reboot: status 0 */
+	END_EXIT,     /* isa-debug-exit: status in end_status */
+	END_QUIT,     /* user */
+	END_PANIC,    /* pvpanic with action shutdown, or triple fault with no_reboot */
 };
 
 struct machine {
@@ -40,13 +40,14 @@ struct machine {
 	struct loop *loop;
 	struct aspace mem, io;
 	struct ram ram;
-	struct device *devices;      /* list, in reset order */
+	struct device *devices; /* list, in reset order */
 	struct cpu_bus bus;
 	struct cpus *cpus;
 	const struct engine *engine;
 	bool no_reboot;
 	bool no_shutdown;
 	bool reset_requested;
+	bool stopped; /* by the user, or by the guest's shutdown with no_shutdown */
 	enum machine_end end;
 	int end_status;
 	/* Called, paused and with the lock held, after every reset: the board puts the vCPUs and
@@ -69,5 +70,12 @@ void machine_request_reset(struct machine *m);
 void machine_request_shutdown(struct machine *m);
 void machine_request_exit(struct machine *m, int status);
 void machine_request_quit(struct machine *m);
+/* The guest cannot go on: END_PANIC with no_reboot or where `always`, else a reset. */
+void machine_request_panic(struct machine *m, bool always);
+
+/* Stops and continues the guest: vCPUs and clock. Main thread, machine lock held;
+ * machine_stop_locked() lets go of it while the vCPUs come to rest. Both may be called again. */
+void machine_stop_locked(struct machine *m);
+void machine_cont_locked(struct machine *m);
 
 #endif

@@ -9,9 +9,9 @@
 #include "mmu/aspace.h"
 
 static const struct field fields[] = {
-	FIELD(pc_testdev, data, 0),
-	FIELD_ARRAY(pc_testdev, mem, 0),
-	FIELD_END,
+    FIELD(pc_testdev, data, 0),
+    FIELD_ARRAY(pc_testdev, mem, 0),
+    FIELD_END,
 };
 
 static uint64_t data_read(void *dev, uint64_t off, unsigned size)
@@ -75,11 +75,11 @@ static void mem_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	memcpy(t->mem + off, &val, size);
 }
 
-static const struct mmio_ops data_ops = { data_read, data_write, 1, 4 };
-static const struct mmio_ops byte_ops = { data_read, data_write, 1, 1 };
-static const struct mmio_ops flush_ops = { no_read, flush_write, 1, 4 };
-static const struct mmio_ops line_ops = { no_read, line_write, 1, 1 };
-static const struct mmio_ops mem_ops = { mem_read, mem_write, 1, 8 };
+static const struct mmio_ops data_ops = {data_read, data_write, 1, 4};
+static const struct mmio_ops byte_ops = {data_read, data_write, 1, 1};
+static const struct mmio_ops flush_ops = {no_read, flush_write, 1, 4};
+static const struct mmio_ops line_ops = {no_read, line_write, 1, 1};
+static const struct mmio_ops mem_ops = {mem_read, mem_write, 1, 8};
 
 int pc_testdev_init(struct pc_testdev *t, struct aspace *io, struct aspace *mem,
 		    const struct irq_pin *line, void (*flush)(void *opaque), void *opaque)
@@ -94,9 +94,10 @@ int pc_testdev_init(struct pc_testdev *t, struct aspace *io, struct aspace *mem,
 	if ((r = aspace_map_dev(io, "pc-testdev", 0xe0, 4, &data_ops, t)) < 0 ||
 	    (r = aspace_map_dev(io, "pc-testdev-flush", 0xe4, 4, &flush_ops, t)) < 0 ||
 	    (r = aspace_map_dev(io, "pc-testdev-byte", 0xe8, 4, &byte_ops, t)) < 0 ||
-	    (r = aspace_map_dev(io, "pc-testdev-irq", 0x2000, PC_TESTDEV_LINES, &line_ops, t)) < 0 ||
+	    (r = aspace_map_dev(io, "pc-testdev-irq", 0x2000, PC_TESTDEV_LINES, &line_ops, t)) <
+		0 ||
 	    (r = aspace_map_dev(mem, "pc-testdev-mem", 0xff000000, PC_TESTDEV_MEM, &mem_ops, t)) <
-		    0)
+		0)
 		return r;
 	return 0;
 }

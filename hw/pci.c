@@ -13,14 +13,14 @@
 #define CF8_ENABLE      0x80000000u
 
 static const struct field func_fields[] = {
-	FIELD_ARRAY_NORESET(pci_func, config),
-	FIELD_NORESET(pci_func, intx),
-	FIELD_END,
+    FIELD_ARRAY_NORESET(pci_func, config),
+    FIELD_NORESET(pci_func, intx),
+    FIELD_END,
 };
 
 static const struct field bus_fields[] = {
-	FIELD(pci_bus, address, 0),
-	FIELD_END,
+    FIELD(pci_bus, address, 0),
+    FIELD_END,
 };
 
 /* Where the BAR decodes now, or false when it does not. */
@@ -133,7 +133,7 @@ void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned s
 		uint8_t b = (uint8_t)(val >> (8 * i));
 
 		f->config[o] = (uint8_t)((f->config[o] & ~f->wmask[o]) | (b & f->wmask[o]));
-		f->config[o] &= (uint8_t)~(b & f->w1c[o]);
+		f->config[o] &= (uint8_t) ~(b & f->w1c[o]);
 	}
 	if (off < PCI_COMMAND + 2 && off + size > PCI_COMMAND)
 		update_intx(f);
@@ -190,13 +190,13 @@ void pci_func_bar(struct pci_func *f, unsigned n, enum pci_bar_kind kind, uint64
 	uint8_t *start = f->start + PCI_BAR0 + n * 4, *mask = f->wmask + PCI_BAR0 + n * 4;
 
 	f->bar[n] = (struct pci_bar){
-		.kind = kind,
-		.size = size,
-		.ops = ops,
-		.opaque = opaque,
-		.name = name,
+	    .kind = kind,
+	    .size = size,
+	    .ops = ops,
+	    .opaque = opaque,
+	    .name = name,
 	};
-	pci_set32(mask, (uint32_t)~(size - 1) & (kind == PCI_BAR_IO ? ~3u : ~15u));
+	pci_set32(mask, (uint32_t) ~(size - 1) & (kind == PCI_BAR_IO ? ~3u : ~15u));
 	if (kind == PCI_BAR_IO) {
 		start[0] = 1;
 		f->wmask[PCI_COMMAND] |= PCI_CMD_IO;
@@ -273,8 +273,8 @@ static void data_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 		pci_config_write(f, (bus->address & 0xfc) + (unsigned)off, (uint32_t)val, size);
 }
 
-static const struct mmio_ops address_ops = { address_read, address_write, 1, 4 };
-static const struct mmio_ops data_ops = { data_read, data_write, 1, 4 };
+static const struct mmio_ops address_ops = {address_read, address_write, 1, 4};
+static const struct mmio_ops data_ops = {data_read, data_write, 1, 4};
 
 int pci_bus_init(struct pci_bus *bus, struct aspace *mem, struct aspace *io,
 		 struct reset_port *reset)

@@ -43,8 +43,8 @@ enum {
 	PCI_STATUS_INTX = 1 << 3,
 };
 
-#define PCI_BARS         6
-#define PCI_DEVFN(d, f)  ((uint8_t)((d) << 3 | (f)))
+#define PCI_BARS        6
+#define PCI_DEVFN(d, f) ((uint8_t)((d) << 3 | (f)))
 
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
@@ -69,7 +69,7 @@ struct pci_func {
 	uint8_t wmask[256]; /* bits that software may write */
 	uint8_t w1c[256];   /* bits that writing 1 clears */
 	struct pci_bar bar[PCI_BARS];
-	uint8_t intx; /* level the function drives, before the disable bit */
+	uint8_t intx;     /* level the function drives, before the disable bit */
 	uint8_t intx_out; /* level its pin shows */
 	/* After software wrote [off, off+size) of the configuration space, and after a reset
 	 * (off 0, size 256); may be NULL. */

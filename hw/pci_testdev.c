@@ -10,19 +10,19 @@
 
 enum { NONE = 255, TESTS = 3, WIDTH = 1, MATCH = 0xfa, NO_MATCH = 0xce };
 
-static const uint32_t half[2] = { 2048, 128 };
+static const uint32_t half[2] = {2048, 128};
 
 static const struct field fields[] = {
-	FIELD(pci_testdev, current, NONE),
-	FIELD_ARRAY(pci_testdev, count, 0),
-	FIELD_END,
+    FIELD(pci_testdev, current, NONE),
+    FIELD_ARRAY(pci_testdev, count, 0),
+    FIELD_END,
 };
 
 static void header(const struct pci_testdev *t, uint8_t h[64])
 {
-	static const char *const type[] = { "mmio", "portio" };
-	static const char *const kind[TESTS] = { "no-eventfd", "wildcard-eventfd",
-						 "datamatch-eventfd" };
+	static const char *const type[] = {"mmio", "portio"};
+	static const char *const kind[TESTS] = {"no-eventfd", "wildcard-eventfd",
+						"datamatch-eventfd"};
 	unsigned bar = t->current / TESTS, test = t->current % TESTS;
 
 	memset(h, 0, 64);
@@ -68,7 +68,7 @@ static void testdev_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	t->count[t->current]++;
 }
 
-static const struct mmio_ops ops = { testdev_read, testdev_write, 1, 4 };
+static const struct mmio_ops ops = {testdev_read, testdev_write, 1, 4};
 
 int pci_testdev_init(struct pci_testdev *t, struct pci_bus *bus, uint8_t devfn)
 {
@@ -77,7 +77,7 @@ int pci_testdev_init(struct pci_testdev *t, struct pci_bus *bus, uint8_t devfn)
 	pci_set16(t->func.start + PCI_SUBSYS_VENDOR, 0x1af4);
 	pci_set16(t->func.start + PCI_SUBSYS_DEVICE, 0x1100);
 	for (unsigned n = 0; n < 2; n++)
-		t->side[n] = (struct pci_testdev_side){ t, n };
+		t->side[n] = (struct pci_testdev_side){t, n};
 	pci_func_bar(&t->func, 0, PCI_BAR_MEM32, 2 * half[0], &ops, &t->side[0], "pci-testdev-mem");
 	pci_func_bar(&t->func, 1, PCI_BAR_IO, 2 * half[1], &ops, &t->side[1], "pci-testdev-io");
 	device_init(&t->state, "pci-testdev-state", fields, t);

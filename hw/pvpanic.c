@@ -26,7 +26,7 @@ static void pvpanic_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 		p->event(p->opaque, (unsigned)(val & EVENTS));
 }
 
-static const struct mmio_ops ops = { pvpanic_read, pvpanic_write, 1, 1 };
+static const struct mmio_ops ops = {pvpanic_read, pvpanic_write, 1, 1};
 
 int pvpanic_init(struct pvpanic *p, struct aspace *io, uint64_t port,
 		 void (*event)(void *opaque, unsigned events), void *opaque)

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The machine's run state. Requests come from any thread and only leave a note; the main thread
+ * acts on it between two rounds of the loop, because bringing the vCPUs to rest means waiting for
+ * threads that may themselves wait for the machine lock.
+ */
+#include "hw/machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "accel/cpus.h"
+#include "hw/loop.h"
+
+int machine_init(struct machine *m, uint64_t ram_size)
+{
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	r = pthread_mutex_init(&m->lock, NULL);
+	if (r)
+		return -r;
+	r = ram_init(&m->ram, "ram", ram_size);
+	if (r < 0)
+		goto no_ram;
+	clock_init(&m->clock, false);
+	clock_pause(&m->clock);
+	m->loop = loop_new(&m->clock, &m->lock);
+	if (!m->loop) {
+		r = -errno;
+		goto no_loop;
+	}
+	aspace_init(&m->mem, "memory", 52, &m->lock);
+	aspace_init(&m->io, "io", 16, &m->lock);
+	return 0;
+no_loop:
+	ram_fini(&m->ram);
+no_ram:
+	pthread_mutex_destroy(&m->lock);
+	return r;
+}
+
+void machine_fini(struct machine *m)
+{
+	if (m->cpus)
+		cpus_free(m->cpus);
+	loop_free(m->loop);
+	ram_fini(&m->ram);
+	pthread_mutex_destroy(&m->lock);
+}
+
+void machine_add(struct machine *m, struct device *dev)
+{
+	struct device **p = &m->devices;
+
+	while (*p)
+		p = &(*p)->next;
+	dev->next = NULL;
+	*p = dev;
+}
+
+void machine_stop_locked(struct machine *m)
+{
+	if (m->stopped)
+		return;
+	m->stopped = true;
+	pthread_mutex_unlock(&m->lock);
+	cpus_pause(m->cpus);
+	pthread_mutex_lock(&m->lock);
+	clock_pause(&m->clock);
+}
+
+void machine_cont_locked(struct machine *m)
+{
+	if (!m->stopped)
+		return;
+	m->stopped = false;
+	clock_resume(&m->clock);
+	cpus_resume(m->cpus);
+}
+
+static int reset_locked(struct machine *m)
+{
+	m->reset_requested = false;
+	for (struct device *d = m->devices; d; d = d->next)
+		device_reset(d);
+	cpus_reset(m->cpus);
+	return m->reset_hook ? m->reset_hook(m->board) : 0;
+}
+
+/* What was asked for since the last round. True when the machine has come to its end. */
+static bool act_locked(struct machine *m)
+{
+	if ((m->end == END_SHUTDOWN || m->end == END_PANIC) && m->no_shutdown) {
+		m->end = END_NONE;
+		m->reset_requested = false;
+		machine_stop_locked(m);
+	}
+	if (m->end != END_NONE)
+		return true;
+	if (m->reset_requested) {
+		bool was_stopped = m->stopped;
+
+		machine_stop_locked(m);
+		if (reset_locked(m) < 0) {
+			m->end = END_EXIT;
+			m->end_status = 1;
+			return true;
+		}
+		if (!was_stopped)
+			machine_cont_locked(m);
+	}
+	return false;
+}
+
+int machine_run(struct machine *m)
+{
+	bool done;
+
+	pthread_mutex_lock(&m->lock);
+	/* The vCPU threads start out paused. */
+	m->stopped = true;
+	if (reset_locked(m) < 0) {
+		pthread_mutex_unlock(&m->lock);
+		return 1;
+	}
+	machine_cont_locked(m);
+	do {
+		pthread_mutex_unlock(&m->lock);
+		loop_run(m->loop);
+		pthread_mutex_lock(&m->lock);
+		done = act_locked(m);
+	} while (!done);
+	machine_stop_locked(m);
+	pthread_mutex_unlock(&m->lock);
+	return m->end == END_EXIT ? m->end_status : 0;
+}
+
+/* The first reason to end stays, but the user's word overrides. */
+static void end_locked(struct machine *m, enum machine_end end)
+{
+	if (m->end == END_NONE || end == END_QUIT)
+		m->end = end;
+	loop_quit(m->loop);
+}
+
+void machine_request_reset(struct machine *m)
+{
+	if (m->no_reboot) {
+		end_locked(m, END_SHUTDOWN);
+		return;
+	}
+	m->reset_requested = true;
+	loop_quit(m->loop);
+}
+
+void machine_request_shutdown(struct machine *m)
+{
+	end_locked(m, END_SHUTDOWN);
+}
+
+void machine_request_exit(struct machine *m, int status)
+{
+	if (m->end == END_NONE)
+		m->end_status = status;
+	end_locked(m, END_EXIT);
+}
+
+void machine_request_quit(struct machine *m)
+{
+	end_locked(m, END_QUIT);
+}
+
+void machine_request_panic(struct machine *m, bool always)
+{
+	if (always || m->no_reboot)
+		end_locked(m, END_PANIC);
+	else
+		machine_request_reset(m);
+}
