@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boot tests: real kernels to a shell, a login, commands, and power-off by ACPI.
+
+boot.py [--doppel PATH] [--accel ENGINE] [NAME...]; without names, all. Cases whose guest cannot be
+downloaded are skipped with the reason.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from guest import Guest, GuestError  # noqa: E402
+
+# What must not appear in a guest's kernel log. The same kernels print none of these under QEMU.
+BAD_LOG = re.compile(r"Call Trace|WARNING:|BUG:|Oops|firmware bug|FW BUG|Firmware Bug|"
+                     r"ACPI (BIOS )?Error|ACPI BIOS|unexpected|spurious|"
+                     r"rcu: INFO|soft lockup|hung task|unchecked MSR|segfault|trap ", re.I)
+
+
+class Skip(Exception):
+    pass
+
+
+def fetch(what, arch):
+    r = subprocess.run(["sh", os.path.join(HERE, "../guests/fetch.sh"), what, arch],
+                       capture_output=True, text=True)
+    if r.returncode:
+        raise Skip(r.stderr.strip() or f"no {what} for {arch}")
+    return r.stdout.strip()
+
+
+def check(ok, text):
+    if not ok:
+        raise GuestError(text)
+
+
+def check_log(text):
+    bad = [line for line in text.splitlines() if BAD_LOG.search(line)]
+    check(not bad, "kernel log has:\n" + "\n".join(bad[:10]))
+
+
+class Suite:
+    def __init__(self, doppel, accel, logs):
+        self.doppel = doppel
+        self.accel = ["-accel", accel] if accel else []
+        self.logs = logs
+
+    def start(self, name, *args):
+        return Guest([self.doppel, *self.accel, *args], os.path.join(self.logs, name + ".log"))
+
+    def linux(self, name, arch, *args, append=""):
+        return self.start(name, "-m", "512M", "-kernel", fetch("kernel", arch), "-initrd",
+                          fetch("initrd", arch), "-append", "console=ttyS0 " + append,
+                          "-nographic", *args)
+
+    def session(self, g, arch, cpus):
+        """From the first kernel message to power-off, as a person would."""
+        g.expect(r"Linux version", 60)
+        g.expect(r"doppel login: ", 240)
+        took = g.seconds()
+        g.type("root\n")
+        g.expect(r"# ", 60)
+        uname = g.command("uname -a")
+        check(("x86_64" if arch == "amd64" else "i686") in uname, f"uname says {uname!r}")
+        check(g.command("grep -c ^processor /proc/cpuinfo").strip() == str(cpus),
+              f"the guest does not see {cpus} CPUs")
+        check("model name" in g.command("cat /proc/cpuinfo"), "no model name in cpuinfo")
+        check("Linux version" in g.command("dmesg | head -n 5"), "dmesg does not work")
+        check(g.command("echo $((6 * 7))").strip() == "42", "the shell cannot multiply")
+        sums = g.command("dd if=/bin/busybox bs=64k count=8 2>/dev/null | tee /tmp/x | md5sum; "
+                         "md5sum < /tmp/x").split("\n")
+        check(sums[0] == sums[1] and len(sums[0]) > 32, f"checksums differ: {sums}")
+        t0 = time.monotonic()
+        g.command("sleep 2")
+        check(1.9 < time.monotonic() - t0 < 6, "sleep 2 took another time")
+        check_log(g.command("dmesg"))
+        g.type("poweroff -f\n")
+        status = g.wait(60)
+        check(status == 0, f"exit status {status}, not 0")
+        return f"login after {took:.1f} s"
+
+    def builtin(self):
+        g = self.start("builtin")
+        try:
+            g.expect(r"guest> ", 30)
+            g.type("help\r")
+            g.expect(r"poweroff", 10)
+            g.type("fault\r")
+            g.expect(r"invalid opcode", 10)
+            g.expect(r"guest> ", 10)
+            g.type("poweroff\r")
+            check(g.wait(20) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def debian_amd64(self):
+        g = self.linux("debian_amd64", "amd64", append="doppel.login")
+        try:
+            return self.session(g, "amd64", 1)
+        finally:
+            g.close()
+
+    def debian_smp2(self):
+        g = self.linux("debian_smp2", "amd64", "-smp", "2", append="doppel.login")
+        try:
+            return self.session(g, "amd64", 2)
+        finally:
+            g.close()
+
+    def debian_i386(self):
+        g = self.linux("debian_i386", "i386", append="doppel.login")
+        try:
+            return self.session(g, "i386", 1)
+        finally:
+            g.close()
+
+    def reboot(self):
+        """A reset starts the same guest again; -no-reboot ends instead."""
+        g = self.linux("reboot", "amd64")
+        try:
+            g.expect(r"/ # ", 240)
+            g.type("reboot -f\n")
+            g.expect(r"Linux version", 60)
+            g.expect(r"/ # ", 240)
+        finally:
+            g.close()
+        g = self.linux("no_reboot", "amd64", "-no-reboot")
+        try:
+            g.expect(r"/ # ", 240)
+            g.type("reboot -f\n")
+            check(g.wait(60) == 0, "-no-reboot does not end with status 0")
+        finally:
+            g.close()
+
+
+CASES = ["builtin", "debian_amd64", "debian_smp2", "debian_i386", "reboot"]
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--doppel", default="./doppel")
+    p.add_argument("--accel")
+    p.add_argument("--logs")
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    logs = a.logs or tempfile.mkdtemp(prefix="doppel-boot-")
+    os.makedirs(logs, exist_ok=True)
+    suite = Suite(a.doppel, a.accel, logs)
+    passed = failed = skipped = 0
+    for name in a.names or CASES:
+        t0 = time.monotonic()
+        try:
+            note = getattr(suite, name)()
+            passed += 1
+            print(f"ok    {name}  {time.monotonic() - t0:.1f} s  {note or ''}", flush=True)
+        except Skip as e:
+            skipped += 1
+            print(f"skip  {name}: {e}", flush=True)
+        except (GuestError, OSError) as e:
+            failed += 1
+            print(f"FAIL  {name}: {e}\n(log in {logs})", flush=True)
+    print(f"boot: {passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
