@@ -39,6 +39,11 @@ struct cpu_bus {
 	/* Serialises locked accesses that no host atomic covers; shared by all vCPUs. */
 	pthread_mutex_t *split_lock;
 
+	/* An x87 instruction found an unmasked exception pending while CR0.NE is clear: FERR# is
+	 * asserted, which the PC wires to IRQ 13. True while IGNNE# lets it go on all the same. NULL:
+	 * not wired, always go on. */
+	bool (*ferr)(void *opaque, unsigned cpu);
+
 	/* Triple fault. */
 	void (*shutdown)(void *opaque, unsigned cpu);
 };

@@ -2,8 +2,7 @@
 #include "cpu/check.h"
 
 #include "cpu/exc.h"
-
-#define FSW_ES (1u << 7)
+#include "cpu/x87.h"
 
 void insn_check(struct core *c, const struct insn *i)
 {
@@ -32,12 +31,12 @@ void insn_check(struct core *c, const struct insn *i)
 		if (v->cr0 & CR0_TS)
 			raise_exc(c, EXC_NM);
 		if (v->fpu.fsw & FSW_ES)
-			raise_exc(c, EXC_MF);
+			x87_report(c);
 	}
 	if (a & A_X87 && v->cr0 & (CR0_EM | CR0_TS))
 		raise_exc(c, EXC_NM);
-	if (a & A_WAIT && v->fpu.fsw & FSW_ES && v->cr0 & CR0_NE)
-		raise_exc(c, EXC_MF);
+	if (a & A_WAIT && v->fpu.fsw & FSW_ES)
+		x87_report(c);
 	if (a & A_CPL0 && vcpu_cpl(v) != 0)
 		raise_gp(c, 0);
 }

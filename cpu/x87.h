@@ -33,8 +33,14 @@ enum {
 	FCW_DEFAULT = 0x37f,
 };
 
-static inline unsigned x87_top(const struct fpu *f) { return f->fsw >> FSW_TOP_SHIFT & 7; }
-static inline unsigned x87_phys(const struct fpu *f, unsigned st) { return (x87_top(f) + st) & 7; }
+static inline unsigned x87_top(const struct fpu *f)
+{
+	return f->fsw >> FSW_TOP_SHIFT & 7;
+}
+static inline unsigned x87_phys(const struct fpu *f, unsigned st)
+{
+	return (x87_top(f) + st) & 7;
+}
 static inline bool x87_used(const struct fpu *f, unsigned st)
 {
 	return f->ftw >> x87_phys(f, st) & 1;
@@ -61,9 +67,9 @@ void x87_init(struct fpu *f);
 uint16_t x87_full_tags(const struct fpu *f);
 uint8_t x87_abridge_tags(uint16_t full);
 
-/* A waiting instruction found ES set: #MF, or with CR0.NE clear FERR# and a wait for the interrupt
- * that it brings (SDM vol. 1 D.2). Does not return. */
-_Noreturn void x87_report(struct core *c);
+/* A waiting instruction found ES set: raises #MF, or with CR0.NE clear asserts FERR# and restarts the
+ * instruction until the interrupt comes (SDM vol. 1 D.2). Returns when IGNNE# is asserted. */
+void x87_report(struct core *c);
 
 /* What every MMX instruction but EMMS does to the x87 state. Writers of an MMX register also set
  * sign and exponent to ones. */

@@ -28,8 +28,8 @@ struct xstate_comp {
 	uint16_t size;
 };
 static const struct xstate_comp xstate_comps[XSTATE_NR] = {
-	[2] = {576, 256}, /* AVX: upper halves of YMM0-15 */
-	[9] = {2688, 8},  /* PKRU */
+    [2] = {576, 256}, /* AVX: upper halves of YMM0-15 */
+    [9] = {2688, 8},  /* PKRU */
 };
 
 /* State components the model can enable in XCR0; IA32_XSS has none. */

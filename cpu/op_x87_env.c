@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * x87 control instructions: control, status, environment and whole-state load and store, FWAIT,
+ * EMMS. SDM vol. 1 8.1.10 (environment formats), vol. 2.
+ */
+#include "cpu/exc.h"
+#include "cpu/x87_op.h"
+
+/* The environment: seven words of 4 or 2 bytes, in two layouts. */
+struct env {
+	unsigned width; /* 4 or 2 */
+	bool real;      /* real and virtual-8086 mode: linear addresses instead of sel:off */
+};
+
+static struct env env_of(const struct core *c, const struct insn *i)
+{
+	return (struct env){i->osz == 2 ? 2 : 4, !core_protected(c)};
+}
+
+static void put(uint8_t *buf, const struct env *e, unsigned n, uint32_t v)
+{
+	memcpy(buf + n * e->width, &v, e->width);
+}
+static uint32_t get(const uint8_t *buf, const struct env *e, unsigned n)
+{
+	uint32_t v = 0;
+	memcpy(&v, buf + n * e->width, e->width);
+	return v;
+}
+
+static void env_pack(const struct fpu *f, const struct env *e, uint8_t buf[28])
+{
+	const uint32_t ones = 0xffff0000;
+	put(buf, e, 0, ones | f->fcw);
+	put(buf, e, 1, ones | f->fsw);
+	put(buf, e, 2, ones | x87_full_tags(f));
+	if (e->real) {
+		uint32_t ip = f->fip + f->fcs * 16u, dp = f->fdp + f->fds * 16u;
+		if (e->width == 4) {
+			put(buf, e, 3, ones | (ip & 0xffff));
+			put(buf, e, 4, ip >> 16 << 12 | f->fop);
+			put(buf, e, 5, ones | (dp & 0xffff));
+			put(buf, e, 6, dp >> 16 << 12);
+		} else {
+			put(buf, e, 3, ip);
+			put(buf, e, 4, (ip >> 16 & 0xf) << 12 | f->fop);
+			put(buf, e, 5, dp);
+			put(buf, e, 6, (dp >> 16 & 0xf) << 12);
+		}
+	} else {
+		put(buf, e, 3, f->fip);
+		put(buf, e, 4, (uint32_t)f->fop << 16 | f->fcs);
+		put(buf, e, 5, f->fdp);
+		put(buf, e, 6, ones | f->fds);
+	}
+}
+
+static void env_unpack(struct fpu *f, const struct env *e, const uint8_t buf[28])
+{
+	f->fsw = get(buf, e, 1);
+	x87_set_fcw(f, get(buf, e, 0));
+	f->ftw = x87_abridge_tags(get(buf, e, 2));
+	uint32_t ip = get(buf, e, 3), cs = get(buf, e, 4), dp = get(buf, e, 5), ds = get(buf, e, 6);
+	if (e->real) {
+		f->fip = (ip & 0xffff) | cs >> 12 << 16;
+		f->fdp = (dp & 0xffff) | ds >> 12 << 16;
+		f->fop = cs & 0x7ff;
+		f->fcs = f->fds = 0;
+	} else {
+		f->fip = ip;
+		f->fdp = dp;
+		f->fcs = cs;
+		f->fds = ds;
+		f->fop = e->width == 4 ? cs >> 16 & 0x7ff : 0;
+	}
+}
+
+void op_fnstenv(struct core *c, const struct insn *i)
+{
+	struct env e = env_of(c, i);
+	uint8_t buf[28];
+	env_pack(&c->v.fpu, &e, buf);
+	mem_write(c, lin_of(c, i, 7 * e.width, ACC_WRITE), buf, 7 * e.width);
+	x87_set_fcw(&c->v.fpu, c->v.fpu.fcw | FCW_EXC);
+}
+
+void op_fldenv(struct core *c, const struct insn *i)
+{
+	struct env e = env_of(c, i);
+	uint8_t buf[28];
+	mem_read(c, lin_of(c, i, 7 * e.width, ACC_READ), buf, 7 * e.width);
+	env_unpack(&c->v.fpu, &e, buf);
+}
+
+/* Two accesses of at most 64 bytes to an area of up to 108. */
+static void area(struct core *c, const struct insn *i, uint8_t *buf, unsigned size, enum access acc)
+{
+	uint64_t lin = lin_of(c, i, size, acc), rest = lin + 56;
+	if (c->mode != 8)
+		rest = (uint32_t)rest;
+	mem_probe(c, lin, size, acc);
+	if (acc == ACC_WRITE) {
+		mem_write(c, lin, buf, 56);
+		mem_write(c, rest, buf + 56, size - 56);
+	} else {
+		mem_read(c, lin, buf, 56);
+		mem_read(c, rest, buf + 56, size - 56);
+	}
+}
+
+void op_fnsave(struct core *c, const struct insn *i)
+{
+	struct fpu *f = &c->v.fpu;
+	struct env e = env_of(c, i);
+	uint8_t buf[108], *p = buf + 7 * e.width;
+	env_pack(f, &e, buf);
+	for (unsigned n = 0; n < 8; n++, p += 10) {
+		const struct x87_reg *r = x87_st(f, n);
+		memcpy(p, &r->mant, 8);
+		memcpy(p + 8, &r->se, 2);
+	}
+	area(c, i, buf, 7 * e.width + 80, ACC_WRITE);
+	x87_init(f);
+}
+
+void op_frstor(struct core *c, const struct insn *i)
+{
+	struct fpu *f = &c->v.fpu;
+	struct env e = env_of(c, i);
+	uint8_t buf[108], *p = buf + 7 * e.width;
+	area(c, i, buf, 7 * e.width + 80, ACC_READ);
+	env_unpack(f, &e, buf);
+	for (unsigned n = 0; n < 8; n++, p += 10) {
+		struct x87_reg *r = x87_st(f, n);
+		memcpy(&r->mant, p, 8);
+		memcpy(&r->se, p + 8, 2);
+	}
+}
+
+void op_fldcw(struct core *c, const struct insn *i)
+{
+	x87_set_fcw(&c->v.fpu, mem_read16(c, lin_of(c, i, 2, ACC_READ)));
+}
+
+void op_fnstcw(struct core *c, const struct insn *i)
+{
+	mem_write16(c, lin_of(c, i, 2, ACC_WRITE), c->v.fpu.fcw);
+}
+
+void op_fnstsw(struct core *c, const struct insn *i)
+{
+	mem_write16(c, lin_of(c, i, 2, ACC_WRITE), c->v.fpu.fsw);
+}
+
+void op_fnstsw_ax(struct core *c, const struct insn *i)
+{
+	(void)i;
+	c->v.gpr[RAX] = (c->v.gpr[RAX] & ~0xffffull) | c->v.fpu.fsw;
+}
+
+void op_fninit(struct core *c, const struct insn *i)
+{
+	(void)i;
+	x87_init(&c->v.fpu);
+}
+
+void op_fnclex(struct core *c, const struct insn *i)
+{
+	(void)i;
+	c->v.fpu.fsw &= ~(FSW_EXC | FSW_SF | FSW_ES | FSW_B);
+}
+
+/* FENI, FDISI (8087) and FSETPM (80287). */
+void op_x87_nop(struct core *c, const struct insn *i)
+{
+	(void)c;
+	(void)i;
+}
+
+/* Unlike other instructions it looks at TS only when MP says so, and never at EM. */
+void op_fwait(struct core *c, const struct insn *i)
+{
+	(void)i;
+	if (c->v.cr0 & CR0_MP && c->v.cr0 & CR0_TS)
+		raise_exc(c, EXC_NM);
+	if (c->v.fpu.fsw & FSW_ES)
+		x87_report(c);
+}
+
+void op_emms(struct core *c, const struct insn *i)
+{
+	(void)i;
+	c->v.fpu.fsw &= ~FSW_TOP;
+	c->v.fpu.ftw = 0;
+}
