@@ -99,6 +99,13 @@ static inline uint64_t core_tsc(struct core *c)
 	return c->bus->tsc(c->bus->opaque) + c->v.tsc_offset;
 }
 
+/* A linear address that the current paging depth can hold. */
+static inline bool core_canonical(const struct core *c, uint64_t lin)
+{
+	unsigned shift = c->v.cr4 & CR4_LA57 ? 7 : 16;
+	return (uint64_t)((int64_t)(lin << shift) >> shift) == lin;
+}
+
 static inline bool core_long(const struct core *c) { return c->v.efer & EFER_LMA; }
 static inline bool core_real(const struct core *c) { return !(c->v.cr0 & CR0_PE); }
 static inline bool core_v86(const struct core *c) { return c->v.rflags & FL_VM; }

@@ -50,6 +50,12 @@ static inline uint64_t op_read(struct core *c, const struct insn *i, unsigned n)
 	}
 }
 
+/* Source operand n of an operation on `size` bytes: immediates may be encoded shorter. */
+static inline uint64_t op_source(struct core *c, const struct insn *i, unsigned n, unsigned size)
+{
+	return i->o[n].kind == OPK_IMM ? i->imm & size_mask(size) : op_read(c, i, n);
+}
+
 static inline void op_write(struct core *c, const struct insn *i, unsigned n, uint64_t val)
 {
 	const struct operand *o = &i->o[n];
