@@ -132,16 +132,19 @@ void op_fp_pw(struct core *c, const struct insn *i)
 	struct vec256 tmp;
 	union vec128 r;
 	const union vec128 *b = vec_src(c, i, 1, &tmp);
-	fp_commit(c, kernel(i)(&r, b, b, c->v.mxcsr, 0));
+	uint32_t fl = kernel(i)(&r, b, b, c->v.mxcsr, 0);
+	mmx_enter(c); /* processors do so before #XM */
+	fp_commit(c, fl);
 	mmx_write(c, i->o[0].reg, r.u64[0]);
 }
 
 void op_fp_vq(struct core *c, const struct insn *i)
 {
 	union vec128 r, src = {.u64 = {mmx_src(c, i, 1)}};
-	fp_commit(c, kernel(i)(&r, vec_reg(c, i->o[0].reg), &src, c->v.mxcsr, 0));
+	uint32_t fl = kernel(i)(&r, vec_reg(c, i->o[0].reg), &src, c->v.mxcsr, 0);
 	if (i->o[1].kind == OPK_MMX)
 		mmx_enter(c);
+	fp_commit(c, fl);
 	vec_write_reg(c, i, i->o[0].reg, &r, 16);
 }
 
