@@ -78,7 +78,7 @@ struct lapic {
 	uint64_t tsc_offset;  /* guest TSC - machine TSC */
 	uint8_t counting;     /* one-shot or periodic count under way */
 	uint8_t lint;         /* input levels, bit per LINT pin */
-	uint8_t lint0_irr;    /* an edge ExtINT seen and not yet acknowledged */
+	uint8_t ext_irr;      /* an ExtINT message not yet acknowledged */
 	uint8_t intr_out;     /* level told to the CPU */
 };
 
