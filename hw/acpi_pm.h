@@ -34,8 +34,10 @@ struct acpi_pm {
 	struct timer overflow; /* PM timer's top bit changes */
 	uint16_t sts, en, cnt;
 	uint16_t gpe_sts, gpe_en;
-	uint8_t apm[2];    /* SMI command port and its data port */
-	uint64_t tmr_seen; /* guest ns up to which TMR_STS is accounted for */
+	uint8_t apm[2];     /* SMI command port and its data port */
+	uint64_t tmr_seen;  /* changes of the timer's top bit accounted for */
+	uint8_t timer_bits; /* 24; a board may set 32 (FADT: TMR_VAL_EXT) */
+	uint8_t level;      /* level of sci */
 	struct irq_pin sci;
 	void (*sleep)(void *opaque, uint8_t slp_typ);
 	void *opaque;

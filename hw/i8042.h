@@ -17,14 +17,17 @@ struct aspace;
 
 struct i8042 {
 	struct device dev;
-	struct clock *clock;
 	struct ps2_kbd kbd;
 	struct ps2_mouse mouse;
-	uint8_t ram[32]; /* ram[0] is the command byte */
-	uint8_t status;
-	uint8_t command;    /* waits for its data byte; 0: none */
-	uint8_t obf_data;   /* output buffer */
-	uint8_t obf_source; /* enum i8042_source */
+	uint8_t ram[32];      /* ram[0] is the command byte */
+	uint8_t command;      /* waits for its data byte; 0: none */
+	uint8_t command_last; /* status bit 3: the last write was a command */
+	uint8_t system;       /* status bit 2: self-test passed */
+	uint8_t data;         /* output buffer */
+	uint8_t full;         /* it holds an unread byte of: 1 keyboard or controller, 2 mouse */
+	uint8_t reply;        /* a controller's reply waiting for the output buffer */
+	uint8_t reply_from;   /* as full; 0: none */
+	uint8_t released;     /* translation: an F0 was seen */
 	uint8_t outport;
 	struct irq_pin irq1, irq12, a20, reset;
 };
@@ -34,9 +37,8 @@ struct i8042 {
 int i8042_init(struct i8042 *k, struct aspace *io, struct clock *clk, const struct irq_pin *irq1,
 	       const struct irq_pin *irq12, const struct irq_pin *a20, const struct irq_pin *reset);
 
-/* Input from the user. key: set-1 make code, plus KEY_E0 for extended keys (the QEMU "number"
- * of a key, e.g. 1Ch Enter, KEY_E0 | 48h Up), or one of the KEY_ specials. */
-enum { KEY_E0 = 0x80, KEY_PAUSE = 0x1c5, KEY_PRINT = KEY_E0 | 0x37 };
+/* Input from the user. key: its set-1 make code, or PS2_E0 with it for extended keys (1Ch Enter,
+ * PS2_E0 | 48h Up), or PS2_PAUSE. Repeats are made by the keyboard: report real changes only. */
 void i8042_key(struct i8042 *k, unsigned key, bool down);
 /* dx right, dy down, dz wheel towards the user; buttons: bit 0 left, 1 right, 2 middle. */
 void i8042_mouse(struct i8042 *k, int dx, int dy, int dz, unsigned buttons);

@@ -17,13 +17,11 @@ struct mc146818 {
 	struct device dev;
 	struct clock *clock;
 	struct timer periodic, second;
-	uint8_t ram[128];     /* registers A-D and CMOS; the time registers while SET is on */
-	uint8_t index;        /* port 70h, bit 7 masks NMI */
-	uint8_t dirty;        /* a time register was written while running */
-	int64_t offset;       /* RTC time in ns since 1970, less guest time */
-	uint64_t periodic_at; /* guest ns of the next periodic tick */
-	int64_t last_update;  /* RTC second for which update and alarm were done */
-	uint64_t divider_at;  /* guest ns when the divider chain was released from reset */
+	uint8_t ram[128]; /* registers A-D and CMOS; the time registers while stopped */
+	uint8_t index;
+	int64_t offset;         /* RTC time in ns since 1970, less guest time */
+	int64_t last_second;    /* the second for which update and alarm were done */
+	uint64_t periodic_seen; /* periods counted up to now */
 	struct irq_pin irq;
 };
 

@@ -11,41 +11,52 @@
 
 #include "hw/clock.h"
 
-#define PS2_QUEUE 64 /* power of two */
+#define PS2_QUEUE  64 /* bytes */
+#define PS2_EVENTS 48 /* of them for events; the rest is kept for replies */
 
-/* Replies to commands go ahead of, and flush, unread events, as in the devices. */
+/* Replies to commands go ahead of events that were not read yet. */
 struct ps2_queue {
 	uint8_t buf[PS2_QUEUE];
-	uint8_t head, len;
+	uint8_t len;
+	uint8_t replies; /* how many bytes at the front are replies */
+	uint8_t last;    /* last byte taken, for the Resend command */
 };
 
 struct ps2_kbd {
 	struct ps2_queue q;
-	uint8_t scanning, set, leds, rate;
+	uint8_t scanning;
+	uint8_t set; /* scan code set 1, 2 or 3 */
+	uint8_t leds;
+	uint8_t rate;        /* typematic */
 	uint8_t command;     /* waits for its argument; 0: none */
-	uint8_t last;        /* for Resend */
-	uint16_t repeat_key; /* typematic; 0: none */
-	uint8_t mode[256];   /* set 3: per key, enum ps2_key_mode */
+	uint8_t mode[256];   /* set 3: by scan code, enum ps2_key_mode */
+	uint16_t repeat_key; /* the key being repeated; 0: none */
 	struct timer repeat;
-	struct clock *clock;
 	void (*ready)(void *opaque); /* bytes were queued */
 	void *opaque;
 };
 
 struct ps2_mouse {
 	struct ps2_queue q;
-	uint8_t command, last;
+	uint8_t command;
 	uint8_t id;       /* 0 plain, 3 wheel, 4 five buttons */
-	uint8_t rates[3]; /* last three sample rates: the wheel's knock */
-	uint8_t rate, resolution, scaling21, remote, wrap, streaming;
+	uint8_t rates[2]; /* the two sample rates before the current one: the wheel's knock */
+	uint8_t rate, resolution, scaling21, remote, wrap, enabled;
 	uint8_t buttons, sent_buttons;
 	int32_t dx, dy, dz; /* not yet reported */
 	void (*ready)(void *opaque);
 	void *opaque;
 };
 
+/* Keys are named by their set-1 make code; PS2_E0 marks the extended ones. */
+enum { PS2_E0 = 0x80, PS2_PRINT = PS2_E0 | 0x37, PS2_PAUSE = 0x145 };
+
 bool ps2_empty(const struct ps2_queue *q);
 uint8_t ps2_take(struct ps2_queue *q);
+void ps2_flush(struct ps2_queue *q);
+/* False when it does not fit as a whole. */
+bool ps2_event(struct ps2_queue *q, const uint8_t *bytes, unsigned n);
+void ps2_reply(struct ps2_queue *q, uint8_t byte);
 
 void ps2_kbd_init(struct ps2_kbd *k, struct clock *clk, void (*ready)(void *), void *opaque);
 void ps2_kbd_reset(struct ps2_kbd *k);

@@ -19,6 +19,7 @@ struct chardev;
 
 struct uart16550 {
 	struct device dev;
+	char name[16]; /* "uart3f8" */
 	struct clock *clock;
 	struct timer timeout; /* character timeout of the receive FIFO */
 	struct chardev *chr;
