@@ -7,6 +7,7 @@
  */
 #undef _GNU_SOURCE /* whose REG_RIP of ucontext.h is also a name of cpu/insn.h */
 #define _DEFAULT_SOURCE
+#include <cpuid.h>
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
@@ -336,6 +337,7 @@ static void assemble(const struct opcode *r, struct insn *i)
 
 static bool host_has(const struct opcode *r)
 {
+	unsigned eax, ebx, ecx, edx;
 	switch (r->feature) {
 	case FEAT_SSE3:
 		return __builtin_cpu_supports("sse3");
@@ -346,7 +348,8 @@ static bool host_has(const struct opcode *r)
 	case FEAT_FMA:
 		return __builtin_cpu_supports("fma");
 	case FEAT_F16C:
-		return __builtin_cpu_supports("f16c");
+		return __builtin_cpu_supports("avx") && __get_cpuid(1, &eax, &ebx, &ecx, &edx) &&
+		       (ecx & bit_F16C);
 	default:
 		return true;
 	}
