@@ -58,13 +58,12 @@ void interp_run_end(struct core *c, const struct insn *i)
  * instruction that may fault shows all flags to the handler. */
 static void prepare(struct block *b, const struct core *c)
 {
-	(void)c;
 	uint64_t live = CC_ALL;
 	b->insn[b->nr].run = interp_run_end;
 	for (int n = b->nr - 1; n >= 0; n--) {
 		struct insn *i = &b->insn[n];
 		uint64_t attrs = i->desc->attrs;
-		run_fn *fast = interp_fast(i, !(live & (attrs & CC_ALL)));
+		run_fn *fast = interp_fast(i, c, !(live & (attrs & CC_ALL)));
 		i->run = fast ? fast : interp_run_any;
 		uint64_t written = attrs & CC_ALL, undefined = attrs >> 6 & CC_ALL;
 		live &= ~(written | undefined);

@@ -20,8 +20,8 @@ run_fn interp_run_any;
 /* End of a block that fell through. */
 run_fn interp_run_end;
 
-/* A specialised run function for a frequent shape, or NULL. flags_dead: no later reader of the
- * status flags exists before they are overwritten. */
-run_fn *interp_fast(const struct insn *i, bool flags_dead);
+/* A specialised run function for a frequent shape, or NULL. flags_dead: nobody reads the status
+ * flags that i writes. May change i->disp for the function it returns. */
+run_fn *interp_fast(struct insn *i, const struct core *c, bool flags_dead);
 
 #endif

@@ -41,8 +41,6 @@ struct operand {
 	uint8_t size;  /* bytes; 0 where the opcode fixes it otherwise (M, far pointers) */
 };
 
-enum { REG_RIP = 17 }; /* base of RIP-relative operands; REG_ZERO when there is no base or index */
-
 struct insn {
 	op_fn *op;                  /* = desc->op */
 	void (*run)(struct core *c, const struct insn *i); /* engine's own; decode sets it to NULL */
@@ -53,7 +51,7 @@ struct insn {
 	uint16_t end;               /* offset of the next instruction from the start of the block */
 	uint8_t len;                /* 1-15 */
 	uint8_t osz, asz;           /* effective operand size 2/4/8, address size 2/4/8 (bytes) */
-	uint8_t base, index, scale; /* index * (1 << scale) */
+	uint8_t base, index, scale; /* enum gpr, REG_ZERO for none; index * (1 << scale) */
 	uint8_t seg;                /* effective segment of the memory operand, default applied */
 	uint8_t rep;                /* 0, 0xf2 or 0xf3 */
 	bool lock;

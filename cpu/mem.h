@@ -65,6 +65,8 @@ void mem_stored(struct core *c, struct tlb_entry *e);
 
 /* mem_read8/16/32/64, mem_write8/16/32/64 at a linear address with the current privilege;
  * the sys_ forms are implicit supervisor accesses (descriptor tables, TSS, gates). */
+/* One compare finds page crossings too: the page of the last byte cannot be in the slot of the page
+ * before it. */
 #define MEM_ACCESS(bits)                                                                           \
 	static inline uint##bits##_t mem_read##bits##_m(struct core *c, uint64_t lin,              \
 							unsigned mode)                             \

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The opcode table itself, compiled from cpu/opcodes.def. Operations all have the same type and are
- * declared here from their names; kernels have several and come from cpu/kernels.h.
+ * The opcode table itself, compiled from cpu/opcodes.def. Operations are declared
+ * from their names; kernels have several types and come from cpu/kernels.h.
  */
 #include "cpu/kernels.h"
 #include "cpu/opcode.h"
-
-#define OP(map, opc, pfx, modrm, w, l, name, o1, o2, o3, o4, op, kernel, feat, attrs) op_fn op;
-#include "cpu/opcodes.def"
-#undef OP
+#include "cpu/ops.h"
 
 #define OP(map, opc, pfx, modrm, w, l, name, o1, o2, o3, o4, op, kernel, feat, attrs)              \
 	{map,                                                                                      \

@@ -10,7 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, REG_ZERO };
+enum gpr {
+	RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+	REG_ZERO, /* always 0: base or index of an address that has none */
+	REG_RIP,  /* base of RIP-relative addresses */
+};
 enum sreg { ES, CS, SS, DS, FS, GS, NR_SREGS };
 
 /* RFLAGS (SDM vol. 1 3.4.3). */
@@ -144,9 +148,14 @@ struct fpu {
 enum activity { ACT_RUNNING, ACT_HALTED, ACT_WAIT_SIPI, ACT_SHUTDOWN };
 
 struct vcpu {
-	/* gpr[REG_ZERO] is always 0: effective addresses without a base or an index use it. */
-	uint64_t gpr[17];
-	uint64_t rip;
+	/* RIP is also gpr[REG_RIP], so that an address adds it like any other base. */
+	union {
+		uint64_t gpr[18];
+		struct {
+			uint64_t gpr_only[17];
+			uint64_t rip;
+		};
+	};
 	uint32_t cc;       /* the six status flags, at their RFLAGS positions */
 	uint32_t rflags;   /* the other bits of RFLAGS; see rflags_get() */
 	struct segment seg[NR_SREGS];
