@@ -74,7 +74,6 @@ void mem_stored(struct core *c, struct tlb_entry *e);
 		struct tlb_entry *e = &c->tlb.e[mode][tlb_index(lin)];                             \
 		uint##bits##_t v;                                                                  \
 		if (__builtin_expect(e->rd == (((lin + bits / 8 - 1) & PAGE_MASK) | c->tlb.asid) && \
-					     !((lin ^ (lin + bits / 8 - 1)) & PAGE_MASK) &&        \
 					     !c->align_check,                                      \
 				     1))                                                           \
 			memcpy(&v, e->host + (lin & ~PAGE_MASK), sizeof(v));                       \
@@ -87,7 +86,6 @@ void mem_stored(struct core *c, struct tlb_entry *e);
 	{                                                                                          \
 		struct tlb_entry *e = &c->tlb.e[mode][tlb_index(lin)];                             \
 		if (__builtin_expect(e->wr == (((lin + bits / 8 - 1) & PAGE_MASK) | c->tlb.asid) && \
-					     !((lin ^ (lin + bits / 8 - 1)) & PAGE_MASK) &&        \
 					     !c->align_check,                                      \
 				     1)) {                                                         \
 			memcpy(e->host + (lin & ~PAGE_MASK), &v, sizeof(v));                       \
