@@ -218,8 +218,8 @@ static inline uint64_t alu_rcr(uint32_t *cc, uint64_t a, unsigned n, unsigned si
 	return r;
 }
 
-/* Double shifts of a, filled from b. Word shifts by more than 16 go on with a again, as processors
- * do where the SDM says undefined. */
+/* Double shifts of a, filled from b. Word shifts by more than 16 go on with b again and clear CF, as
+ * AMD processors do where the manuals say undefined. */
 static inline uint64_t alu_shld(uint32_t *cc, uint64_t a, uint64_t b, unsigned n, unsigned size)
 {
 	unsigned bits = size * 8, cf;
@@ -228,9 +228,8 @@ static inline uint64_t alu_shld(uint32_t *cc, uint64_t a, uint64_t b, unsigned n
 	if (!n)
 		return a;
 	if (size == 2) {
-		uint64_t t = (a << 32 | b << 16 | a) << (n - 1);
-		cf = t >> 47 & 1;
-		r = t >> 31 & 0xffff;
+		cf = n <= 16 ? a >> (16 - n) & 1 : 0;
+		r = (a << 32 | b << 16 | b) << n >> 32 & 0xffff;
 	} else {
 		cf = a >> (bits - n) & 1;
 		r = alu_mask(a << n | b >> (bits - n), size);
@@ -247,9 +246,8 @@ static inline uint64_t alu_shrd(uint32_t *cc, uint64_t a, uint64_t b, unsigned n
 	if (!n)
 		return a;
 	if (size == 2) {
-		uint64_t t = (a << 32 | b << 16 | a) >> (n - 1);
-		cf = t & 1;
-		r = t >> 1 & 0xffff;
+		cf = n <= 16 ? a >> (n - 1) & 1 : 0;
+		r = (b << 32 | b << 16 | a) >> n & 0xffff;
 	} else {
 		cf = a >> (n - 1) & 1;
 		r = alu_mask(a >> n | b << (bits - n), size);
