@@ -253,6 +253,9 @@ static void binary(struct core *c, const struct insn *i, uint16_t cc)
 		x87_stub *fn = x87_reg_stub(0xd9, i->modrm);
 		uint16_t sw = x87_run_binary(&h, x87_st(f, 0), x87_st(f, 1), fn);
 		if (x87_fine(f, sw)) {
+			/* A NaN has no quotient. */
+			if ((h.a.se & 0x7fff) == 0x7fff)
+				cc &= ~(FSW_C0 | FSW_C3);
 			x87_copy(x87_st(f, 0), &h.a);
 			x87_done(c, i, sw, cc);
 			return;
