@@ -30,7 +30,7 @@ static void drop_all(struct tlb *tlb)
 static uint16_t new_asid(struct tlb *tlb)
 {
 	/* Once tags are used up, entries of old ones must go before a tag is reused. */
-	if (tlb->next_asid == 4096)
+	if (tlb->next_asid == TLB_ASIDS)
 		drop_all(tlb);
 	return tlb->next_asid++;
 }

@@ -22,7 +22,8 @@ enum tlb_mode {
 	TLB_MODES,
 };
 
-#define TLB_NONE (~(uint64_t)0) /* a tag that no address makes */
+#define TLB_NONE  (~(uint64_t)0) /* a tag that no address makes, */
+#define TLB_ASIDS 4095           /* because asid FFFh is not used */
 
 struct tlb_entry {
 	uint64_t rd, wr;       /* page | asid when the access is allowed and RAM, else TLB_NONE */
