@@ -14,6 +14,17 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libdoppel.a
 unit: $(UNIT_BINS)
 	@sh tests/run-unit.sh $(UNIT_BINS)
 
+$(B)/tests/insn/%: $(B)/tests/insn/%.o $(B)/libdoppel.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libdoppel.a $(LIBS) -lcapstone
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+#: make fuzz-loader     10,000 mutations of kernel images (use with MODE=asan)
+.PHONY: fuzz-loader
+fuzz-loader: $(B)/tests/fuzz/fuzz_loader
+	$< 10000 1
+
 .PHONY: check demo
 check:
 	@sh tests/install-deps.sh check

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# check.sh MODE: every suite in order, each with its own closing count; the last line adds them up.
+# Called by `make check`, which has installed what is needed and built ./doppel.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+mode=${1:-release}
+build=build/$mode
+jobs=$(nproc 2>/dev/null || echo 2)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+
+# suite NAME COMMAND...: runs it, shows its output, and adds up its "N passed, N failed[, N skipped]".
+suite() {
+	name=$1
+	shift
+	echo "== $name"
+	start=$(date +%s)
+	"$@" >"$log" 2>&1
+	status=$?
+	cat "$log"
+	line=$(grep -aE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+	p=$(printf '%s' "$line" | sed -n 's/.*[^0-9]\([0-9][0-9]*\) passed.*/\1/p')
+	f=$(printf '%s' "$line" | sed -n 's/.*[^0-9]\([0-9][0-9]*\) failed.*/\1/p')
+	s=$(printf '%s' "$line" | sed -n 's/.*[^0-9]\([0-9][0-9]*\) skipped.*/\1/p')
+	if [ $status -ne 0 ] && [ "${f:-0}" -eq 0 ]; then
+		f=1 # it failed without saying how often
+		echo "$name: exit status $status"
+	fi
+	passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0})) skipped=$((skipped + ${s:-0}))
+	echo "-- $name: $(($(date +%s) - start)) s"
+}
+
+make="make --no-print-directory -s -j$jobs MODE=$mode"
+suite includes sh tests/check-includes.sh
+suite unit $make -k unit
+suite decoder sh -c "$make $build/tests/insn/check_capstone && $build/tests/insn/check_capstone"
+suite instructions sh -c "$make $build/tests/insn/fuzz_insn && $build/tests/insn/fuzz_insn -n 2000000"
+suite privileged $make privileged
+suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
+suite options sh tests/cli.sh ./doppel
+suite boots python3 tests/boot/boot.py --doppel ./doppel
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
