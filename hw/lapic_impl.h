@@ -56,6 +56,14 @@ void lapic_error(struct lapic *l, uint32_t bit);
 uint8_t lapic_ppr(const struct lapic *l);
 uint32_t lapic_logical_id(const struct lapic *l);
 
+void lapic_eoi(struct lapic *l);
+/* Tells the CPU when the level of its INTR changed. */
+void lapic_update(struct lapic *l);
+/* LINT pin n, when fixed and level-triggered: sent once, and after the EOI while still asserted. */
+void lapic_service_lint(struct lapic *l, int n);
+/* What INIT and power-on have in common. */
+void lapic_reset_registers(struct lapic *l);
+
 /* Carries out the command in l->icr. */
 void lapic_send_ipi(struct lapic *l);
 
