@@ -33,6 +33,11 @@ LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c accel/*.c))
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
 ROM_OBJS := $(B)/roms/roms.o
 
+# V=1 shows whole commands.
+ifeq ($(V),)
+say = @echo "  $(1)	$@";
+endif
+
 .PHONY: all
 all: doppel
 
@@ -43,23 +48,23 @@ doppel: $(B)/doppel
 	@cp -f $< $@
 
 $(B)/doppel: $(B)/frontend/main.o $(B)/libdoppel.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libdoppel.a: $(LIB_OBJS) $(ROM_OBJS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)ar rcs $@ $^
 
 $(B)/%.o: %.c config.mk
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # The decoder's index over the opcode table is made at build time.
 $(B)/gen/decode_index.h: $(B)/gen/gen_decode
-	$< > $@.tmp && mv $@.tmp $@
+	$(call say,GEN)$< > $@.tmp && mv $@.tmp $@
 
 $(B)/gen/gen_decode: cpu/gen_decode.c $(wildcard cpu/*.def) cpu/opcode.h config.mk
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -I. -o $@ $<
+	$(call say,CC)$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -Wall -Wextra -I. -o $@ $<
 
 $(B)/cpu/decode.o: $(B)/gen/decode_index.h
 

@@ -9,14 +9,14 @@ GUEST_CFLAGS := -std=gnu17 -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-prote
 
 build/roms/guest/%.o: roms/guest/% config.mk
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
 build/roms/guest.elf: $(GUEST_OBJS) roms/guest/guest.ld
-	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,roms/guest/guest.ld -o $@ $(GUEST_OBJS)
-	strip $@
+	$(call say,LD)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,roms/guest/guest.ld -o $@ $(GUEST_OBJS)
+	@strip $@
 
 $(B)/roms/roms.o: roms/roms.S build/roms/guest.elf
 	@mkdir -p $(@D)
-	$(CC) -DGUEST_ELF='"build/roms/guest.elf"' -c -o $@ $<
+	$(call say,CC)$(CC) -DGUEST_ELF='"build/roms/guest.elf"' -c -o $@ $<
 
 -include $(GUEST_OBJS:.o=.d)

@@ -7,7 +7,7 @@ UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libdoppel.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lm
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lm
 
 #: make unit            only the unit tests
 .PHONY: unit
@@ -15,10 +15,10 @@ unit: $(UNIT_BINS)
 	@sh tests/run-unit.sh $(UNIT_BINS)
 
 $(B)/tests/insn/%: $(B)/tests/insn/%.o $(B)/libdoppel.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libdoppel.a $(LIBS) -lcapstone
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libdoppel.a $(LIBS) -lcapstone
 
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 #: make fuzz-loader     10,000 mutations of kernel images (use with MODE=asan)
 .PHONY: fuzz-loader
