@@ -24,7 +24,8 @@ void op_x87_arith(struct core *c, const struct insn *i)
 	struct fpu *f = &c->v.fpu;
 	unsigned n = x87_sti(i);
 	if (have2(f, n) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_binary(&h, x87_st(f, 0), x87_st(f, n), stub_st1(0xd8, i));
 		if (x87_fine(f, sw)) {
 			x87_copy(x87_st(f, 0), &h.a);
@@ -40,7 +41,8 @@ static void arith_sti(struct core *c, const struct insn *i, bool pop)
 	struct fpu *f = &c->v.fpu;
 	unsigned n = x87_sti(i);
 	if (have2(f, n) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_binary1(&h, x87_st(f, 0), x87_st(f, n), stub_st1(0xdc, i));
 		if (x87_fine(f, sw)) {
 			x87_copy(x87_st(f, n), &h.b);
@@ -74,7 +76,8 @@ static void read_mem(struct core *c, const struct insn *i, uint8_t *mem)
 void op_x87_arith_mem(struct core *c, const struct insn *i)
 {
 	struct fpu *f = &c->v.fpu;
-	struct x87_call h = {.cw = x87_masked_cw(f)};
+	struct x87_call h;
+	x87_call_init(&h, f);
 	read_mem(c, i, h.mem);
 	if (x87_used(f, 0) && x87_quick(f)) {
 		x87_stub *fn = x87_mem_stub(i->desc->opcode, i->modrm >> 3 & 7);
@@ -97,7 +100,8 @@ static void compare(struct core *c, const struct insn *i, x87_stub *fn, unsigned
 	struct fpu *f = &c->v.fpu;
 	unsigned n = pops == 2 ? 1 : x87_sti(i);
 	if (have2(f, n)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_compare(&h, x87_st(f, 0), x87_st(f, n), fn);
 		if (x87_fine(f, sw)) {
 			while (pops--)
@@ -145,7 +149,8 @@ static void compare_flags(struct core *c, const struct insn *i, x87_stub *fn, bo
 	struct fpu *f = &c->v.fpu;
 	unsigned n = x87_sti(i);
 	if (have2(f, n)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_compare(&h, x87_st(f, 0), x87_st(f, n), fn);
 		if (x87_fine(f, sw)) {
 			c->v.cc = h.flags & FL_STATUS;
@@ -178,7 +183,8 @@ void op_fucomip(struct core *c, const struct insn *i)
 static void compare_mem(struct core *c, const struct insn *i, bool pop)
 {
 	struct fpu *f = &c->v.fpu;
-	struct x87_call h = {.cw = x87_masked_cw(f)};
+	struct x87_call h;
+	x87_call_init(&h, f);
 	read_mem(c, i, h.mem);
 	if (x87_used(f, 0)) {
 		/* /2, the form that does not pop */
@@ -209,7 +215,8 @@ void op_x87_test(struct core *c, const struct insn *i)
 {
 	struct fpu *f = &c->v.fpu;
 	if (x87_used(f, 0)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_test(&h, x87_st(f, 0), NULL, x87_reg_stub(0xd9, i->modrm));
 		if (x87_fine(f, sw)) {
 			x87_done(c, i, sw, COMPARE_CC);
@@ -223,7 +230,8 @@ static void unary(struct core *c, const struct insn *i, uint16_t cc)
 {
 	struct fpu *f = &c->v.fpu;
 	if (x87_used(f, 0) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_unary(&h, x87_st(f, 0), NULL, x87_reg_stub(0xd9, i->modrm));
 		if (x87_fine(f, sw)) {
 			x87_copy(x87_st(f, 0), &h.a);
@@ -249,7 +257,8 @@ static void binary(struct core *c, const struct insn *i, uint16_t cc)
 {
 	struct fpu *f = &c->v.fpu;
 	if (have2(f, 1) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		x87_stub *fn = x87_reg_stub(0xd9, i->modrm);
 		uint16_t sw = x87_run_binary(&h, x87_st(f, 0), x87_st(f, 1), fn);
 		if (x87_fine(f, sw)) {
@@ -279,7 +288,8 @@ void op_x87_fold(struct core *c, const struct insn *i)
 {
 	struct fpu *f = &c->v.fpu;
 	if (have2(f, 1) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		x87_stub *fn = x87_reg_stub(0xd9, i->modrm);
 		uint16_t sw = x87_run_fold(&h, x87_st(f, 0), x87_st(f, 1), fn);
 		if (x87_fine(f, sw)) {
@@ -296,7 +306,8 @@ static void split(struct core *c, const struct insn *i, uint16_t cc)
 {
 	struct fpu *f = &c->v.fpu;
 	if (x87_used(f, 0) && x87_room(f) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		x87_stub *fn = x87_reg_stub(0xd9, i->modrm);
 		uint16_t sw = x87_run_split(&h, x87_st(f, 0), NULL, fn);
 		if (x87_fine(f, sw)) {
@@ -326,7 +337,8 @@ void op_x87_const(struct core *c, const struct insn *i)
 {
 	struct fpu *f = &c->v.fpu;
 	if (x87_room(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw = x87_run_load(&h, NULL, NULL, x87_reg_stub(0xd9, i->modrm));
 		x87_copy(x87_push(f), &h.a);
 		x87_done(c, i, sw, FSW_C1);

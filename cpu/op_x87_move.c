@@ -49,7 +49,7 @@ static void load_host(struct core *c, const struct insn *i, struct x87_call *h)
 	struct fpu *f = &c->v.fpu;
 	if (x87_room(f)) {
 		x87_stub *fn = x87_mem_stub(i->desc->opcode, i->modrm >> 3 & 7);
-		h->cw = x87_masked_cw(f);
+		x87_call_init(h, f);
 		uint16_t sw = x87_run_load(h, NULL, NULL, fn);
 		if (x87_fine(f, sw)) {
 			x87_copy(x87_push(f), &h->a);
@@ -134,7 +134,8 @@ static void store(struct core *c, const struct insn *i, bool pop)
 	struct fpu *f = &c->v.fpu;
 	unsigned size = i->o[0].size;
 	if (x87_used(f, 0) && x87_quick(f)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		uint16_t sw =
 		    x87_run_test(&h, x87_st(f, 0), NULL, x87_mem_stub(i->desc->opcode, 2));
 		if (x87_fine(f, sw)) {
@@ -165,7 +166,8 @@ void op_x87_store_pop(struct core *c, const struct insn *i)
 	struct fpu *f = &c->v.fpu;
 	unsigned size = i->o[0].size;
 	if (x87_used(f, 0)) {
-		struct x87_call h = {.cw = x87_masked_cw(f)};
+		struct x87_call h;
+		x87_call_init(&h, f);
 		x87_stub *fn = x87_mem_stub(i->desc->opcode, i->modrm >> 3 & 7);
 		uint16_t sw = x87_run_pop(&h, x87_st(f, 0), NULL, fn);
 		if (x87_fine(f, sw)) {

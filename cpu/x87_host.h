@@ -40,14 +40,23 @@ struct x87_call {
 	uint8_t mem[16];     /* memory operand */
 	struct x87_reg a, b; /* results: ST0, ST1 */
 	uint16_t cw;         /* the guest's, all masked */
-	uint16_t pad;
-	uint32_t flags; /* status flags after COMI */
+	uint16_t clear;      /* exception flags that may not be set already, see x87_call_init() */
+	uint32_t flags;      /* status flags after COMI */
 };
 _Static_assert(offsetof(struct x87_call, a) == 16, "known to the assembly");
 _Static_assert(offsetof(struct x87_call, b) == 32, "known to the assembly");
 _Static_assert(offsetof(struct x87_call, cw) == 48, "known to the assembly");
+_Static_assert(offsetof(struct x87_call, clear) == 50, "known to the assembly");
 _Static_assert(offsetof(struct x87_call, flags) == 52, "known to the assembly");
 _Static_assert(sizeof(struct x87_reg) == 16, "fld m80 reads its first ten bytes");
+
+/* Before every call. A flag that the host has from before does no harm when the guest has it set,
+ * and masked, too. */
+static inline void x87_call_init(struct x87_call *h, const struct fpu *f)
+{
+	h->cw = f->fcw | FCW_EXC;
+	h->clear = ~(f->fsw & f->fcw) & FSW_EXC;
+}
 
 /* The quick way, by what the instruction leaves on a stack that held st0 (and st1, below it). Each
  * returns the host's status word. */

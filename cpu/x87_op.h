@@ -75,10 +75,6 @@ static inline bool x87_quick(const struct fpu *f)
 {
 	return f->fcw & FSW_UE;
 }
-static inline uint16_t x87_masked_cw(const struct fpu *f)
-{
-	return f->fcw | FCW_EXC;
-}
 /* Whether its result counts. */
 static inline bool x87_fine(const struct fpu *f, uint16_t sw)
 {
