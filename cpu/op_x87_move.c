@@ -128,7 +128,7 @@ void op_fld_sti(struct core *c, const struct insn *i)
 	x87_full(c, i, NULL);
 }
 
-/* Stores that do not pop on the host: FST, FSTP of m32, m64; FIST, FISTP of m16, m32. */
+/* FST, FSTP of m32, m64; FIST, FISTP of m16, m32: on the host always the popping form. */
 static void store(struct core *c, const struct insn *i, bool pop)
 {
 	struct fpu *f = &c->v.fpu;
@@ -136,8 +136,7 @@ static void store(struct core *c, const struct insn *i, bool pop)
 	if (x87_used(f, 0) && x87_quick(f)) {
 		struct x87_call h;
 		x87_call_init(&h, f);
-		uint16_t sw =
-		    x87_run_test(&h, x87_st(f, 0), NULL, x87_mem_stub(i->desc->opcode, 2));
+		uint16_t sw = x87_run_pop(&h, x87_st(f, 0), NULL, x87_mem_stub(i->desc->opcode, 3));
 		if (x87_fine(f, sw)) {
 			uint64_t v;
 			memcpy(&v, h.mem, sizeof(v));
