@@ -435,10 +435,9 @@ static int wire_uarts(struct pc *pc, const struct pc_config *cfg)
 		struct irq_pin irq = pin(pc, isa_set, com[i].irq, com[i].source);
 		int r;
 
-		if (!cfg->uart[i].present)
+		if (!cfg->uart[i])
 			continue;
-		r = uart16550_init(&pc->uart[i], &pc->m.io, com[i].base, &pc->m.clock, &irq,
-				   cfg->uart[i].chr);
+		r = uart16550_init(&pc->uart[i], &pc->m.io, com[i].base, &pc->m.clock, &irq, NULL);
 		if (r < 0)
 			return r;
 		machine_add(&pc->m, &pc->uart[i].dev);
@@ -455,8 +454,7 @@ static int wire_options(struct pc *pc, const struct pc_config *cfg)
 
 	for (int i = 0; i < PC_DEBUGCONS && r == 0; i++)
 		if (cfg->debugcon[i].present)
-			r = debugcon_init(&pc->debugcon[i], io, cfg->debugcon[i].port,
-					  cfg->debugcon[i].chr);
+			r = debugcon_init(&pc->debugcon[i], io, cfg->debugcon[i].port, NULL);
 	if (r == 0 && cfg->debug_exit)
 		r = debug_exit_init(&pc->debug_exit, io, cfg->debug_exit_port, cfg->debug_exit_size,
 				    on_exit_port, pc);
@@ -543,7 +541,7 @@ static int build_acpi(struct pc *pc, const struct pc_config *cfg)
 	long n;
 
 	for (int i = 0; i < PC_UARTS; i++)
-		acpi.uarts |= (uint8_t)(cfg->uart[i].present << i);
+		acpi.uarts |= (uint8_t)(cfg->uart[i] << i);
 	n = acpi_build(pc->acpi, sizeof(pc->acpi), PC_ACPI_BASE, &acpi);
 	if (n < 0)
 		return (int)n;

@@ -43,15 +43,9 @@
 /* Guest-physical window for BARs. */
 #define PC_PCI_END 0xfec00000ull
 
-struct pc_uart_config {
-	bool present;
-	struct chardev *chr;
-};
-
 struct pc_debugcon_config {
 	bool present;
 	uint16_t port;
-	struct chardev *chr;
 };
 
 struct pc_config {
@@ -59,7 +53,7 @@ struct pc_config {
 	unsigned cpus;
 	struct cpu_model model;
 	const struct engine *engine;
-	struct pc_uart_config uart[PC_UARTS];
+	bool uart[PC_UARTS];
 	struct pc_debugcon_config debugcon[PC_DEBUGCONS];
 	bool debug_exit;
 	uint16_t debug_exit_port, debug_exit_size;

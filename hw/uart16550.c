@@ -368,12 +368,17 @@ static void loaded(void *state)
 	irq_set(&u->irq, u->level);
 }
 
+void uart16550_attach(struct uart16550 *u, struct chardev *chr)
+{
+	u->chr = chr;
+	chardev_attach(chr, can_receive, receive, u);
+}
+
 int uart16550_init(struct uart16550 *u, struct aspace *io, uint64_t base, struct clock *clk,
 		   const struct irq_pin *irq, struct chardev *chr)
 {
 	memset(u, 0, sizeof(*u));
 	u->clock = clk;
-	u->chr = chr;
 	if (irq)
 		u->irq = *irq;
 	timer_init(&u->timeout, clk, timed_out, u);
@@ -381,6 +386,6 @@ int uart16550_init(struct uart16550 *u, struct aspace *io, uint64_t base, struct
 	device_init(&u->dev, u->name, fields, u);
 	u->dev.reset_done = reset_done;
 	u->dev.loaded = loaded;
-	chardev_attach(chr, can_receive, receive, u);
+	uart16550_attach(u, chr);
 	return aspace_map_dev(io, "uart", base, 8, &ops, u);
 }

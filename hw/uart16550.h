@@ -37,6 +37,8 @@ struct uart16550 {
 /* base: 3F8h and so on, 8 ports. chr may be NULL. 0 or -errno. */
 int uart16550_init(struct uart16550 *u, struct aspace *io, uint64_t base, struct clock *clk,
 		   const struct irq_pin *irq, struct chardev *chr);
+/* Connects it to another back end, or to none. */
+void uart16550_attach(struct uart16550 *u, struct chardev *chr);
 /* A break condition arrived. */
 void uart16550_break(struct uart16550 *u);
 

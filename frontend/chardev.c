@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Character device back ends: null and files here, pseudo-terminals and sockets in files of their
+ * own.
+ */
+#include "frontend/chardev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hw/loop.h"
+
+static int open_file(struct backend *b, const char *path, struct loop *loop)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		return -errno;
+	stream_init(&b->stream, loop, -1, fd, false);
+	return 0;
+}
+
+int backend_open(struct backend **out, const struct chardev_spec *spec, const char *label,
+		 struct loop *loop, char *err, size_t errlen)
+{
+	struct backend *b = calloc(1, sizeof(*b));
+	int r = -ENOMEM;
+
+	if (b) {
+		b->listener = b->keep_open = -1;
+		switch (spec->kind) {
+		case CHR_FILE:
+			r = open_file(b, spec->path, loop);
+			break;
+		case CHR_PTY:
+			r = backend_open_pty(b, label, loop);
+			break;
+		case CHR_UNIX:
+			r = backend_open_unix(b, spec, label, loop);
+			break;
+		default:
+			stream_init(&b->stream, loop, -1, -1, true);
+			r = 0;
+			break;
+		}
+	}
+	if (r < 0) {
+		snprintf(err, errlen, "cannot open %s for %s: %s",
+			 spec->path[0] ? spec->path : "a pseudo-terminal", label, strerror(-r));
+		free(b);
+		return -1;
+	}
+	*out = b;
+	return 0;
+}
+
+void backend_close(struct backend *b)
+{
+	int in = b->stream.in, out = b->stream.out;
+
+	stream_stop(&b->stream);
+	if (b->listener >= 0) {
+		loop_watch(b->stream.loop, b->listener, 0, NULL, NULL);
+		close(b->listener);
+		unlink(b->path);
+	}
+	if (in >= 0)
+		close(in);
+	if (out >= 0 && out != in)
+		close(out);
+	if (b->keep_open >= 0)
+		close(b->keep_open);
+	free(b);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Opens what -serial and its like name, other than the terminal (frontend/console.h).
+ */
+#ifndef FRONTEND_CHARDEV_H
+#define FRONTEND_CHARDEV_H
+
+#include <stddef.h>
+
+#include "frontend/options.h"
+#include "frontend/stream.h"
+
+/* A stream and what it stands on. */
+struct backend {
+	struct stream stream;
+	struct backend *next;
+	int listener;   /* unix server: accepts the next client; else -1 */
+	int keep_open;  /* pty: its slave side, so that the master never hangs up; else -1 */
+	char path[108]; /* unix server: removed at the end */
+};
+
+/* label names the device in messages. 0, or -1 with one line in err. */
+int backend_open(struct backend **out, const struct chardev_spec *spec, const char *label,
+		 struct loop *loop, char *err, size_t errlen);
+void backend_close(struct backend *b);
+
+int backend_open_pty(struct backend *b, const char *label, struct loop *loop);
+int backend_open_unix(struct backend *b, const struct chardev_spec *spec, const char *label,
+		      struct loop *loop);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The terminal: Ctrl-A keys as in QEMU's -nographic, and the monitor's line editor.
+ */
+#include "frontend/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontend/term.h"
+
+#define CTRL_A    1
+#define CTRL_C    3
+#define CTRL_U    21
+#define BACKSPACE 8
+#define DELETE    127
+#define PROMPT    "(doppel) "
+
+static const char keys_help[] = "\n"
+				"Ctrl-A h    this help\n"
+				"Ctrl-A x    quit\n"
+				"Ctrl-A c    switch between guest and monitor\n"
+				"Ctrl-A b    send a break\n"
+				"Ctrl-A Ctrl-A or a    send Ctrl-A\n";
+
+void console_print(struct console *c, const char *text)
+{
+	chardev_write(&c->stream.chr, (const uint8_t *)text, strlen(text));
+}
+
+void console_monitor(struct console *c, bool on)
+{
+	if (on == c->monitor)
+		return;
+	c->monitor = on;
+	c->line_len = 0;
+	console_print(c, on ? "\n" PROMPT : "\n");
+}
+
+/* A byte typed at the monitor. */
+static void edit(struct console *c, uint8_t b)
+{
+	if (b == '\r' || b == '\n') {
+		c->line[c->line_len] = 0;
+		c->line_len = 0;
+		console_print(c, "\n");
+		c->command(c->opaque, c->line);
+		if (c->monitor)
+			console_print(c, PROMPT);
+	} else if (b == BACKSPACE || b == DELETE) {
+		if (c->line_len) {
+			c->line_len--;
+			console_print(c, "\b \b");
+		}
+	} else if (b == CTRL_U || b == CTRL_C) {
+		c->line_len = 0;
+		console_print(c, "\n" PROMPT);
+	} else if (b >= ' ' && c->line_len < sizeof(c->line) - 1) {
+		char echo[2] = {(char)b, 0};
+
+		c->line[c->line_len++] = (char)b;
+		console_print(c, echo);
+	}
+}
+
+static void escape_key(struct console *c, uint8_t b)
+{
+	switch (b) {
+	case 'x':
+		c->quit(c->opaque);
+		break;
+	case 'c':
+		console_monitor(c, !c->monitor);
+		break;
+	case 'b':
+		if (c->send_break)
+			c->send_break(c->opaque);
+		break;
+	case 'h':
+	case '?':
+		console_print(c, keys_help);
+		break;
+	}
+}
+
+static size_t filter(void *opaque, uint8_t *buf, size_t len)
+{
+	struct console *c = opaque;
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		uint8_t b = buf[i];
+
+		if (c->mux && !c->escaped && b == CTRL_A) {
+			c->escaped = true;
+			continue;
+		}
+		if (c->escaped) {
+			c->escaped = false;
+			if (b != CTRL_A && b != 'a') {
+				escape_key(c, b);
+				continue;
+			}
+			b = CTRL_A;
+		}
+		if (c->monitor)
+			edit(c, b);
+		else
+			buf[n++] = b;
+	}
+	return n;
+}
+
+int console_open(struct console *c, struct loop *loop, bool mux)
+{
+	int in = fcntl(STDIN_FILENO, F_GETFD) < 0 ? -1 : STDIN_FILENO;
+	int out = fcntl(STDOUT_FILENO, F_GETFD) < 0 ? -1 : STDOUT_FILENO;
+	int r;
+
+	memset(c, 0, sizeof(*c));
+	stream_init(&c->stream, loop, in, out, false);
+	c->stream.filter = filter;
+	c->stream.opaque = c;
+	c->mux = mux;
+	r = stream_start(&c->stream);
+	if (r < 0)
+		return r;
+	/* Without the monitor there are no Ctrl-A keys, so Ctrl-C must keep working. */
+	term_raw(!mux);
+	return 0;
+}
+
+void console_close(struct console *c)
+{
+	stream_stop(&c->stream);
+	term_restore();
+}

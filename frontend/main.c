@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The program: options to board, files to memory, and the way out. Nothing but this file ends the
+ * process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "accel/engine.h"
+#include "frontend/chardev.h"
+#include "frontend/console.h"
+#include "frontend/monitor.h"
+#include "frontend/options.h"
+#include "frontend/term.h"
+#include "hw/loop.h"
+#include "hw/pc.h"
+#include "roms/roms.h"
+
+#ifndef DOPPEL_VERSION
+#define DOPPEL_VERSION "0.1"
+#endif
+
+struct app {
+	struct options opt;
+	struct pc_config cfg;
+	struct pc *pc;
+	struct console console;
+	bool has_console;
+	struct backend *backends;
+	struct blob kernel;
+	struct boot_module modules[BOOT_MAX_MODULES];
+	unsigned nr_modules;
+	int signals;
+	char err[512];
+};
+
+static int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static int complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "doppel: ");
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return 1;
+}
+
+/* ---- files ---- */
+
+/* Reads a whole file, whose memory stays until the process ends. */
+static int read_file(struct blob *b, const char *what, const char *path)
+{
+	uint8_t *data = NULL;
+	size_t len = 0, cap = 0;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return complain("cannot open %s %s: %s", what, path, strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		return complain("cannot read %s %s: it is a directory", what, path);
+	}
+	for (;;) {
+		ssize_t n;
+
+		if (len == cap) {
+			uint8_t *more;
+
+			cap = cap ? cap * 2
+				  : (st.st_size > 0 ? (size_t)st.st_size + 1 : (size_t)65536);
+			more = cap <= 1ull << 40 ? realloc(data, cap) : NULL;
+			if (!more) {
+				close(fd);
+				free(data);
+				return complain("cannot read %s %s: out of memory", what, path);
+			}
+			data = more;
+		}
+		n = read(fd, data + len, cap - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int err = errno;
+
+			close(fd);
+			free(data);
+			return complain("cannot read %s %s: %s", what, path, strerror(err));
+		}
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	close(fd);
+	*b = (struct blob){path, data, len};
+	return 0;
+}
+
+/* "file args,file2": each module's command line is its element, the file its first word. */
+static int read_modules(struct app *a)
+{
+	const char *s = a->opt.initrd;
+
+	while (*s) {
+		char *line = calloc(1, strlen(s) + 1), *path, *space;
+		size_t n = 0;
+		struct blob b;
+
+		if (!line)
+			return complain("out of memory");
+		for (; *s; s++) {
+			if (*s == ',' && *++s != ',')
+				break;
+			line[n++] = *s;
+		}
+		path = strdup(line);
+		if (!path)
+			return complain("out of memory");
+		space = strchr(path, ' ');
+		if (space)
+			*space = 0;
+		if (a->nr_modules == BOOT_MAX_MODULES)
+			return complain("-initrd: at most %d modules are supported",
+					BOOT_MAX_MODULES);
+		if (read_file(&b, "module", path))
+			return 1;
+		a->modules[a->nr_modules++] = (struct boot_module){b, line};
+	}
+	return 0;
+}
+
+static int read_images(struct app *a)
+{
+	if (!a->opt.kernel) {
+		a->kernel = (struct blob){"built-in guest", roms_guest_start,
+					  (size_t)(roms_guest_end - roms_guest_start)};
+		return 0;
+	}
+	if (read_file(&a->kernel, "kernel", a->opt.kernel))
+		return 1;
+	if (!a->opt.initrd)
+		return 0;
+	if (boot_kind_has_modules(boot_kind(a->kernel.data, a->kernel.len)))
+		return read_modules(a);
+	if (read_file(&a->modules[0].file, "initrd", a->opt.initrd))
+		return 1;
+	a->modules[0].cmdline = "";
+	a->nr_modules = 1;
+	return 0;
+}
+
+/* ---- limits ---- */
+
+static int check_memory(const struct app *a)
+{
+	uint64_t size = a->opt.ram_size, top = size;
+	unsigned long long mib = size >> 20;
+	struct sysinfo si;
+
+	if (size > PC_LOW_MAX)
+		top = (1ull << 32) + (size - PC_LOW_MAX);
+	if (top > 1ull << a->cfg.model.maxphyaddr)
+		return complain("-m %lluM: CPU model %s has %u address bits, enough for %llu MiB",
+				mib, a->cfg.model.name, a->cfg.model.maxphyaddr,
+				((1ull << a->cfg.model.maxphyaddr) - (1ull << 32) + PC_LOW_MAX) >>
+				    20);
+	if (sysinfo(&si) == 0) {
+		unsigned long long host =
+		    ((unsigned long long)si.totalram + si.totalswap) * si.mem_unit >> 20;
+
+		if (mib > host)
+			return complain("-m %lluM: the host has %llu MiB of memory and swap", mib,
+					host);
+	}
+	return 0;
+}
+
+static int64_t epoch(const struct options *o)
+{
+	struct timespec ts;
+	struct tm tm;
+
+	if (o->rtc_base == CLOCK_DATE)
+		return o->rtc_date * (int64_t)NSEC_PER_SEC;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (o->rtc_base == CLOCK_LOCAL && localtime_r(&ts.tv_sec, &tm))
+		ts.tv_sec += tm.tm_gmtoff;
+	return ts.tv_sec * (int64_t)NSEC_PER_SEC + ts.tv_nsec;
+}
+
+/* ---- character devices ---- */
+
+static void on_print(void *opaque, const char *text)
+{
+	struct app *a = opaque;
+
+	console_print(&a->console, text);
+}
+
+static void on_command(void *opaque, const char *line)
+{
+	struct app *a = opaque;
+
+	monitor_command(a->pc, line, on_print, a);
+}
+
+static void on_quit(void *opaque)
+{
+	struct app *a = opaque;
+
+	machine_request_quit(&a->pc->m);
+}
+
+static void on_break(void *opaque)
+{
+	struct app *a = opaque;
+
+	for (unsigned i = 0; i < a->opt.nr_serial; i++)
+		if (a->opt.serial[i].kind == CHR_STDIO)
+			uart16550_break(&a->pc->uart[i]);
+}
+
+static int open_console(struct app *a, bool mux)
+{
+	int r = console_open(&a->console, a->pc->m.loop, mux);
+
+	if (r < 0)
+		return complain("cannot use standard input: %s", strerror(-r));
+	a->console.command = on_command;
+	a->console.quit = on_quit;
+	a->console.send_break = on_break;
+	a->console.opaque = a;
+	a->has_console = true;
+	return 0;
+}
+
+/* A chardev for a device, or NULL when it leads nowhere. */
+static int open_chardev(struct app *a, const struct chardev_spec *spec, const char *label,
+			struct chardev **out)
+{
+	struct backend *b;
+
+	*out = NULL;
+	if (spec->kind == CHR_NONE || spec->kind == CHR_NULL)
+		return 0;
+	if (spec->kind == CHR_STDIO) {
+		if (open_console(a, spec->mux))
+			return 1;
+		*out = &a->console.stream.chr;
+		return 0;
+	}
+	if (backend_open(&b, spec, label, a->pc->m.loop, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	b->next = a->backends;
+	a->backends = b;
+	*out = &b->stream.chr;
+	return stream_start(&b->stream) < 0 ? complain("cannot read from %s", label) : 0;
+}
+
+/* The board is made before its chardevs, whose loop is the machine's: here they meet. */
+static int open_chardevs(struct app *a)
+{
+	struct chardev *chr;
+	char label[24];
+
+	for (unsigned i = 0; i < a->opt.nr_serial; i++) {
+		snprintf(label, sizeof(label), "serial%u", i);
+		if (open_chardev(a, &a->opt.serial[i], label, &chr))
+			return 1;
+		if (chr)
+			uart16550_attach(&a->pc->uart[i], chr);
+	}
+	for (unsigned i = 0; i < a->opt.nr_debugcon; i++) {
+		snprintf(label, sizeof(label), "debugcon%u", i);
+		if (open_chardev(a, &a->opt.debugcon[i].to, label, &chr))
+			return 1;
+		a->pc->debugcon[i].chr = chr;
+	}
+	if (a->opt.monitor_stdio) {
+		if (open_console(a, true))
+			return 1;
+		console_monitor(&a->console, true);
+	}
+	return 0;
+}
+
+static void close_chardevs(struct app *a)
+{
+	while (a->backends) {
+		struct backend *b = a->backends;
+
+		a->backends = b->next;
+		backend_close(b);
+	}
+	if (a->has_console)
+		console_close(&a->console);
+}
+
+/* ---- signals ---- */
+
+static void on_signal(void *opaque, int fd, unsigned events)
+{
+	struct app *a = opaque;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	if (si.ssi_signo == SIGTSTP) {
+		term_restore();
+		raise(SIGSTOP);
+		if (a->has_console)
+			term_raw(!a->console.mux);
+		return;
+	}
+	/* The exit status tells the signal, as a shell would. */
+	machine_request_exit(&a->pc->m, 128 + (int)si.ssi_signo);
+}
+
+/* Before any thread starts, so that all inherit the mask. */
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
+	sigaddset(set, SIGTSTP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* ---- */
+
+static int help(enum option_action action)
+{
+	switch (action) {
+	case ACT_HELP:
+		options_help();
+		break;
+	case ACT_VERSION:
+		printf("doppel " DOPPEL_VERSION "\n");
+		break;
+	case ACT_CPU_HELP:
+		cpu_model_help();
+		break;
+	case ACT_ACCEL_HELP:
+		printf("  auto     the best engine there is\n"
+		       "  interp   portable interpreter\n");
+		break;
+	case ACT_MACHINE_HELP:
+		printf("  pc       i440FX, PIIX (default)\n");
+		break;
+	case ACT_DEVICE_HELP:
+		options_device_help();
+		break;
+	case ACT_RUN:
+		break;
+	}
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int configure(struct app *a)
+{
+	struct pc_config *c = &a->cfg;
+	const struct options *o = &a->opt;
+
+	if (cpu_model_parse(&c->model, o->cpu, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	if (check_memory(a))
+		return 1;
+	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
+	c->cpus = o->cpus;
+	c->engine = &engine_interp;
+	for (unsigned i = 0; i < o->nr_serial; i++)
+		c->uart[i] = o->serial[i].kind != CHR_NONE;
+	for (unsigned i = 0; i < o->nr_debugcon; i++) {
+		c->debugcon[i].present = true;
+		c->debugcon[i].port = o->debugcon[i].port;
+	}
+	c->debug_exit = o->debug_exit;
+	c->debug_exit_port = o->debug_exit_port;
+	c->debug_exit_size = o->debug_exit_size;
+	c->pvpanic = o->pvpanic;
+	c->pc_testdev = o->pc_testdev;
+	c->pci_testdev = o->pci_testdev;
+	c->no_reboot = o->no_reboot;
+	c->no_shutdown = o->no_shutdown;
+	c->epoch_ns = epoch(o);
+	return 0;
+}
+
+static int run(struct app *a, const sigset_t *signals)
+{
+	struct machine *m;
+	int status;
+
+	if (pc_new(&a->pc, &a->cfg, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	m = &a->pc->m;
+	if (pc_load(a->pc, &a->kernel, a->modules, a->nr_modules, a->opt.append, a->err,
+		    sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	a->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	pthread_mutex_lock(&m->lock);
+	if (a->signals >= 0)
+		loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);
+	status = open_chardevs(a);
+	pthread_mutex_unlock(&m->lock);
+	if (status == 0)
+		status = machine_run(m);
+	pthread_mutex_lock(&m->lock);
+	close_chardevs(a);
+	pthread_mutex_unlock(&m->lock);
+	if (m->end == END_PANIC)
+		complain("the guest %s", a->opt.no_reboot && !a->opt.pvpanic
+					     ? "shut down by a triple fault"
+					     : "reported a panic");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct app *app = calloc(1, sizeof(*app));
+	sigset_t signals;
+	int status = 1;
+
+	if (!app)
+		return complain("out of memory");
+	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
+		complain("%s", app->err);
+	} else if (app->opt.action != ACT_RUN) {
+		status = help(app->opt.action);
+	} else if (!configure(app) && !read_images(app)) {
+		block_signals(&signals);
+		status = run(app, &signals);
+		pc_free(app->pc);
+	}
+	free(app);
+	return status;
+}

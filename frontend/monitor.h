@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The monitor's commands.
+ */
+#ifndef FRONTEND_MONITOR_H
+#define FRONTEND_MONITOR_H
+
+struct pc;
+
+/* Carries out one line. print is called with text in pieces. Main thread, machine lock held; the
+ * lock is let go while the vCPUs come to rest. */
+void monitor_command(struct pc *pc, const char *line, void (*print)(void *opaque, const char *text),
+		     void *opaque);
+
+#endif

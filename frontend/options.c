@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The option table and what each option means; sub-options of -device and the character devices
+ * are in options_dev.c.
+ */
+#include "frontend/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "frontend/options_dev.h"
+
+#define MAX_CPUS 64
+
+struct option {
+	const char *name;
+	const char *arg; /* how the help calls the argument; NULL: none */
+	int (*handle)(struct parse *p, const char *arg);
+	const char *help;
+};
+
+/* ---- helpers ---- */
+
+int parse_size(const char *s, uint64_t unit, uint64_t *out)
+{
+	unsigned long long v;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -1;
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno)
+		return -1;
+	switch (*end) {
+	case 'b':
+	case 'B':
+		unit = 1;
+		end++;
+		break;
+	case 'k':
+	case 'K':
+		unit = 1ull << 10;
+		end++;
+		break;
+	case 'm':
+	case 'M':
+		unit = 1ull << 20;
+		end++;
+		break;
+	case 'g':
+	case 'G':
+		unit = 1ull << 30;
+		end++;
+		break;
+	case 't':
+	case 'T':
+		unit = 1ull << 40;
+		end++;
+		break;
+	}
+	if (*end || v > UINT64_MAX / unit)
+		return -1;
+	*out = v * unit;
+	return 0;
+}
+
+static int parse_uint(const char *s, unsigned max, unsigned *out)
+{
+	unsigned long v;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -1;
+	errno = 0;
+	v = strtoul(s, &end, 10);
+	if (errno || *end || v > max)
+		return -1;
+	*out = (unsigned)v;
+	return 0;
+}
+
+/* ---- what the options do ---- */
+
+static int on_kernel(struct parse *p, const char *arg)
+{
+	p->o->kernel = arg;
+	return 0;
+}
+
+static int on_initrd(struct parse *p, const char *arg)
+{
+	p->o->initrd = arg;
+	return 0;
+}
+
+static int on_append(struct parse *p, const char *arg)
+{
+	p->o->append = arg;
+	return 0;
+}
+
+static int on_m(struct parse *p, const char *arg)
+{
+	struct keyval kv;
+	const char *at = arg;
+
+	while (next_keyval(&at, &kv)) {
+		if (kv.has_val && strcmp(kv.key, "size") != 0)
+			return fail(p, "-m %s: %s= is not supported (memory cannot be added later)",
+				    arg, kv.key);
+		if (parse_size(kv.has_val ? kv.val : kv.key, 1ull << 20, &p->o->ram_size) < 0)
+			return fail(p, "-m %s: not a size (try 512M or 2G)", arg);
+	}
+	if (p->o->ram_size < 2ull << 20)
+		return fail(p, "-m %s: the PC needs at least 2M", arg);
+	return 0;
+}
+
+static int on_smp(struct parse *p, const char *arg)
+{
+	unsigned cpus = 0, product = 1, max = 0, v;
+	const char *at = arg;
+	struct keyval kv;
+
+	while (next_keyval(&at, &kv)) {
+		if (!kv.has_val || strcmp(kv.key, "cpus") == 0) {
+			if (parse_uint(kv.has_val ? kv.val : kv.key, 1000000, &cpus) < 0)
+				return fail(p, "-smp %s: not a number of CPUs", arg);
+			continue;
+		}
+		if (parse_uint(kv.val, 1000000, &v) < 0 || !v)
+			return fail(p, "-smp %s: %s=%s is not a number", arg, kv.key, kv.val);
+		if (strcmp(kv.key, "maxcpus") == 0)
+			max = v;
+		else if (strcmp(kv.key, "sockets") == 0 || strcmp(kv.key, "cores") == 0 ||
+			 strcmp(kv.key, "threads") == 0 || strcmp(kv.key, "dies") == 0)
+			product = product > 1000000 / v ? 1000001 : product * v;
+		else
+			return fail(p,
+				    "-smp: %s= is not known (cpus, sockets, cores, threads, "
+				    "maxcpus)",
+				    kv.key);
+	}
+	if (!cpus)
+		cpus = product > 1 ? product : max;
+	if (!cpus || cpus > MAX_CPUS)
+		return fail(p, "-smp %s: 1 to %d CPUs are supported", arg, MAX_CPUS);
+	if (max && max != cpus)
+		return fail(p, "-smp %s: CPUs cannot be added later, so maxcpus must be %u", arg,
+			    cpus);
+	if (product > 1 && product != cpus)
+		return fail(p, "-smp %s: sockets, cores and threads make %u CPUs, not %u", arg,
+			    product, cpus);
+	p->o->cpus = cpus;
+	return 0;
+}
+
+static int on_cpu(struct parse *p, const char *arg)
+{
+	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0)
+		p->o->action = ACT_CPU_HELP;
+	p->o->cpu = arg;
+	return 0;
+}
+
+static int set_accel(struct parse *p, const char *name)
+{
+	if (strcmp(name, "help") == 0) {
+		p->o->action = ACT_ACCEL_HELP;
+		return 0;
+	}
+	if (strcmp(name, "tcg") == 0 || strcmp(name, "jit") == 0 || strcmp(name, "kvm") == 0)
+		return fail(p, "accelerator %s is not supported yet; the nearest is interp", name);
+	if (strcmp(name, "interp") != 0 && strcmp(name, "auto") != 0)
+		return fail(p, "accelerator %s is not known; there are interp and auto", name);
+	p->o->accel = strcmp(name, "auto") == 0 ? "auto" : "interp";
+	return 0;
+}
+
+static int on_accel(struct parse *p, const char *arg)
+{
+	const char *at = arg;
+	struct keyval kv;
+
+	if (!next_keyval(&at, &kv))
+		return fail(p, "-accel needs a name; there are interp and auto");
+	if (next_keyval(&at, &(struct keyval){0}))
+		return fail(p, "-accel %s: accelerators take no properties yet", arg);
+	if (kv.has_val)
+		return fail(p, "-accel %s: give the name alone, as in -accel interp", arg);
+	return set_accel(p, kv.key);
+}
+
+static int on_enable_kvm(struct parse *p, const char *arg)
+{
+	(void)arg;
+	return set_accel(p, "kvm");
+}
+
+static int on_machine(struct parse *p, const char *arg)
+{
+	/* Switches that ask for what is the case anyway. */
+	static const char *const fine[] = {"usb=off",
+					   "vmport=off",
+					   "graphics=off",
+					   "smm=off",
+					   "acpi=on",
+					   "hpet=on",
+					   "pit=on",
+					   "pic=on",
+					   "i8042=on",
+					   "kernel-irqchip=off",
+					   "mem-merge=off",
+					   "dump-guest-core=off",
+					   NULL};
+	const char *at = arg;
+	struct keyval kv;
+	bool first = true;
+
+	for (; next_keyval(&at, &kv); first = false) {
+		const char *type = NULL;
+
+		if (!kv.has_val && first)
+			type = kv.key;
+		else if (kv.has_val && strcmp(kv.key, "type") == 0)
+			type = kv.val;
+		if (type) {
+			if (strcmp(type, "help") == 0) {
+				p->o->action = ACT_MACHINE_HELP;
+				continue;
+			}
+			if (strncmp(type, "q35", 3) == 0 || strncmp(type, "pc-q35", 6) == 0)
+				return fail(p, "machine %s is not supported yet; the nearest is pc",
+					    type);
+			if (strcmp(type, "pc") != 0 && strncmp(type, "pc-i440fx", 9) != 0)
+				return fail(p, "machine %s is not known; there is pc", type);
+			continue;
+		}
+		if (kv.has_val && strcmp(kv.key, "accel") == 0) {
+			/* A list in order of preference: the first that we have. */
+			char *name = kv.val, *colon;
+			int r = -1;
+
+			while (name) {
+				colon = strchr(name, ':');
+				if (colon)
+					*colon++ = 0;
+				r = set_accel(p, name);
+				if (r == 0)
+					break;
+				name = colon;
+			}
+			if (r < 0)
+				return r;
+			p->err[0] = 0;
+			continue;
+		}
+		for (size_t i = 0; fine[i]; i++) {
+			size_t n = strlen(kv.key);
+
+			if (kv.has_val && strncmp(fine[i], kv.key, n) == 0 && fine[i][n] == '=' &&
+			    strcmp(fine[i] + n + 1, kv.val) == 0)
+				goto ok;
+		}
+		return fail(p, "-machine: %s%s%s is not supported", kv.key, kv.has_val ? "=" : "",
+			    kv.has_val ? kv.val : "");
+	ok:;
+	}
+	return 0;
+}
+
+static int on_nographic(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->nographic = true;
+	return 0;
+}
+
+static int on_display(struct parse *p, const char *arg)
+{
+	if (strcmp(arg, "none") != 0)
+		return fail(p,
+			    "-display %s is not supported yet; the nearest is -display none with "
+			    "-serial stdio",
+			    arg);
+	return 0;
+}
+
+static int on_vga(struct parse *p, const char *arg)
+{
+	if (strcmp(arg, "none") != 0)
+		return fail(p,
+			    "-vga %s is not supported yet; the nearest is -vga none with -serial "
+			    "stdio",
+			    arg);
+	return 0;
+}
+
+static int on_vnc(struct parse *p, const char *arg)
+{
+	if (strcmp(arg, "none") != 0)
+		return fail(p, "-vnc %s is not supported yet; the nearest is -nographic", arg);
+	return 0;
+}
+
+static int on_net(struct parse *p, const char *arg)
+{
+	if (strcmp(arg, "none") != 0)
+		return fail(p, "network devices are not supported yet; the nearest is -nic none");
+	return 0;
+}
+
+static int on_parallel(struct parse *p, const char *arg)
+{
+	if (strcmp(arg, "none") != 0)
+		return fail(p, "-parallel %s is not supported yet; the nearest is -parallel none",
+			    arg);
+	return 0;
+}
+
+static int on_monitor(struct parse *p, const char *arg)
+{
+	p->o->monitor_none = strcmp(arg, "none") == 0;
+	p->o->monitor_stdio = strcmp(arg, "stdio") == 0;
+	if (!p->o->monitor_none && !p->o->monitor_stdio)
+		return fail(p, "-monitor %s is not supported yet; the nearest is -serial mon:stdio",
+			    arg);
+	return 0;
+}
+
+static int on_no_reboot(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->no_reboot = true;
+	return 0;
+}
+
+static int on_no_shutdown(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->no_shutdown = true;
+	return 0;
+}
+
+static int on_rtc(struct parse *p, const char *arg)
+{
+	const char *at = arg;
+	struct keyval kv;
+
+	while (next_keyval(&at, &kv)) {
+		struct tm tm = {0};
+		const char *end;
+
+		if (!kv.has_val || strcmp(kv.key, "base") != 0) {
+			if (kv.has_val && strcmp(kv.key, "clock") == 0)
+				return fail(p, "-rtc clock= is not supported; the clock follows "
+					       "the host's");
+			return fail(p, "-rtc %s: only base=utc|localtime|DATE is supported", arg);
+		}
+		if (strcmp(kv.val, "utc") == 0) {
+			p->o->rtc_base = CLOCK_UTC;
+			continue;
+		}
+		if (strcmp(kv.val, "localtime") == 0) {
+			p->o->rtc_base = CLOCK_LOCAL;
+			continue;
+		}
+		end = strptime(kv.val, "%Y-%m-%dT%H:%M:%S", &tm);
+		if (!end)
+			end = strptime(kv.val, "%Y-%m-%d", &tm);
+		if (!end || *end)
+			return fail(p,
+				    "-rtc base=%s: not utc, localtime or a date such as "
+				    "2026-01-31T12:00:00",
+				    kv.val);
+		p->o->rtc_base = CLOCK_DATE;
+		p->o->rtc_date = timegm(&tm);
+	}
+	return 0;
+}
+
+static int ignore(struct parse *p, const char *arg)
+{
+	(void)p;
+	(void)arg;
+	return 0;
+}
+
+static int on_version(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->action = ACT_VERSION;
+	return 0;
+}
+
+static int on_help(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->action = ACT_HELP;
+	return 0;
+}
+
+static const struct option table[] = {
+    {"kernel", "FILE", on_kernel, "boot this bzImage, PVH ELF or multiboot 1/2 kernel"},
+    {"initrd", "FILE", on_initrd, "its initial ramdisk (multiboot: \"file args,file2\" modules)"},
+    {"append", "TEXT", on_append, "its command line"},
+    {"m", "SIZE", on_m, "guest memory, e.g. 512M or 2G (default 128M)"},
+    {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
+    {"cpu", "MODEL", on_cpu, "CPU model, with ,+feature,-feature (help lists them)"},
+    {"accel", "NAME", on_accel, "engine: interp or auto (help lists them)"},
+    {"machine", "pc[,...]", on_machine, "board (also -M); accel=NAME as -accel"},
+    {"M", "pc[,...]", on_machine, NULL},
+    {"nographic", NULL, on_nographic, "serial port and monitor on the terminal (default)"},
+    {"display", "none", on_display, "no display"},
+    {"serial", "DEV", on_serial,
+     "serial port on [mon:]stdio, file:P, pty, unix:P[,server[,nowait]], null, none"},
+    {"monitor", "none|stdio", on_monitor, "where the monitor is; Ctrl-A c on mon:stdio"},
+    {"debugcon", "DEV", on_debugcon, "debug console at port E9h, on DEV as for -serial"},
+    {"chardev", "KIND,id=ID", on_chardev, "a character device, for -serial chardev:ID"},
+    {"device", "NAME[,...]", on_device, "add a device (help lists them)"},
+    {"global", "DEV.PROP=V", on_global, "default of a device property"},
+    {"rtc", "base=B", on_rtc, "time of day: utc, localtime or a date"},
+    {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
+    {"no-shutdown", NULL, on_no_shutdown, "stop instead of exiting on power-off"},
+    {"version", NULL, on_version, "print the version"},
+    {"help", NULL, on_help, "this list (also -h)"},
+    {"h", NULL, on_help, NULL},
+    /* Accepted because scripts give them; they ask for what is the case anyway. */
+    {"nodefaults", NULL, ignore, NULL},
+    {"no-user-config", NULL, ignore, NULL},
+    {"name", "NAME", ignore, NULL},
+    {"vga", "none", on_vga, NULL},
+    {"vnc", "none", on_vnc, NULL},
+    {"net", "none", on_net, NULL},
+    {"nic", "none", on_net, NULL},
+    {"parallel", "none", on_parallel, NULL},
+    {"enable-kvm", NULL, on_enable_kvm, NULL},
+};
+
+/* QEMU's options that come later, each with the nearest thing there is. */
+static const struct {
+	const char *name, *nearest;
+} later[] = {
+    {"drive", "-initrd with a root file system in memory"},
+    {"hda", "-initrd with a root file system in memory"},
+    {"hdb", "-initrd with a root file system in memory"},
+    {"hdc", "-initrd with a root file system in memory"},
+    {"hdd", "-initrd with a root file system in memory"},
+    {"cdrom", "-initrd with a root file system in memory"},
+    {"blockdev", "-initrd with a root file system in memory"},
+    {"fda", "-kernel"},
+    {"fdb", "-kernel"},
+    {"sd", "-initrd with a root file system in memory"},
+    {"pflash", "-kernel, which needs no firmware"},
+    {"bios", "-kernel, which needs no firmware"},
+    {"L", "-kernel, which needs no firmware"},
+    {"boot", "-kernel"},
+    {"option-rom", "-kernel"},
+    {"dtb", "-append"},
+    {"shim", "-kernel"},
+    {"netdev", "-nic none"},
+    {"sdl", "-nographic"},
+    {"curses", "-nographic"},
+    {"spice", "-nographic"},
+    {"full-screen", "-nographic"},
+    {"usb", "-serial for input"},
+    {"usbdevice", "-serial for input"},
+    {"audio", "nothing"},
+    {"audiodev", "nothing"},
+    {"virtfs", "-initrd"},
+    {"fsdev", "-initrd"},
+    {"object", "nothing"},
+    {"numa", "-smp"},
+    {"mem-path", "-m"},
+    {"mem-prealloc", "-m"},
+    {"smbios", "nothing"},
+    {"acpitable", "nothing"},
+    {"fw_cfg", "nothing"},
+    {"uuid", "nothing"},
+    {"snapshot", "nothing"},
+    {"loadvm", "nothing"},
+    {"incoming", "nothing"},
+    {"icount", "nothing"},
+    {"S", "the monitor's stop"},
+    {"s", "the monitor (Ctrl-A c)"},
+    {"gdb", "the monitor (Ctrl-A c)"},
+    {"d", "-debugcon"},
+    {"D", "-debugcon"},
+    {"trace", "-debugcon"},
+    {"qmp", "-serial mon:stdio"},
+    {"mon", "-serial mon:stdio"},
+    {"daemonize", "the shell's &"},
+    {"pidfile", "the shell's $!"},
+    {"watchdog", "-no-reboot"},
+    {"action", "-no-reboot and -no-shutdown"},
+    {"sandbox", "nothing"},
+    {"k", "-serial for input"},
+    {"no-acpi", "-append acpi=off"},
+    {"no-hpet", "-append nohpet"},
+    {"readconfig", "the same options on the command line"},
+};
+
+static int refuse(struct parse *p, const char *word, const char *name)
+{
+	const char *names[sizeof(table) / sizeof(table[0]) + 1];
+	const char *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		if (strcmp(later[i].name, name) != 0)
+			continue;
+		if (strcmp(later[i].nearest, "nothing") == 0)
+			return fail(p, "option %s is not supported yet; nothing here comes near it",
+				    word);
+		return fail(p, "option %s is not supported yet; the nearest is %s", word,
+			    later[i].nearest);
+	}
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].help)
+			names[n++] = table[i].name;
+	names[n] = NULL;
+	near = nearest_name(name, names);
+	if (near)
+		return fail(p, "option %s is not known; did you mean -%s?", word, near);
+	return fail(p, "option %s is not known; -help lists the options", word);
+}
+
+static int parse_one(struct parse *p, int argc, char **argv, int *i)
+{
+	const char *word = argv[*i], *name = word;
+
+	if (word[0] != '-' || !word[1])
+		return fail(p, "%s: disk images are not supported yet; the nearest is -kernel FILE",
+			    word);
+	name += name[1] == '-' ? 2 : 1;
+	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
+		if (strcmp(table[k].name, name) != 0)
+			continue;
+		if (!table[k].arg)
+			return table[k].handle(p, NULL);
+		if (*i + 1 >= argc)
+			return fail(p, "option %s needs an argument (%s)", word, table[k].arg);
+		(*i)++;
+		return table[k].handle(p, argv[*i]);
+	}
+	return refuse(p, word, name);
+}
+
+int options_parse(struct options *o, int argc, char **argv, char *err, size_t errlen)
+{
+	struct parse p = {.o = o, .err = err, .errlen = errlen};
+
+	memset(o, 0, sizeof(*o));
+	o->append = "";
+	o->ram_size = 128ull << 20;
+	o->cpus = 1;
+	o->cpu = "max";
+	o->accel = "auto";
+	o->debugcon_port = 0xe9;
+	err[0] = 0;
+	for (int i = 1; i < argc; i++) {
+		if (parse_one(&p, argc, argv, &i) < 0)
+			return -1;
+		/* Help ends the line, whatever follows. */
+		if (o->action != ACT_RUN)
+			return 0;
+	}
+	if (!o->kernel && o->initrd)
+		return fail(&p, "-initrd needs -kernel");
+	if (!o->kernel && *o->append)
+		return fail(&p, "-append needs -kernel");
+	return finish_devices(&p);
+}
+
+void options_help(void)
+{
+	printf(
+	    "doppel: a full-system x86-64 PC emulator\n"
+	    "usage: doppel [options]\n"
+	    "Without -kernel it boots the guest built into it. On the terminal: Ctrl-A x quits,\n"
+	    "Ctrl-A c enters the monitor, Ctrl-A h lists the keys.\n\n");
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char left[40];
+
+		if (!table[i].help)
+			continue;
+		snprintf(left, sizeof(left), "-%s%s%s", table[i].name, table[i].arg ? " " : "",
+			 table[i].arg ? table[i].arg : "");
+		printf("  %-24s %s\n", left, table[i].help);
+	}
+}

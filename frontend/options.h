@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The command line. Names and meanings are QEMU's; what is not supported is refused by name, with
+ * the nearest thing that is.
+ */
+#ifndef FRONTEND_OPTIONS_H
+#define FRONTEND_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MAX_SERIAL   4
+#define MAX_DEBUGCON 2
+#define MAX_CHARDEV  8
+
+/* Where a character device leads. */
+enum chardev_kind {
+	CHR_NONE, /* the device is not there at all */
+	CHR_NULL,
+	CHR_STDIO,
+	CHR_FILE,
+	CHR_PTY,
+	CHR_UNIX,
+};
+
+struct chardev_spec {
+	enum chardev_kind kind;
+	bool mux; /* stdio shared with the monitor */
+	bool server, nowait;
+	char path[108];
+	char id[32]; /* of -chardev */
+};
+
+enum option_action {
+	ACT_RUN,
+	ACT_HELP,
+	ACT_VERSION,
+	ACT_CPU_HELP,
+	ACT_ACCEL_HELP,
+	ACT_MACHINE_HELP,
+	ACT_DEVICE_HELP,
+};
+
+enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
+
+struct options {
+	enum option_action action;
+	const char *kernel, *initrd, *append;
+	uint64_t ram_size;
+	unsigned cpus;
+	const char *cpu, *accel;
+	bool nographic, no_reboot, no_shutdown;
+	struct chardev_spec serial[MAX_SERIAL];
+	unsigned nr_serial;
+	bool monitor_none, monitor_stdio;
+	struct {
+		struct chardev_spec to;
+		bool has_port;
+		uint16_t port;
+	} debugcon[MAX_DEBUGCON];
+	unsigned nr_debugcon;
+	uint16_t debugcon_port; /* -global isa-debugcon.iobase */
+	struct chardev_spec chardev[MAX_CHARDEV];
+	unsigned nr_chardev;
+	bool debug_exit;
+	uint16_t debug_exit_port, debug_exit_size;
+	bool pvpanic, pc_testdev, pci_testdev;
+	enum clock_base rtc_base;
+	int64_t rtc_date; /* seconds since 1970 for CLOCK_DATE */
+};
+
+/* 0, or -1 with one line in err. argv must outlive the options. */
+int options_parse(struct options *o, int argc, char **argv, char *err, size_t errlen);
+/* "stdio", "file:P", "unix:P,server,nowait"... 0, or -1 with one line in err. */
+int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen);
+
+void options_help(void);
+void options_device_help(void);
+
+/* The name in list (NULL-terminated) nearest to s by edit distance, or NULL when none is near. */
+const char *nearest_name(const char *s, const char *const *list);
+
+/* "512M", "2G", "1024" (in `unit`s without a suffix). 0, or -1. */
+int parse_size(const char *s, uint64_t unit, uint64_t *out);
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Options with inner structure: -serial, -chardev, -debugcon, -device, -global.
+ */
+#include "frontend/options_dev.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int fail(struct parse *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->err, p->errlen, fmt, ap);
+	va_end(ap);
+	/* One line, whatever the user's words hold. */
+	for (char *c = p->err; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	return -1;
+}
+
+bool next_keyval(const char **at, struct keyval *kv)
+{
+	const char *s = *at;
+	size_t k = 0, v = 0;
+
+	memset(kv, 0, sizeof(*kv));
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		if (*s == ',') {
+			if (s[1] != ',') {
+				s++;
+				break;
+			}
+			s++;
+		} else if (*s == '=' && !kv->has_val) {
+			kv->has_val = true;
+			continue;
+		}
+		if (kv->has_val) {
+			if (v < sizeof(kv->val) - 1)
+				kv->val[v++] = *s;
+		} else if (k < sizeof(kv->key) - 1) {
+			kv->key[k++] = *s;
+		}
+	}
+	*at = s;
+	return true;
+}
+
+static int parse_port(const char *s, unsigned long max, uint16_t *out)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(s, &end, 0);
+	if (errno || *end || end == s || *s == '-' || v > max)
+		return -1;
+	*out = (uint16_t)v;
+	return 0;
+}
+
+static int parse_bool(const struct keyval *kv, bool *out)
+{
+	*out = true;
+	if (!kv->has_val || strcmp(kv->val, "on") == 0 || strcmp(kv->val, "yes") == 0)
+		return 0;
+	*out = false;
+	return strcmp(kv->val, "off") == 0 || strcmp(kv->val, "no") == 0 ? 0 : -1;
+}
+
+/* ---- character devices ---- */
+
+static int set_path(struct chardev_spec *s, const char *path, char *err, size_t errlen)
+{
+	if (!*path || strlen(path) >= sizeof(s->path)) {
+		snprintf(err, errlen, "%s: the path is %s", path, *path ? "too long" : "missing");
+		return -1;
+	}
+	strcpy(s->path, path);
+	return 0;
+}
+
+int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen)
+{
+	static const char *const names[] = {"stdio", "mon:stdio", "file", "pty",
+					    "unix",  "null",      "none", NULL};
+	const char *t = text, *near;
+
+	memset(s, 0, sizeof(*s));
+	if (strncmp(t, "mon:", 4) == 0) {
+		s->mux = true;
+		t += 4;
+		if (strcmp(t, "stdio") != 0) {
+			snprintf(err, errlen, "%s is not supported yet; the nearest is mon:stdio",
+				 text);
+			return -1;
+		}
+	}
+	if (strcmp(t, "stdio") == 0) {
+		s->kind = CHR_STDIO;
+	} else if (strcmp(t, "null") == 0) {
+		s->kind = CHR_NULL;
+	} else if (strcmp(t, "none") == 0) {
+		s->kind = CHR_NONE;
+	} else if (strcmp(t, "pty") == 0) {
+		s->kind = CHR_PTY;
+	} else if (strncmp(t, "file:", 5) == 0) {
+		s->kind = CHR_FILE;
+		return set_path(s, t + 5, err, errlen);
+	} else if (strncmp(t, "unix:", 5) == 0) {
+		struct keyval kv;
+		bool first = true, on;
+
+		s->kind = CHR_UNIX;
+		for (t += 5; next_keyval(&t, &kv); first = false) {
+			if (first) {
+				if (set_path(s, kv.key, err, errlen) < 0)
+					return -1;
+			} else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0) {
+				s->server = on;
+			} else if (strcmp(kv.key, "nowait") == 0 && !kv.has_val) {
+				s->nowait = true;
+			} else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0) {
+				s->nowait = !on;
+			} else {
+				snprintf(err, errlen, "%s: %s is not known (server, wait=off)",
+					 text, kv.key);
+				return -1;
+			}
+		}
+		if (first)
+			return set_path(s, "", err, errlen);
+	} else if (strncmp(t, "tcp:", 4) == 0 || strncmp(t, "telnet:", 7) == 0 ||
+		   strncmp(t, "udp:", 4) == 0) {
+		snprintf(err, errlen, "%s is not supported yet; the nearest is unix:PATH,server",
+			 text);
+		return -1;
+	} else if (strcmp(t, "vc") == 0 || strncmp(t, "pipe:", 5) == 0 || *t == '/' ||
+		   strncmp(t, "COM", 3) == 0) {
+		snprintf(err, errlen, "%s is not supported yet; the nearest is pty", text);
+		return -1;
+	} else {
+		near = nearest_name(t, names);
+		snprintf(err, errlen, "%s is no character device; %s%s", text,
+			 near ? "did you mean "
+			      : "there are [mon:]stdio, file:P, pty, unix:P, null, "
+				"none",
+			 near ? near : "");
+		return -1;
+	}
+	return 0;
+}
+
+/* A -serial or -debugcon argument, which may also name a -chardev. */
+static int parse_target(struct parse *p, const char *option, const char *arg,
+			struct chardev_spec *s)
+{
+	char err[200];
+
+	if (strncmp(arg, "chardev:", 8) == 0) {
+		memset(s, 0, sizeof(*s));
+		if (strlen(arg + 8) >= sizeof(s->id) || !arg[8])
+			return fail(p, "%s %s: no such chardev", option, arg);
+		s->kind = CHR_NULL;
+		strcpy(s->id, arg + 8);
+		return 0;
+	}
+	if (chardev_spec_parse(s, arg, err, sizeof(err)) < 0)
+		return fail(p, "%s: %s", option, err);
+	return 0;
+}
+
+int on_serial(struct parse *p, const char *arg)
+{
+	if (p->o->nr_serial == MAX_SERIAL)
+		return fail(p, "-serial: a PC has at most %d serial ports", MAX_SERIAL);
+	return parse_target(p, "-serial", arg, &p->o->serial[p->o->nr_serial++]);
+}
+
+static int add_debugcon(struct parse *p, const struct chardev_spec *to, bool has_port,
+			uint16_t port)
+{
+	if (p->o->nr_debugcon == MAX_DEBUGCON)
+		return fail(p, "at most %d debug consoles are supported", MAX_DEBUGCON);
+	p->o->debugcon[p->o->nr_debugcon].to = *to;
+	p->o->debugcon[p->o->nr_debugcon].has_port = has_port;
+	p->o->debugcon[p->o->nr_debugcon++].port = port;
+	return 0;
+}
+
+int on_debugcon(struct parse *p, const char *arg)
+{
+	struct chardev_spec to;
+
+	if (parse_target(p, "-debugcon", arg, &to) < 0)
+		return -1;
+	return add_debugcon(p, &to, false, 0);
+}
+
+int on_chardev(struct parse *p, const char *arg)
+{
+	static const char *const kinds[] = {"stdio", "file", "pty", "socket", "null", NULL};
+	struct chardev_spec s = {0};
+	const char *at = arg;
+	struct keyval kv;
+	bool on;
+
+	if (!next_keyval(&at, &kv) || kv.has_val)
+		return fail(p, "-chardev %s: a kind comes first, as in -chardev file,id=a,path=P",
+			    arg);
+	if (strcmp(kv.key, "stdio") == 0)
+		s.kind = CHR_STDIO;
+	else if (strcmp(kv.key, "file") == 0)
+		s.kind = CHR_FILE;
+	else if (strcmp(kv.key, "pty") == 0)
+		s.kind = CHR_PTY;
+	else if (strcmp(kv.key, "socket") == 0)
+		s.kind = CHR_UNIX;
+	else if (strcmp(kv.key, "null") == 0)
+		s.kind = CHR_NULL;
+	else
+		return fail(p, "-chardev %s is not supported; the nearest is %s", kv.key,
+			    nearest_name(kv.key, kinds) ? nearest_name(kv.key, kinds) : "file");
+	while (next_keyval(&at, &kv)) {
+		char err[200];
+
+		if (strcmp(kv.key, "id") == 0 && *kv.val && strlen(kv.val) < sizeof(s.id))
+			strcpy(s.id, kv.val);
+		else if (strcmp(kv.key, "path") == 0) {
+			if (set_path(&s, kv.val, err, sizeof(err)) < 0)
+				return fail(p, "-chardev %s", err);
+		} else if (strcmp(kv.key, "mux") == 0 && s.kind == CHR_STDIO &&
+			   parse_bool(&kv, &on) == 0)
+			s.mux = on;
+		else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0)
+			s.server = on;
+		else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0)
+			s.nowait = !on;
+		else if (strcmp(kv.key, "nowait") == 0 && !kv.has_val)
+			s.nowait = true;
+		else if (strcmp(kv.key, "signal") == 0 && parse_bool(&kv, &on) == 0)
+			continue;
+		else
+			return fail(p, "-chardev: %s=%s is not supported", kv.key, kv.val);
+	}
+	if (!s.id[0])
+		return fail(p, "-chardev %s: it needs id=", arg);
+	if ((s.kind == CHR_FILE || s.kind == CHR_UNIX) && !s.path[0])
+		return fail(p, "-chardev %s: it needs path=", arg);
+	if (p->o->nr_chardev == MAX_CHARDEV)
+		return fail(p, "at most %d chardevs are supported", MAX_CHARDEV);
+	p->o->chardev[p->o->nr_chardev++] = s;
+	return 0;
+}
+
+/* ---- devices ---- */
+
+static int no_properties(struct parse *p, const char *name, const char *at)
+{
+	struct keyval kv;
+
+	while (next_keyval(&at, &kv))
+		if (strcmp(kv.key, "id") != 0)
+			return fail(p, "-device %s: property %s is not supported", name, kv.key);
+	return 0;
+}
+
+static int dev_debug_exit(struct parse *p, const char *at)
+{
+	struct options *o = p->o;
+	struct keyval kv;
+
+	if (o->debug_exit)
+		return fail(p, "-device isa-debug-exit was given twice");
+	o->debug_exit = true;
+	o->debug_exit_port = 0x501;
+	o->debug_exit_size = 2;
+	while (next_keyval(&at, &kv)) {
+		if (strcmp(kv.key, "iobase") == 0) {
+			if (parse_port(kv.val, 0xffff, &o->debug_exit_port) < 0)
+				return fail(p, "-device isa-debug-exit: iobase=%s is no port",
+					    kv.val);
+		} else if (strcmp(kv.key, "iosize") == 0) {
+			if (parse_port(kv.val, 4, &o->debug_exit_size) < 0 || !o->debug_exit_size)
+				return fail(p, "-device isa-debug-exit: iosize=%s is not 1 to 4",
+					    kv.val);
+		} else if (strcmp(kv.key, "id") != 0) {
+			return fail(p,
+				    "-device isa-debug-exit: property %s is not known (iobase, "
+				    "iosize)",
+				    kv.key);
+		}
+	}
+	return 0;
+}
+
+static int dev_debugcon(struct parse *p, const char *at)
+{
+	struct chardev_spec to = {.kind = CHR_NULL};
+	bool has_port = false;
+	uint16_t port = 0;
+	struct keyval kv;
+
+	while (next_keyval(&at, &kv)) {
+		if (strcmp(kv.key, "iobase") == 0) {
+			if (parse_port(kv.val, 0xffff, &port) < 0)
+				return fail(p, "-device isa-debugcon: iobase=%s is no port",
+					    kv.val);
+			has_port = true;
+		} else if (strcmp(kv.key, "chardev") == 0 && strlen(kv.val) < sizeof(to.id)) {
+			strcpy(to.id, kv.val);
+		} else if (strcmp(kv.key, "id") != 0) {
+			return fail(p,
+				    "-device isa-debugcon: property %s is not known (iobase, "
+				    "chardev)",
+				    kv.key);
+		}
+	}
+	return add_debugcon(p, &to, has_port, port);
+}
+
+static int dev_pvpanic(struct parse *p, const char *at)
+{
+	p->o->pvpanic = true;
+	return no_properties(p, "pvpanic", at);
+}
+
+static int dev_pc_testdev(struct parse *p, const char *at)
+{
+	p->o->pc_testdev = true;
+	return no_properties(p, "pc-testdev", at);
+}
+
+static int dev_pci_testdev(struct parse *p, const char *at)
+{
+	p->o->pci_testdev = true;
+	return no_properties(p, "pci-testdev", at);
+}
+
+static const struct {
+	const char *name;
+	int (*add)(struct parse *p, const char *properties);
+	const char *help;
+} devices[] = {
+    {"isa-debug-exit", dev_debug_exit,
+     "iobase=0x501,iosize=2: a write of v exits with status (v << 1) | 1"},
+    {"isa-debugcon", dev_debugcon, "iobase=0xe9,chardev=ID: bytes written go to a chardev"},
+    {"pvpanic", dev_pvpanic, "port 0x505: the guest reports its panic"},
+    {"pc-testdev", dev_pc_testdev, "scratch ports and interrupt lines for test suites"},
+    {"pci-testdev", dev_pci_testdev, "a PCI device with counting BARs for test suites"},
+};
+
+#define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
+
+int on_device(struct parse *p, const char *arg)
+{
+	const char *names[NR_DEVICES + 1] = {NULL}, *at = arg, *near;
+	struct keyval kv;
+
+	if (!next_keyval(&at, &kv) || kv.has_val)
+		return fail(p, "-device %s: a device name comes first (-device help)", arg);
+	if (strcmp(kv.key, "help") == 0) {
+		p->o->action = ACT_DEVICE_HELP;
+		return 0;
+	}
+	for (size_t i = 0; i < NR_DEVICES; i++) {
+		if (strcmp(devices[i].name, kv.key) == 0)
+			return devices[i].add(p, at);
+		names[i] = devices[i].name;
+	}
+	near = nearest_name(kv.key, names);
+	if (near)
+		return fail(p, "device %s is not known; did you mean %s?", kv.key, near);
+	return fail(p, "device %s is not supported yet; -device help lists those that are", kv.key);
+}
+
+int on_global(struct parse *p, const char *arg)
+{
+	struct keyval kv;
+	const char *at = arg;
+
+	if (!next_keyval(&at, &kv) || strcmp(kv.key, "isa-debugcon.iobase") != 0)
+		return fail(p, "-global %s is not supported; there is isa-debugcon.iobase=", arg);
+	if (parse_port(kv.val, 0xffff, &p->o->debugcon_port) < 0)
+		return fail(p, "-global %s: not a port", arg);
+	return 0;
+}
+
+void options_device_help(void)
+{
+	for (size_t i = 0; i < NR_DEVICES; i++)
+		printf("  %-16s %s\n", devices[i].name, devices[i].help);
+}
+
+static int resolve(struct parse *p, struct chardev_spec *s)
+{
+	if (!s->id[0])
+		return 0;
+	for (unsigned i = 0; i < p->o->nr_chardev; i++) {
+		if (strcmp(p->o->chardev[i].id, s->id) == 0) {
+			*s = p->o->chardev[i];
+			return 0;
+		}
+	}
+	return fail(p, "there is no -chardev with id=%s", s->id);
+}
+
+int finish_devices(struct parse *p)
+{
+	struct options *o = p->o;
+	unsigned stdio = 0;
+
+	if (!o->nr_serial) {
+		struct chardev_spec *s = &o->serial[o->nr_serial++];
+
+		s->kind = CHR_STDIO;
+		s->mux = !o->monitor_none;
+		if (o->monitor_stdio)
+			s->kind = CHR_NONE;
+	}
+	for (unsigned i = 0; i < o->nr_serial; i++) {
+		if (resolve(p, &o->serial[i]) < 0)
+			return -1;
+		stdio += o->serial[i].kind == CHR_STDIO;
+	}
+	for (unsigned i = 0; i < o->nr_debugcon; i++) {
+		if (resolve(p, &o->debugcon[i].to) < 0)
+			return -1;
+		stdio += o->debugcon[i].to.kind == CHR_STDIO;
+		if (!o->debugcon[i].has_port)
+			o->debugcon[i].port = o->debugcon_port;
+	}
+	stdio += o->monitor_stdio;
+	if (stdio > 1)
+		return fail(p, "stdio can serve one device only; use -serial mon:stdio to share it "
+			       "with the monitor");
+	return 0;
+}
