@@ -110,8 +110,8 @@ struct host_compare {
 		r.lt = r.un = r.eq;                                                                \
 		HOST_RUN("cmpeq" #fmt " %[s], %[eq]\n\tcmpunord" #fmt " %[s], %[un]\n\t"           \
 			 "stmxcsr %[quiet]\n\tcmplt" #fmt " %[s], %[lt]",                          \
-			 csr, [mxcsr] "+m"(csr), [quiet] "=m"(quiet), [eq] "+x"(r.eq),             \
-			 [un] "+x"(r.un), [lt] "+x"(r.lt)                                          \
+			 csr, [mxcsr] "+m"(csr), [quiet] "=m"(quiet), [eq] "+&x"(r.eq),            \
+			 [un] "+&x"(r.un), [lt] "+&x"(r.lt)                                        \
 			 : [s] "x"(s));                                                            \
 		r.quiet = quiet & MXCSR_FLAGS;                                                     \
 		r.signalling = csr & MXCSR_FLAGS;                                                  \
