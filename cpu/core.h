@@ -56,6 +56,10 @@ struct core {
 	struct tlb tlb;
 
 	struct exception exc;
+	bool rip_set;             /* a task switch has committed: faults are the new task's, and v.rip
+	                             is already where they are reported */
+	uint8_t ext;              /* EXT bit of error codes: set while an event is delivered that is
+	                             not a software interrupt */
 	sigjmp_buf *fault;        /* where faults go: set by the engine around execution */
 
 	const struct cpu_bus *bus;
@@ -92,6 +96,11 @@ void core_update_mode(struct core *c);
 
 /* Asks the local APIC where its register page is now; call after a write to IA32_APIC_BASE. */
 void core_update_apic(struct core *c);
+
+/* PKRU takes part in cached access rights: every write to it goes through here. */
+void core_set_pkru(struct core *c, uint32_t pkru);
+/* Makes the TLB follow CR3 and CR4.PCIDE. */
+void core_update_pcid(struct core *c);
 
 /* Guest TSC now. */
 static inline uint64_t core_tsc(struct core *c)

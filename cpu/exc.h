@@ -22,6 +22,8 @@ enum vector {
 noreturn void raise_exc(struct core *c, unsigned vector);               /* no error code */
 noreturn void raise_err(struct core *c, unsigned vector, uint32_t err); /* with error code */
 noreturn void raise_pf(struct core *c, uint64_t lin, uint32_t err);
+/* #DB with these DR6 bits. trap: v.rip is already that of the next instruction. */
+noreturn void raise_db(struct core *c, uint64_t dr6, bool trap);
 #define raise_ud(c) raise_exc(c, EXC_UD)
 #define raise_gp(c, err) raise_err(c, EXC_GP, err)
 

@@ -36,7 +36,8 @@ static inline uint64_t seg_lin(struct core *c, unsigned seg, uint64_t off, unsig
 				     (seg != SS || (uint64_t)((int64_t)(off << 16) >> 16) == off),
 			     1))
 		return off;
-	if (c->mode != 8 && c->flat && (seg & 6) != 4 && off <= 0x100000000ull - size)
+	if (c->mode != 8 && c->flat && (seg & 6) != 4 && off <= 0x100000000ull - size &&
+	    !(acc == ACC_WRITE && seg == CS))
 		return off;
 	return seg_lin_slow(c, seg, off, size, acc);
 }

@@ -16,6 +16,7 @@ struct core;
 struct descriptor {
 	uint64_t raw;
 	uint32_t base_hi;
+	uint8_t hi_type; /* bits 8-12 of the last doubleword: must be 0 */
 };
 
 /* Reads the descriptor that a selector names; false when it is outside its table. */
