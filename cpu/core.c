@@ -9,7 +9,8 @@
 static bool flat_data(const struct segment *s)
 {
 	const uint32_t bits = SEG_NULL | SEG_P | SEG_S | SEG_X | SEG_E | SEG_W;
-	return s->base == 0 && s->limit == 0xffffffff && (s->attr & bits) == (SEG_P | SEG_S | SEG_W);
+	return s->base == 0 && s->limit == 0xffffffff &&
+	       (s->attr & bits) == (SEG_P | SEG_S | SEG_W);
 }
 
 static bool flat_code(const struct segment *s)
@@ -27,9 +28,9 @@ void core_update_mode(struct core *c)
 	struct paging *p = &c->paging;
 
 	uint8_t mode = core_long(c) && cs & SEG_L ? 8 : cs & SEG_DB ? 4 : 2;
-	uint8_t tlb_mode = cpl == 3 ? TLB_USER
+	uint8_t tlb_mode = cpl == 3                                 ? TLB_USER
 			   : v->cr4 & CR4_SMAP && v->rflags & FL_AC ? TLB_KERNEL_AC
-								     : TLB_KERNEL;
+								    : TLB_KERNEL;
 	bool align = cpl == 3 && v->cr0 & CR0_AM && v->rflags & FL_AC;
 	bool debug = v->dr7 & 0xff || v->rflags & FL_TF;
 

@@ -30,6 +30,10 @@ struct cpu_model {
 	uint32_t nr_cpus;   /* for topology leaves */
 };
 
+/* The crystal that CPUID leaf 15h names as the source of TSC and local APIC timer; the board clocks the
+ * APIC timer with it. */
+#define CPU_CRYSTAL_HZ 1000000000u
+
 static inline bool cpu_has(const struct cpu_model *m, enum feature f)
 {
 	return f == FEAT_BASE || (m->feat[f / 64] >> (f % 64) & 1);

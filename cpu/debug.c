@@ -50,8 +50,8 @@ uint64_t debug_data_hits(const struct core *c, uint64_t lin, unsigned size, bool
 	uint64_t hits = 0;
 	struct bp b;
 	for (unsigned n = 0; n < 4; n++)
-		if (enabled(c, n, &b) &&
-		    (b.kind == BP_ACCESS || (b.kind == BP_WRITE && write)) && overlap(&b, lin, size))
+		if (enabled(c, n, &b) && (b.kind == BP_ACCESS || (b.kind == BP_WRITE && write)) &&
+		    overlap(&b, lin, size))
 			hits |= 1u << n;
 	return hits;
 }

@@ -142,8 +142,8 @@ static void through_task_gate(struct core *c, const struct event *e, uint16_t se
 
 static void protected_event(struct core *c, const struct event *e, uint64_t next)
 {
-	const unsigned types = 1u << SYS_TASK | 1u << SYS_INT16 | 1u << SYS_TRAP16 | 1u << SYS_INT |
-			       1u << SYS_TRAP;
+	const unsigned types =
+	    1u << SYS_TASK | 1u << SYS_INT16 | 1u << SYS_TRAP16 | 1u << SYS_INT | 1u << SYS_TRAP;
 	struct vcpu *v = &c->v;
 	struct descriptor d;
 	struct segment cs;

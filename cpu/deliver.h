@@ -11,8 +11,8 @@ struct event {
 	enum event_kind kind;
 	uint8_t vector;
 	bool has_error;
-	bool rf;        /* the EFLAGS image gets RF: a fault, to be restarted */
-	bool int_n;     /* the INT n instruction: IOPL and redirection in virtual-8086 mode */
+	bool rf;    /* the EFLAGS image gets RF: a fault, to be restarted */
+	bool int_n; /* the INT n instruction: IOPL and redirection in virtual-8086 mode */
 	uint32_t error;
 };
 

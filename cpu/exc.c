@@ -37,8 +37,7 @@ noreturn void raise_err(struct core *c, unsigned vector, uint32_t err)
 
 noreturn void raise_pf(struct core *c, uint64_t lin, uint32_t err)
 {
-	c->exc = (struct exception){
-	    .vector = EXC_PF, .has_error = true, .error = err, .cr2 = lin};
+	c->exc = (struct exception){.vector = EXC_PF, .has_error = true, .error = err, .cr2 = lin};
 	leave(c);
 }
 
@@ -58,21 +57,13 @@ noreturn void raise_restart(struct core *c)
 
 enum class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
 
-static enum class class_of(unsigned vector)
-{
-	switch (vector) {
-	case EXC_DE:
-	case EXC_TS:
-	case EXC_NP:
-	case EXC_SS:
-	case EXC_GP:
-		return CONTRIBUTORY;
-	case EXC_PF:
-		return PAGE_FAULT;
-	case EXC_DF:
-		return DOUBLE_FAULT;
-	default:
-		return BENIGN;
+static enum class class_of(unsigned vector) {
+	switch (vector){
+		case EXC_DE : case EXC_TS : case EXC_NP : case EXC_SS : case
+		EXC_GP : return CONTRIBUTORY;
+		case EXC_PF : return PAGE_FAULT;
+		case EXC_DF : return DOUBLE_FAULT;
+		default : return BENIGN;
 	}
 }
 
@@ -165,8 +156,7 @@ int deliver_exception(struct core *c)
 void software_interrupt(struct core *c, enum event_kind kind, unsigned vector, uint64_t next)
 {
 	const struct opcode *d = c->insn ? c->insn->desc : NULL;
-	struct event e = {.kind = kind,
-			  .vector = vector,
-			  .int_n = d && d->map == M1 && d->opcode == 0xcd};
+	struct event e = {
+	    .kind = kind, .vector = vector, .int_n = d && d->map == M1 && d->opcode == 0xcd};
 	deliver(c, &e, next);
 }

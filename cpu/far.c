@@ -52,8 +52,8 @@ static void load_code(struct core *c, uint16_t sel, struct descriptor *d, unsign
 	seg_unpack(cs, (sel & ~SEL_RPL) | cpl, d);
 }
 
-static void far_code(struct core *c, uint16_t sel, struct descriptor *d, uint64_t off,
-		     unsigned osz, uint64_t next, bool call)
+static void far_code(struct core *c, uint16_t sel, struct descriptor *d, uint64_t off, unsigned osz,
+		     uint64_t next, bool call)
 {
 	unsigned cpl = vcpu_cpl(&c->v), rpl = sel & SEL_RPL, dpl = desc_dpl(d->raw);
 	struct segment cs;

@@ -249,19 +249,22 @@ static void move_tsc(struct core *c, uint64_t delta)
 		deadline_write(c, deadline);
 }
 
+/* The bits that can be changed; two more are constant. */
+static uint64_t misc_mask(const struct core *c)
+{
+	return MISC_FAST_STRINGS | (cpu_has(c->model, FEAT_MONITOR) ? MISC_MONITOR : 0);
+}
+
 static uint64_t misc_enable(const struct core *c)
 {
-	return c->v.misc_enable | MISC_NO_BTS | MISC_NO_PEBS;
+	return (c->v.misc_enable & misc_mask(c)) | MISC_NO_BTS | MISC_NO_PEBS;
 }
 
 static int misc_enable_write(struct core *c, uint64_t val)
 {
-	uint64_t allowed = MISC_FAST_STRINGS | MISC_NO_BTS | MISC_NO_PEBS;
-	if (cpu_has(c->model, FEAT_MONITOR))
-		allowed |= MISC_MONITOR;
-	if (val & ~allowed)
+	if (val & ~(misc_mask(c) | MISC_NO_BTS | MISC_NO_PEBS))
 		return -1;
-	c->v.misc_enable = val & ~(uint64_t)(MISC_NO_BTS | MISC_NO_PEBS);
+	c->v.misc_enable = val & misc_mask(c);
 	return 0;
 }
 
@@ -370,8 +373,9 @@ int msr_read(struct core *c, uint32_t msr, uint64_t *val)
 	if (msr >= MSR_EFER)
 		return read_high(c, msr, val);
 	if (is_apic(msr))
-		return need(c, FEAT_APIC) ? c->bus->apic_msr_read(c->bus->opaque, c->index, msr, val)
-					  : -1;
+		return need(c, FEAT_APIC)
+			   ? c->bus->apic_msr_read(c->bus->opaque, c->index, msr, val)
+			   : -1;
 	if (is_mc(c, msr)) {
 		*val = *mc_register(&c->v, msr);
 		return 0;
@@ -450,8 +454,7 @@ static int sysenter_write(struct core *c, uint64_t *reg, uint64_t val)
 
 static int apic_write(struct core *c, uint32_t msr, uint64_t val)
 {
-	if (!need(c, FEAT_APIC) ||
-	    c->bus->apic_msr_write(c->bus->opaque, c->index, msr, val))
+	if (!need(c, FEAT_APIC) || c->bus->apic_msr_write(c->bus->opaque, c->index, msr, val))
 		return -1;
 	if (msr == MSR_APIC_BASE)
 		core_update_apic(c);

@@ -144,8 +144,7 @@ static uint64_t requested(const struct core *c, bool supervisor)
 	return enabled & (c->v.gpr[RDX] << 32 | (uint32_t)c->v.gpr[RAX]);
 }
 
-/* Components outside their initial configuration (SDM vol. 1 13.6). */
-static uint64_t xinuse(const struct core *c)
+uint64_t xinuse(const struct core *c)
 {
 	const struct vcpu *v = &c->v;
 	uint64_t sse = 0, avx = 0;
@@ -328,10 +327,8 @@ static void xrstor(struct core *c, const struct insn *i, bool supervisor)
 		else if (rfbm & XCR0_AVX)
 			memset(&v->v[n].u8[16], 0, 16);
 	}
-	if (rfbm & XCR0_PKRU && v->pkru != pkru) {
-		v->pkru = pkru;
-		core_update_mode(c);
-	}
+	if (rfbm & XCR0_PKRU)
+		core_set_pkru(c, pkru);
 }
 
 void op_xrstor(struct core *c, const struct insn *i)

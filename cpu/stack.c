@@ -64,8 +64,8 @@ void stack_inner(struct core *c, unsigned dpl, struct stack *s)
 
 	if (!(sel & ~SEL_RPL))
 		raise_err(c, EXC_TS, 0);
-	if (!seg_fetch_descriptor(c, sel, &d) || (sel & SEL_RPL) != dpl ||
-	    desc_dpl(d.raw) != dpl || !desc_stack(d.raw))
+	if (!seg_fetch_descriptor(c, sel, &d) || (sel & SEL_RPL) != dpl || desc_dpl(d.raw) != dpl ||
+	    !desc_stack(d.raw))
 		raise_err(c, EXC_TS, sel & SEL_ERR);
 	if (!desc_present(d.raw))
 		raise_err(c, EXC_SS, sel & SEL_ERR);
@@ -85,10 +85,8 @@ void stack_inner64(struct core *c, unsigned dpl, unsigned ist, struct stack *s)
 	uint64_t sp = sys_read64(c, tr->base + at);
 	if (!core_canonical(c, sp))
 		raise_err(c, EXC_SS, 0);
-	*s = (struct stack){.sp = sp,
-			    .mask = ~(uint64_t)0,
-			    .tlb_mode = inner_tlb_mode(c, dpl),
-			    .wide = true};
+	*s = (struct stack){
+	    .sp = sp, .mask = ~(uint64_t)0, .tlb_mode = inner_tlb_mode(c, dpl), .wide = true};
 	seg_set_null(&s->seg, dpl, dpl);
 }
 

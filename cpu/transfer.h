@@ -31,16 +31,43 @@ enum {
 	SYS_TRAP = 0xf,
 };
 
-static inline unsigned desc_type(uint64_t raw) { return raw >> 40 & 15; }
-static inline unsigned desc_dpl(uint64_t raw) { return raw >> 45 & 3; }
-static inline bool desc_present(uint64_t raw) { return raw >> 47 & 1; }
+static inline unsigned desc_type(uint64_t raw)
+{
+	return raw >> 40 & 15;
+}
+static inline unsigned desc_dpl(uint64_t raw)
+{
+	return raw >> 45 & 3;
+}
+static inline bool desc_present(uint64_t raw)
+{
+	return raw >> 47 & 1;
+}
 /* Code or data, not system. */
-static inline bool desc_user(uint64_t raw) { return raw >> 44 & 1; }
-static inline bool desc_code(uint64_t raw) { return desc_user(raw) && raw >> 43 & 1; }
-static inline bool desc_conforming(uint64_t raw) { return raw >> 42 & 1; }
-static inline bool desc_stack(uint64_t raw) { return (raw >> 40 & 0x1a) == 0x12; }
-static inline bool desc_long(uint64_t raw) { return raw >> 53 & 1; }
-static inline bool desc_big(uint64_t raw) { return raw >> 54 & 1; }
+static inline bool desc_user(uint64_t raw)
+{
+	return raw >> 44 & 1;
+}
+static inline bool desc_code(uint64_t raw)
+{
+	return desc_user(raw) && raw >> 43 & 1;
+}
+static inline bool desc_conforming(uint64_t raw)
+{
+	return raw >> 42 & 1;
+}
+static inline bool desc_stack(uint64_t raw)
+{
+	return (raw >> 40 & 0x1a) == 0x12;
+}
+static inline bool desc_long(uint64_t raw)
+{
+	return raw >> 53 & 1;
+}
+static inline bool desc_big(uint64_t raw)
+{
+	return raw >> 54 & 1;
+}
 static inline uint64_t gate_offset(uint64_t raw)
 {
 	return (raw & 0xffff) | (raw >> 32 & 0xffff0000);
@@ -62,9 +89,9 @@ struct stack {
 	struct segment seg;
 	uint64_t sp;
 	uint64_t mask;
-	uint16_t err;     /* of #SS when the segment is too small */
+	uint16_t err; /* of #SS when the segment is too small */
 	uint8_t tlb_mode;
-	bool wide;        /* 64-bit: no segmentation */
+	bool wide; /* 64-bit: no segmentation */
 };
 
 void stack_current(const struct core *c, struct stack *s);

@@ -55,7 +55,7 @@ void vcpu_reset(struct vcpu *v, unsigned index)
 	v->fpu.fcw = 0x40;
 	v->fpu.ftw = 0xff;
 	v->pat = 0x0007040600070406;
-	v->misc_enable = 1; /* fast strings */
+	v->misc_enable = 1 << 0 | 1 << 18; /* fast strings, MONITOR */
 }
 
 void vcpu_init(struct vcpu *v, unsigned index)

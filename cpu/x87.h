@@ -71,6 +71,9 @@ uint8_t x87_abridge_tags(uint16_t full);
  * instruction until the interrupt comes (SDM vol. 1 D.2). Returns when IGNNE# is asserted. */
 void x87_report(struct core *c);
 
+/* XINUSE: state components outside their initial configuration (SDM vol. 1 13.6). */
+uint64_t xinuse(const struct core *c);
+
 /* What every MMX instruction but EMMS does to the x87 state. Writers of an MMX register also set
  * sign and exponent to ones. */
 static inline void mmx_enter(struct core *c)
