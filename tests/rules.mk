@@ -41,3 +41,8 @@ check-run: doppel
 	@sh tests/check.sh $(MODE)
 
 -include $(UNIT_SRCS:%.c=$(B)/%.d)
+
+#: make bench-interp    the interpreter's speed beside Bochs
+.PHONY: bench-interp
+bench-interp: doppel
+	@sh tests/bench/interp.sh ./doppel
