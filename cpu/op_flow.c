@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Control transfer: JMP CALL RET Jcc LOOP JCXZ, near and far; INT n, INT1, INT3, INTO, BOUND, UD.
- * SDM vol. 1 5.1.7, vol. 3B 21.3 (INT n in virtual-8086 mode).
+ * SDM vol. 1 5.1.7.
  */
 #include "cpu/alu.h"
 #include "cpu/exc.h"
@@ -116,54 +116,9 @@ void op_iret(struct core *c, const struct insn *i)
 	do_iret(c, i->osz);
 }
 
-/* Does the redirection bitmap below the I/O map send this INT n to the 8086 program's own vector
- * table? */
-static bool vme_redirects(struct core *c, uint8_t vector)
-{
-	const struct segment *tr = &c->v.tr;
-	uint32_t at;
-
-	if (!(c->v.cr4 & CR4_VME) || tr->limit < 0x67)
-		return false;
-	at = sys_read16(c, tr->base + 0x66) - 32u + vector / 8;
-	return at <= tr->limit && !(sys_read8(c, tr->base + at) >> (vector % 8) & 1);
-}
-
-/* INT n through the vector table at linear 0, staying in virtual-8086 mode. */
-static void vme_interrupt(struct core *c, uint8_t vector, uint16_t next)
-{
-	bool virtual = (c->v.rflags & FL_IOPL) != FL_IOPL;
-	uint32_t fl = (uint32_t)rflags_get(&c->v), sp = (uint32_t)c->v.gpr[RSP];
-	uint32_t entry = mem_read32(c, vector * 4u);
-
-	if (virtual)
-		fl = (fl & ~FL_IF) | FL_IOPL | (fl & FL_VIF ? FL_IF : 0);
-	for (unsigned n = 1; n <= 3; n++)
-		mem_probe(c, seg_lin(c, SS, (sp - n * 2) & stack_mask(c), 2, ACC_WRITE), 2,
-			  ACC_WRITE);
-	stack_write(c, sp - 2, fl, 2);
-	stack_write(c, sp - 4, c->v.seg[CS].sel, 2);
-	stack_write(c, sp - 6, next, 2);
-	stack_set(c, sp - 6);
-	c->v.rflags &= ~(FL_TF | (virtual ? FL_VIF : FL_IF));
-	seg_load_real(c, CS, entry >> 16);
-	c->v.rip = entry & 0xffff;
-	core_update_mode(c);
-}
-
 void op_int(struct core *c, const struct insn *i)
 {
-	uint8_t vector = i->imm;
-
-	if (core_v86(c)) {
-		if (vme_redirects(c, vector)) {
-			vme_interrupt(c, vector, insn_next(c, i));
-			return;
-		}
-		if ((c->v.rflags & FL_IOPL) != FL_IOPL)
-			raise_gp(c, 0);
-	}
-	software_interrupt(c, EVENT_SOFT, vector, insn_next(c, i));
+	software_interrupt(c, EVENT_SOFT, i->imm & 0xff, insn_next(c, i));
 }
 
 void op_int1(struct core *c, const struct insn *i)

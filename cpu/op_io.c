@@ -14,6 +14,13 @@ enum {
 	TSS32_SIZE = 0x68,
 };
 
+/* A word of the TSS; linear addresses wrap at 4 GiB outside long mode. */
+static uint16_t tss_word(struct core *c, uint32_t at)
+{
+	uint64_t lin = c->v.tr.base + at;
+	return sys_read16(c, core_long(c) ? lin : (uint32_t)lin);
+}
+
 void io_check(struct core *c, uint16_t port, unsigned size)
 {
 	const struct segment *tr = &c->v.tr;
@@ -28,10 +35,10 @@ void io_check(struct core *c, uint16_t port, unsigned size)
 	    tr->limit < TSS32_SIZE - 1)
 		raise_gp(c, 0);
 	/* Two bytes are read always: the map ends with a byte of ones. */
-	at = sys_read16(c, tr->base + TSS_IOMAP) + port / 8;
+	at = tss_word(c, TSS_IOMAP) + port / 8;
 	if (at + 1 > tr->limit)
 		raise_gp(c, 0);
-	if (sys_read16(c, tr->base + at) >> (port % 8) & ((1u << size) - 1))
+	if (tss_word(c, at) >> (port % 8) & ((1u << size) - 1))
 		raise_gp(c, 0);
 }
 
