@@ -141,8 +141,11 @@ static unsigned pieces(struct core *c, uint64_t lin, unsigned size, enum access 
 		       struct piece p[2])
 {
 	unsigned first = PAGE_SIZE - (lin & ~PAGE_MASK);
-	if (c->align_check && size > 1 && size <= 8 && lin & (size - 1))
+	if (c->align_check && size > 1 && size <= 8 && lin & (size - 1)) {
+		if (core_long(c) && !canonical(c, lin))
+			raise_gp(c, 0);
 		raise_err(c, EXC_AC, 0);
+	}
 	translate(c, lin, acc, mode, &p[0]);
 	if (first < size)
 		translate(c, next_page(c, lin), acc, mode, &p[1]);

@@ -43,17 +43,18 @@ void op_pusha(struct core *c, const struct insn *i)
 	stack_set(c, sp - 8 * osz);
 }
 
+/* A fault part way leaves what has been loaded; the stack pointer moves last. */
 void op_popa(struct core *c, const struct insn *i)
 {
 	unsigned osz = i->osz;
-	uint64_t sp = c->v.gpr[RSP], val[8];
+	uint64_t sp = c->v.gpr[RSP];
 
-	for (unsigned n = 0; n < 8; n++)
-		val[n] = stack_read(c, sp + n * osz, osz);
-	stack_set(c, sp + 8 * osz);
-	for (unsigned n = 0; n < 8; n++)
+	for (unsigned n = 0; n < 8; n++) {
+		uint64_t val = stack_read(c, sp + n * osz, osz);
 		if (7 - n != RSP)
-			gpr_write(c, 7 - n, osz, val[n]);
+			gpr_write(c, 7 - n, osz, val);
+	}
+	stack_set(c, sp + 8 * osz);
 }
 
 /* Virtual-8086 mode with IOPL below 3: PUSHF and POPF work on VIF if VME is on, in 16-bit form. */
@@ -128,7 +129,8 @@ void op_enter(struct core *c, const struct insn *i)
 		stack_write(c, sp, frame, osz);
 	}
 	sp -= i->imm & 0xffff;
-	mem_probe(c, seg_lin(c, SS, sp & stack_mask(c), osz, ACC_WRITE), osz, ACC_WRITE);
+	/* The new top of the stack must be writable: faults as a store there would. */
+	mem_rmw(c, seg_lin(c, SS, sp & stack_mask(c), osz, ACC_WRITE), osz);
 	stack_set(c, sp);
 	gpr_write(c, RBP, osz, frame);
 }

@@ -3,8 +3,9 @@
  * String instructions: MOVS CMPS SCAS LODS STOS INS OUTS with REP, REPE and REPNE. SDM vol. 1 5.1.8,
  * vol. 2 REP.
  *
- * Registers are committed after every iteration, so a fault or an interrupt finds the instruction
- * resumable. CMPS and SCAS commit flags when they end or give way, not when they fault.
+ * Registers and flags are committed after every iteration, so a fault or an interrupt finds the
+ * instruction resumable. (Intel's processors put the flags of CMPS and SCAS back on a fault; that
+ * changes nothing for the iterations to come.)
  *
  * Forward MOVS and STOS go in runs that stay within one page of the source and of the destination,
  * within the segments and without wrapping; what is left (page crossings, devices, watched pages)
@@ -234,7 +235,7 @@ static inline __attribute__((always_inline)) void repeat(struct core *c, const s
 	}
 	while ((left = gpr_read(c, RCX, i->asz)) != 0) {
 		n = 0;
-		if (run && left > 1 && !(c->v.rflags & (FL_DF | FL_TF)))
+		if (run && left > 1 && !(c->v.rflags & (FL_DF | FL_TF)) && !c->align_check)
 			n = run(c, i, size, left);
 		if (n) {
 			if (!count_down(c, i, n))
@@ -290,50 +291,42 @@ void op_outs(struct core *c, const struct insn *i)
 	port_string(c, i, outs_one);
 }
 
-static void cmps_one(struct core *c, const struct insn *i, unsigned size, uint32_t *cc)
+/* Processors touch the destination string first. */
+static void cmps_one(struct core *c, const struct insn *i, unsigned size)
 {
+	uint64_t b = mem_read_n(c, dst_lin(c, i, size, ACC_READ), size);
 	uint64_t a = mem_read_n(c, src_lin(c, i, size), size);
 
-	alu_sub(cc, a, mem_read_n(c, dst_lin(c, i, size, ACC_READ), size), size);
+	alu_sub(&c->v.cc, a, b, size);
 	step(c, i, RSI, size);
 	step(c, i, RDI, size);
 }
 
-static void scas_one(struct core *c, const struct insn *i, unsigned size, uint32_t *cc)
+static void scas_one(struct core *c, const struct insn *i, unsigned size)
 {
 	uint64_t b = mem_read_n(c, dst_lin(c, i, size, ACC_READ), size);
 
-	alu_sub(cc, gpr_read(c, RAX, size), b, size);
+	alu_sub(&c->v.cc, gpr_read(c, RAX, size), b, size);
 	step(c, i, RDI, size);
 }
 
-typedef void compare_fn(struct core *c, const struct insn *i, unsigned size, uint32_t *cc);
-
 /* Goes on while the count lasts and ZF is as the prefix wants it. */
 static inline __attribute__((always_inline)) void compare(struct core *c, const struct insn *i,
-							  compare_fn *one)
+							  one_fn *one)
 {
 	unsigned size = element_size(i);
-	uint32_t cc, go_on = i->rep == 0xf3 ? FL_ZF : 0;
+	uint32_t go_on = i->rep == 0xf3 ? FL_ZF : 0;
 	int work = WORK;
 
 	if (!i->rep) {
-		one(c, i, size, &c->v.cc);
+		one(c, i, size);
 		return;
 	}
 	while (gpr_read(c, RCX, i->asz)) {
-		one(c, i, size, &cc);
-		if (!count_down(c, i, 1) || (cc & FL_ZF) != go_on) {
-			c->v.cc = cc;
+		one(c, i, size);
+		if (!count_down(c, i, 1) || (c->v.cc & FL_ZF) != go_on)
 			return;
-		}
-		work -= WORK_ELEMENT;
-		if (__builtin_expect(work <= 0 || (c->v.rflags & FL_TF) || c->dr6_pending, 0)) {
-			uint32_t before = c->v.cc;
-			c->v.cc = cc;
-			pause_here(c, &work, 0);
-			c->v.cc = before;
-		}
+		pause_here(c, &work, WORK_ELEMENT);
 	}
 }
 
