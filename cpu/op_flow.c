@@ -49,12 +49,19 @@ void op_loop(struct core *c, const struct insn *i)
 	gpr_write(c, RCX, i->asz, count);
 }
 
+/* In 64-bit mode the fault of the push comes before that of a bad target. */
+static void call_near(struct core *c, const struct insn *i, uint64_t target)
+{
+	if (c->mode == 8 && !core_canonical(c, target))
+		stack_check(c, c->v.gpr[RSP] - i->osz, i->osz);
+	target = near_target(c, target, i->osz);
+	push(c, insn_next(c, i), i->osz);
+	c->v.rip = target;
+}
+
 void op_call_rel(struct core *c, const struct insn *i)
 {
-	uint64_t next = insn_next(c, i), target = near_target(c, next + i->imm, i->osz);
-
-	push(c, next, i->osz);
-	c->v.rip = target;
+	call_near(c, i, insn_next(c, i) + i->imm);
 }
 
 void op_jmp(struct core *c, const struct insn *i)
@@ -64,10 +71,7 @@ void op_jmp(struct core *c, const struct insn *i)
 
 void op_call(struct core *c, const struct insn *i)
 {
-	uint64_t target = near_target(c, op_read(c, i, 0), i->osz);
-
-	push(c, insn_next(c, i), i->osz);
-	c->v.rip = target;
+	call_near(c, i, op_read(c, i, 0));
 }
 
 void op_ret(struct core *c, const struct insn *i)

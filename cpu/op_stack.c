@@ -36,8 +36,7 @@ void op_pusha(struct core *c, const struct insn *i)
 	uint64_t sp = c->v.gpr[RSP];
 
 	for (unsigned n = 1; n <= 8; n++)
-		mem_probe(c, seg_lin(c, SS, (sp - n * osz) & stack_mask(c), osz, ACC_WRITE), osz,
-			  ACC_WRITE);
+		stack_check(c, sp - n * osz, osz);
 	for (unsigned n = 1; n <= 8; n++)
 		stack_write(c, sp - n * osz, c->v.gpr[n - 1], osz);
 	stack_set(c, sp - 8 * osz);
@@ -129,8 +128,8 @@ void op_enter(struct core *c, const struct insn *i)
 		stack_write(c, sp, frame, osz);
 	}
 	sp -= i->imm & 0xffff;
-	/* The new top of the stack must be writable: faults as a store there would. */
-	mem_rmw(c, seg_lin(c, SS, sp & stack_mask(c), osz, ACC_WRITE), osz);
+	/* The new top of the stack must be writable. */
+	stack_check(c, sp, osz);
 	stack_set(c, sp);
 	gpr_write(c, RBP, osz, frame);
 }

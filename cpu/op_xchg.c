@@ -92,10 +92,11 @@ void op_cmpxchg16b(struct core *c, const struct insn *i)
 {
 	uint64_t old[2] = {c->v.gpr[RAX], c->v.gpr[RDX]};
 	const uint64_t val[2] = {c->v.gpr[RBX], c->v.gpr[RCX]};
-	uint64_t lin = lin_of(c, i, 16, ACC_WRITE);
+	uint64_t base = i->seg >= FS ? c->v.seg[i->seg].base : 0;
 
-	if (lin & 15)
+	if ((ea(c, i) + base) & 15)
 		raise_gp(c, 0);
+	uint64_t lin = lin_of(c, i, 16, ACC_WRITE);
 	if (rmw_cas16(c, lin, old, val)) {
 		set_zf(c, true);
 	} else {

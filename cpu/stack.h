@@ -19,6 +19,12 @@ static inline void stack_write(struct core *c, uint64_t sp, uint64_t val, unsign
 	mem_write_n(c, seg_lin(c, SS, sp & stack_mask(c), size, ACC_WRITE), val, size);
 }
 
+/* Faults as stack_write() would. */
+static inline void stack_check(struct core *c, uint64_t sp, unsigned size)
+{
+	mem_rmw(c, seg_lin(c, SS, sp & stack_mask(c), size, ACC_WRITE), size);
+}
+
 static inline uint64_t stack_with(const struct core *c, uint64_t sp)
 {
 	uint64_t mask = stack_mask(c);
