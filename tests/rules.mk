@@ -15,7 +15,19 @@ unit: $(UNIT_BINS)
 	@sh tests/run-unit.sh $(UNIT_BINS)
 
 $(B)/tests/insn/%: $(B)/tests/insn/%.o $(B)/libdoppel.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libdoppel.a $(LIBS) -lcapstone
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(B)/libdoppel.a $(LIBS)
+
+$(B)/tests/insn/check_capstone: LIBS += -lcapstone
+
+FUZZ_INSN_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/insn/fuzz_*.c))
+$(B)/tests/insn/fuzz_insn: $(FUZZ_INSN_OBJS)
+
+#: make fuzz-insn       random instructions against the host CPU (COUNT=20000000 SEED=1)
+COUNT ?= 20000000
+SEED ?= 1
+.PHONY: fuzz-insn
+fuzz-insn: $(B)/tests/insn/fuzz_insn
+	$< -n $(COUNT) -s $(SEED)
 
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The host-CPU differential fuzzer: one random instruction in one random state runs on the real CPU
+ * in a sandboxed child (fuzz_host.c) and on the interpreter's operations (fuzz_interp.c), and
+ * everything must come out the same (fuzz_compare.c). fuzz_gen.c makes the tests.
+ *
+ * Both sides see the same linear addresses: two writable pages, one read-only page and two code pages,
+ * with nothing mapped around any of them.
+ */
+#ifndef TESTS_INSN_FUZZ_H
+#define TESTS_INSN_FUZZ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cpu/cpuid.h"
+#include "cpu/insn.h"
+#include "cpu/opcode.h"
+
+#define RW_ADDR   0x20000000u
+#define RW_SIZE   0x2000u
+#define RO_ADDR   0x20010000u
+#define RO_SIZE   0x1000u
+#define CODE_ADDR 0x30000000u
+#define CODE_SIZE 0x2000u
+/* Mapped in the child only: tests whose access would land here are not run. */
+#define IO_ADDR 0x10000000u
+#define IO_SIZE 0x20000u
+
+enum {
+	XSAVE_SIZE = 832, /* x87, SSE and AVX in the standard format */
+	MAX_PATCH = 1024,
+	VEC_NONE = 0xff, /* completed without an exception */
+	VEC_LOST = 0xfe, /* the child died */
+};
+
+struct fuzz_state {
+	uint64_t gpr[16], rip, rflags, fs_base, gs_base;
+	uint64_t pad[4];
+	uint8_t xsave[XSAVE_SIZE];
+} __attribute__((aligned(64)));
+
+struct fuzz_test {
+	struct fuzz_state in;
+	uint64_t index;
+	uint8_t mode; /* 4 or 8 */
+	uint8_t len;  /* of the instruction */
+	bool decodes;
+	uint8_t code[16];
+	uint32_t patch_addr, patch_len;
+	uint8_t patch[MAX_PATCH];
+	uint64_t ea;              /* of the memory operand, or 0 */
+	const struct opcode *row; /* that it was made for */
+	struct insn insn;
+};
+
+struct fuzz_result {
+	struct fuzz_state out;
+	uint8_t vector;
+	uint32_t error;
+	uint64_t cr2;
+	uint32_t lo, hi; /* changed bytes of the writable pages: [lo, hi) */
+	uint8_t mem[RW_SIZE];
+};
+
+/* Everything parent and child share. */
+enum { BATCH = 128 };
+struct fuzz_shared {
+	struct fuzz_test test[BATCH];
+	struct fuzz_result result[BATCH];
+	uint8_t image[RW_SIZE], ro_image[RO_SIZE];
+	unsigned nr;
+	volatile unsigned current;
+};
+
+struct fuzz_rng {
+	uint64_t s;
+};
+
+static inline uint64_t rnd(struct fuzz_rng *r)
+{
+	uint64_t z = r->s += 0x9e3779b97f4a7c15;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+static inline unsigned below(struct fuzz_rng *r, unsigned n)
+{
+	return (rnd(r) >> 32) * n >> 32;
+}
+static inline bool chance(struct fuzz_rng *r, unsigned percent)
+{
+	return below(r, 100) < percent;
+}
+
+/* fuzz_gen.c: test number t->index for one row; false when the draw is of no use. */
+bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
+		   const struct cpu_model *model);
+void fuzz_fill_image(uint8_t *p, size_t len, struct fuzz_rng *r);
+
+/* fuzz_host.c */
+int fuzz_host_start(struct fuzz_shared *sh);
+/* The jump that follows the tested instruction: it is in memory that the instruction may read. */
+const uint8_t *fuzz_host_tail(unsigned mode, size_t *len);
+/* Runs sh->test[0..nr) and fills sh->result; starts a new child when one dies. 0 or -errno. */
+int fuzz_host_run(struct fuzz_shared *sh);
+void fuzz_host_stop(void);
+/* The CPU this runs on, reduced to what the opcode table knows. */
+void fuzz_host_model(struct cpu_model *m);
+bool fuzz_host_alignment_checks(void);
+
+/* fuzz_interp.c */
+int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh,
+		     bool alignment_checks);
+void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r);
+
+/* fuzz_compare.c: true when equal; else prints why to `f` (which may be NULL). What is open is made
+ * equal in `ours`. */
+bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *host,
+		  struct fuzz_result *ours);
+void fuzz_print_test(FILE *f, const struct fuzz_test *t);
+
+#endif
