@@ -80,6 +80,7 @@ static int run(struct bench *b, op_fn *op, unsigned off, uint64_t mask, bool w)
 	c->v.gpr[RDX] = mask >> 32;
 	b->i.rex = w ? 0x48 : 0;
 	b->i.op = op;
+	c->insn = &b->i;
 	if (sigsetjmp(b->fault, 0))
 		return c->exc.vector;
 	op(c, &b->i);
