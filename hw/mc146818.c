@@ -42,30 +42,27 @@ enum {
 };
 enum { C_IRQF = 0x80, C_PF = 0x40, C_AF = 0x20, C_UF = 0x10 };
 
-#define BASE_HZ   32768
-#define UIP_NS    (244000 + 1984000) /* warning before the update, and the update */
-#define HALF      (NSEC_PER_SEC / 2)
-#define SECOND    ((int64_t)NSEC_PER_SEC)
-#define HOUR_PM   0x80
-#define DONT_CARE 0xc0
+#define BASE_HZ     32768
+#define UIP_NS      (244000 + 1984000) /* warning before the update, and the update */
+#define HALF        (NSEC_PER_SEC / 2)
+#define SECOND      ((int64_t)NSEC_PER_SEC)
+#define MAX_SECONDS 1000000000000ll
+#define HOUR_PM     0x80
+#define DONT_CARE   0xc0
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
 	return a / b - (a % b < 0);
 }
 
-static int64_t rtc_ns(const struct mc146818 *r)
-{
-	return (int64_t)((uint64_t)r->offset + clock_now(r->clock));
-}
-
 static int64_t rtc_second(const struct mc146818 *r)
 {
-	return floor_div(rtc_ns(r), SECOND);
+	return r->offset + (int64_t)((r->offset_ns + clock_now(r->clock)) / NSEC_PER_SEC);
 }
+
 static int64_t fraction(const struct mc146818 *r)
 {
-	return rtc_ns(r) - rtc_second(r) * SECOND;
+	return (r->offset_ns + clock_now(r->clock)) % NSEC_PER_SEC;
 }
 
 static bool divider_reset(const struct mc146818 *r)
@@ -162,7 +159,10 @@ static int64_t second_of(const struct mc146818 *r)
 
 static void set_time(struct mc146818 *r, int64_t second, int64_t frac)
 {
-	r->offset = (int64_t)((uint64_t)(second * SECOND + frac) - clock_now(r->clock));
+	uint64_t now = clock_now(r->clock);
+
+	r->offset_ns = (frac + NSEC_PER_SEC - now % NSEC_PER_SEC) % NSEC_PER_SEC;
+	r->offset = second - (int64_t)((r->offset_ns + now) / NSEC_PER_SEC);
 	r->last_second = second;
 }
 
@@ -391,9 +391,13 @@ uint8_t mc146818_get_cmos(const struct mc146818 *r, uint8_t index)
 }
 
 static const struct field fields[] = {
-    FIELD_ARRAY_NORESET(mc146818, ram),     FIELD(mc146818, index, 0),
-    FIELD_NORESET(mc146818, offset),        FIELD_NORESET(mc146818, last_second),
-    FIELD_NORESET(mc146818, periodic_seen), FIELD_END,
+    FIELD_ARRAY_NORESET(mc146818, ram),
+    FIELD(mc146818, index, 0),
+    FIELD_NORESET(mc146818, offset),
+    FIELD_NORESET(mc146818, offset_ns),
+    FIELD_NORESET(mc146818, last_second),
+    FIELD_NORESET(mc146818, periodic_seen),
+    FIELD_END,
 };
 
 static void reset_done(void *state)
@@ -412,6 +416,12 @@ static void loaded(void *state)
 {
 	struct mc146818 *r = state;
 
+	/* No date of a real guest is out of this range, and no sum overflows in it. */
+	if (r->offset > MAX_SECONDS || r->offset < -MAX_SECONDS)
+		r->offset = 0;
+	r->offset_ns %= NSEC_PER_SEC;
+	if (r->last_second > rtc_second(r) || r->last_second < -MAX_SECONDS)
+		r->last_second = rtc_second(r);
 	schedule_second(r);
 	schedule_periodic(r);
 	irq_set(&r->irq, !!(r->ram[REG_C] & C_IRQF));
@@ -432,7 +442,8 @@ int mc146818_init(struct mc146818 *r, struct aspace *io, struct clock *clk,
 	r->ram[REG_A] = 0x26;
 	r->ram[REG_B] = B_24H;
 	r->ram[REG_D] = 0x80; /* the battery is good */
-	r->offset = epoch_ns;
+	r->offset = floor_div(epoch_ns, SECOND);
+	r->offset_ns = epoch_ns - r->offset * SECOND;
 	r->last_second = rtc_second(r);
 	show(r, r->last_second);
 	schedule_second(r);

@@ -19,7 +19,8 @@ struct mc146818 {
 	struct timer periodic, second;
 	uint8_t ram[128]; /* registers A-D and CMOS; the time registers while stopped */
 	uint8_t index;
-	int64_t offset;         /* RTC time in ns since 1970, less guest time */
+	int64_t offset;         /* RTC time is this many seconds since 1970 ... */
+	uint64_t offset_ns;     /* ... and ns, below a second, plus guest time */
 	int64_t last_second;    /* the second for which update and alarm were done */
 	uint64_t periodic_seen; /* periods counted up to now */
 	struct irq_pin irq;

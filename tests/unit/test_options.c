@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The command line: QEMU's meanings, and refusals by name.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/options.h"
+
+static char err[512];
+
+static int parse(struct options *o, const char *line)
+{
+	static char copy[1024], *argv[64];
+	int argc = 1;
+
+	argv[0] = "doppel";
+	snprintf(copy, sizeof(copy), "%s", line);
+	for (char *w = strtok(copy, " "); w; w = strtok(NULL, " "))
+		argv[argc++] = w;
+	argv[argc] = NULL;
+	return options_parse(o, argc, argv, err, sizeof(err));
+}
+
+static void refused(const char *line, const char *part)
+{
+	struct options o;
+
+	cr_assert_lt(parse(&o, line), 0, "accepted: %s", line);
+	cr_assert(strstr(err, part), "%s: %s", line, err);
+	cr_assert_null(strchr(err, '\n'));
+}
+
+Test(options, defaults)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o, ""), 0);
+	cr_assert_eq(o.ram_size, 128ull << 20);
+	cr_assert_eq(o.cpus, 1);
+	cr_assert_eq(o.nr_serial, 1);
+	cr_assert_eq(o.serial[0].kind, CHR_STDIO);
+	cr_assert(o.serial[0].mux);
+}
+
+Test(options, common_line)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o, "-m 1G -smp 4 -kernel k -initrd i -append a --nographic -no-reboot "
+			       "-cpu max,-avx -machine pc,accel=interp -device "
+			       "isa-debug-exit,iobase=0xf4,iosize=4"),
+		     0, "%s", err);
+	cr_assert_eq(o.ram_size, 1ull << 30);
+	cr_assert_eq(o.cpus, 4);
+	cr_assert_str_eq(o.kernel, "k");
+	cr_assert_str_eq(o.append, "a");
+	cr_assert_str_eq(o.cpu, "max,-avx");
+	cr_assert_str_eq(o.accel, "interp");
+	cr_assert(o.no_reboot && o.debug_exit);
+	cr_assert_eq(o.debug_exit_port, 0xf4);
+	cr_assert_eq(o.debug_exit_size, 4);
+}
+
+Test(options, test_suite_line)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o,
+			   "-nodefaults -device pc-testdev -device "
+			   "isa-debug-exit,iobase=0xf4,iosize=0x4 -vnc none -serial stdio "
+			   "-device pci-testdev -machine accel=tcg:interp -kernel x.flat -smp 2"),
+		     0, "%s", err);
+	cr_assert(o.pc_testdev && o.pci_testdev);
+	cr_assert_not(o.serial[0].mux);
+}
+
+Test(options, sizes)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o, "-m 512"), 0);
+	cr_assert_eq(o.ram_size, 512ull << 20);
+	cr_assert_eq(parse(&o, "-m size=2G"), 0);
+	cr_assert_eq(o.ram_size, 2ull << 30);
+	cr_assert_eq(parse(&o, "-m 65536k"), 0);
+	cr_assert_eq(o.ram_size, 64ull << 20);
+	refused("-m 0", "at least 2M");
+	refused("-m lots", "not a size");
+	refused("-m -5", "not a size");
+	refused("-m 99999999999999999999G", "not a size");
+	refused("-m 18446744073709551615G", "not a size");
+	refused("-m 1G,maxmem=2G", "maxmem");
+}
+
+Test(options, smp)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o, "-smp cpus=3"), 0);
+	cr_assert_eq(o.cpus, 3);
+	cr_assert_eq(parse(&o, "-smp sockets=2,cores=2,threads=1"), 0);
+	cr_assert_eq(o.cpus, 4);
+	refused("-smp 0", "1 to 64");
+	refused("-smp 65", "1 to 64");
+	refused("-smp x", "not a number");
+	refused("-smp 4,maxcpus=8", "maxcpus");
+	refused("-smp 4,cores=3", "make 3 CPUs");
+}
+
+Test(options, refusals)
+{
+	refused("-kernl k", "did you mean -kernel");
+	refused("-sreial stdio", "did you mean -serial");
+	refused("-drive file=x", "not supported yet; the nearest is -initrd");
+	refused("-bios x", "nearest is -kernel");
+	refused("-netdev user", "nearest is -nic none");
+	refused("-device e1000", "device e1000 is not supported yet");
+	refused("-device isa-debugexit", "did you mean isa-debug-exit");
+	refused("-machine q35", "nearest is pc");
+	refused("-accel kvm", "nearest is interp");
+	refused("-enable-kvm", "nearest is interp");
+	refused("-display gtk", "-display none");
+	refused("-kernel", "needs an argument");
+	refused("disk.img", "disk images");
+	refused("-initrd x", "needs -kernel");
+	refused("-xyzzy", "not known");
+	refused("-device isa-debug-exit,iobase=70000", "no port");
+	refused("-device isa-debug-exit,foo=1", "property foo");
+	refused("-serial stdio -debugcon stdio", "one device only");
+	refused("-serial null -serial null -serial null -serial null -serial null", "at most 4");
+}
+
+Test(options, chardevs)
+{
+	struct chardev_spec s;
+	struct options o;
+
+	cr_assert_eq(chardev_spec_parse(&s, "file:/tmp/x", err, sizeof(err)), 0);
+	cr_assert_eq(s.kind, CHR_FILE);
+	cr_assert_str_eq(s.path, "/tmp/x");
+	cr_assert_eq(chardev_spec_parse(&s, "unix:/tmp/s,server,nowait", err, sizeof(err)), 0);
+	cr_assert(s.server && s.nowait);
+	cr_assert_eq(chardev_spec_parse(&s, "unix:/tmp/s,server=on,wait=off", err, sizeof(err)), 0);
+	cr_assert(s.server && s.nowait);
+	cr_assert_lt(chardev_spec_parse(&s, "file:", err, sizeof(err)), 0);
+	cr_assert_lt(chardev_spec_parse(&s, "tcp::4444", err, sizeof(err)), 0);
+	cr_assert(strstr(err, "nearest is unix:"));
+	cr_assert_lt(chardev_spec_parse(&s, "stdoi", err, sizeof(err)), 0);
+	cr_assert(strstr(err, "did you mean stdio"));
+
+	cr_assert_eq(parse(&o, "-chardev file,id=d,path=/tmp/d -device "
+			       "isa-debugcon,iobase=0x402,chardev=d -debugcon null -global "
+			       "isa-debugcon.iobase=0x403 -serial none"),
+		     0, "%s", err);
+	cr_assert_eq(o.nr_debugcon, 2);
+	cr_assert_eq(o.debugcon[0].port, 0x402);
+	cr_assert_eq(o.debugcon[0].to.kind, CHR_FILE);
+	cr_assert_eq(o.debugcon[1].port, 0x403);
+	refused("-serial chardev:nope", "no -chardev with id=nope");
+}
+
+Test(options, help)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o, "-cpu help"), 0);
+	cr_assert_eq(o.action, ACT_CPU_HELP);
+	cr_assert_eq(parse(&o, "--help -nonsense"), 0);
+	cr_assert_eq(o.action, ACT_HELP);
+	cr_assert_eq(parse(&o, "-version"), 0);
+	cr_assert_eq(o.action, ACT_VERSION);
+}
+
+Test(options, nearest)
+{
+	static const char *const names[] = {"kernel", "initrd", "serial", NULL};
+
+	cr_assert_str_eq(nearest_name("kernle", names), "kernel");
+	cr_assert_str_eq(nearest_name("intird", names), "initrd");
+	cr_assert_null(nearest_name("zzzzzz", names));
+}
