@@ -86,12 +86,15 @@ static inline void vec_mem_write(struct core *c, uint64_t lin, const void *buf, 
 		mem_stored(c, e);
 }
 
-/* Linear address of the memory operand; #GP(0) where A_ALIGN demands a multiple of `size`. */
+/* Linear address of the memory operand: #GP(0) where A_ALIGN demands a multiple of `size`, #AC for
+ * vectors off 16 bytes (scalars are checked by the access itself). */
 static inline uint64_t vec_lin(struct core *c, const struct insn *i, unsigned size, enum access acc)
 {
 	uint64_t lin = lin_of(c, i, size, acc);
 	if ((lin & (size - 1)) && (i->desc->attrs & A_ALIGN))
 		raise_gp(c, 0);
+	if (__builtin_expect(c->align_check, 0) && size >= 16 && (lin & 15))
+		raise_err(c, EXC_AC, 0);
 	return lin;
 }
 
