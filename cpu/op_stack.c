@@ -30,19 +30,17 @@ void op_pop(struct core *c, const struct insn *i)
 	}
 }
 
+/* A fault part way leaves what has been stored; the stack pointer moves last, as in POPA. */
 void op_pusha(struct core *c, const struct insn *i)
 {
 	unsigned osz = i->osz;
 	uint64_t sp = c->v.gpr[RSP];
 
 	for (unsigned n = 1; n <= 8; n++)
-		stack_check(c, sp - n * osz, osz);
-	for (unsigned n = 1; n <= 8; n++)
 		stack_write(c, sp - n * osz, c->v.gpr[n - 1], osz);
 	stack_set(c, sp - 8 * osz);
 }
 
-/* A fault part way leaves what has been loaded; the stack pointer moves last. */
 void op_popa(struct core *c, const struct insn *i)
 {
 	unsigned osz = i->osz;
