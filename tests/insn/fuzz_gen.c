@@ -268,8 +268,9 @@ static void emit_prefixes(struct gen *g)
 		emit(g, 0x66);
 	if (d->pfx == P_F3 || d->pfx == P_F2)
 		emit(g, d->pfx == P_F3 ? 0xf3 : 0xf2);
-	else if (d->pfx == P_ANY && chance(r, d->attrs & A_REP ? 50 : 3))
-		emit(g, chance(r, 50) ? 0xf3 : 0xf2);
+	else if (d->pfx == P_ANY && !is(d, "loop") && chance(r, d->attrs & A_REP ? 50 : 3))
+		emit(g, chance(r, 50) ? 0xf3
+				      : 0xf2); /* AMD's LOOPNE heeds them, against the manuals */
 }
 
 static bool uses_vvvv(const struct opcode *d)
@@ -718,6 +719,20 @@ static void match_cmpxchg(struct gen *g)
 	}
 }
 
+static uint64_t effective(const struct fuzz_test *t)
+{
+	const struct insn *i = &t->insn;
+	uint64_t a = i->disp + (i->seg == FS ? t->in.fs_base : i->seg == GS ? t->in.gs_base : 0);
+
+	if (i->base == REG_RIP)
+		return a + t->in.rip + t->len;
+	if (i->base != REG_ZERO)
+		a += t->in.gpr[i->base];
+	if (i->index != REG_ZERO)
+		a += t->in.gpr[i->index] << i->scale;
+	return a;
+}
+
 /* Where CPUs differ: whether wide accesses and the end of ENTER's frame are alignment-checked; what VEX.W = 1 means for VPINSRQ and
  * VPEXTRQ outside 64-bit mode (AMD #UD, Intel ignores it); how much MOVSXD with a 16-bit operand reads
  * (AMD 4 bytes). */
@@ -727,7 +742,7 @@ static bool host_differs(struct gen *g)
 	const struct insn *i = &t->insn;
 	int n = mem_operand(i);
 
-	if (is(i->desc, "enter"))
+	if (is(i->desc, "enter") || is(i->desc, "maskmov"))
 		t->in.rflags &= ~(uint64_t)FL_AC;
 	if (n >= 0 &&
 	    ((i->desc->attrs & (A_SSE | A_AVX | A_MMX)) || i->o[n].size == 0 || i->o[n].size == 10))
@@ -796,7 +811,6 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 			if (t->insn.desc->attrs & A_VSIB)
 				set_gather(&g);
 			solve_address(&g, at);
-			t->ea = at;
 			patch_memory(&g, at, size);
 		} else if (n < 0) {
 			patch_memory(&g, t->in.gpr[is(t->insn.desc, "leave") ? RBP : RSP], 8);
@@ -808,5 +822,7 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 		for (unsigned n = 0; n < 16; n++)
 			t->in.gpr[n] = (uint32_t)t->in.gpr[n];
 	redecode(&g, model);
+	if (t->decodes && mem_operand(&t->insn) >= 0 && !(t->insn.desc->attrs & A_VSIB))
+		t->ea = effective(t);
 	return true;
 }

@@ -408,7 +408,7 @@ static bool host_bit(uint32_t leaf, uint32_t sub, unsigned reg, unsigned bit)
 {
 	uint32_t r[4];
 
-	if (__get_cpuid_max(leaf & 0x80000000, NULL) < leaf)
+	if ((uint32_t)__get_cpuid_max(leaf & 0x80000000, NULL) < leaf)
 		return false;
 	__cpuid_count(leaf, sub, r[0], r[1], r[2], r[3]);
 	return r[reg] >> bit & 1;
