@@ -81,6 +81,8 @@ void op_vcvtps2ph(struct core *c, const struct insn *i)
 	const union vec128 *b = vec_reg(c, i->o[1].reg);
 	struct vec256 lo;
 	union vec128 hi;
+	if (i->o[0].kind == OPK_MEM)
+		mem_probe(c, lin_of(c, i, i->o[0].size, ACC_WRITE), i->o[0].size, ACC_WRITE);
 	uint32_t fl = k_cvtps2ph(lo.l, &b[0], &b[0], c->v.mxcsr, i->imm);
 	if (i->vl == 32) {
 		fl |= k_cvtps2ph(&hi, &b[1], &b[1], c->v.mxcsr, i->imm);
