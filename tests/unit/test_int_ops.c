@@ -160,15 +160,18 @@ Test(int_ops, real_mode_strings)
 		uint8_t code[4] = {0xf3, (movs ? 0xa4 : 0xaa) | (size > 1)}, wide[4];
 		uint32_t attr = c->v.seg[DS].attr;
 
-		set_segment(c, DS, (rand() & 0xfff) << 4, 0xffff, attr);
-		set_segment(c, ES, rand() & 1 ? c->v.seg[DS].base : (rand() & 0xfff) << 4, 0xffff,
-			    attr);
+		uint32_t base = (rand() & 0xfff) << 4;
+		set_segment(c, DS, base, 0xffff, attr);
+		if (rand() & 1)
+			base = (rand() & 0xfff) << 4;
+		set_segment(c, ES, base, 0xffff, attr);
 		core_update_mode(c);
 		c->v.rflags = FL_1 | (rand() % 4 ? 0 : FL_DF);
 		/* Aligned, so that no element straddles the limit when the offset wraps. */
 		c->v.gpr[RSI] = 0xabc0000 | (rand() & 0xffff & -(int)size);
-		c->v.gpr[RDI] = rand() & 1 ? c->v.gpr[RSI] + (rand() % 9 - 4) * (int)size
-					   : (unsigned)(rand() & 0xffff & -(int)size);
+		c->v.gpr[RDI] = (uint64_t)(rand() & 0xffff & -(int)size);
+		if (rand() & 1)
+			c->v.gpr[RDI] = c->v.gpr[RSI] + (uint64_t)((rand() % 9 - 4) * (int)size);
 		c->v.gpr[RAX] = rand();
 		c->v.gpr[RCX] = 0x12340000 | count;
 		model_string(want, c, movs, size, count);
