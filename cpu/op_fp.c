@@ -88,11 +88,16 @@ void op_vcvtps2ph(struct core *c, const struct insn *i)
 		fl |= k_cvtps2ph(&hi, &b[1], &b[1], c->v.mxcsr, i->imm);
 		lo.l[0].u64[1] = hi.u64[0];
 	}
-	fp_commit(c, fl);
-	if (i->o[0].kind == OPK_MEM)
-		vec_store(c, i, 0, lo.l);
-	else
+	if (i->o[0].kind != OPK_MEM) {
+		fp_commit(c, fl);
 		vec_write_reg(c, i, i->o[0].reg, lo.l, 16);
+		return;
+	}
+	/* A store that faults leaves MXCSR alone and comes before an unmasked exception. */
+	uint64_t lin = vec_lin(c, i, i->o[0].size, ACC_WRITE);
+	mem_probe(c, lin, i->o[0].size, ACC_WRITE);
+	fp_commit(c, fl);
+	vec_mem_write(c, lin, lo.l, i->o[0].size);
 }
 
 void op_fp_comis(struct core *c, const struct insn *i)
