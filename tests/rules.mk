@@ -58,3 +58,4 @@ check-run: doppel
 .PHONY: bench-interp
 bench-interp: doppel
 	@sh tests/bench/interp.sh ./doppel
+-include $(patsubst %.c,$(B)/%.d,$(wildcard tests/insn/*.c))

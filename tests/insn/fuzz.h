@@ -47,6 +47,7 @@ struct fuzz_test {
 	uint8_t mode; /* 4 or 8 */
 	uint8_t len;  /* of the instruction */
 	bool decodes;
+	uint8_t undecoded; /* the vector when it does not: #UD, or #GP for more than 15 bytes */
 	uint8_t code[16];
 	uint32_t patch_addr, patch_len;
 	uint8_t patch[MAX_PATCH];

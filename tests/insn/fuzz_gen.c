@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cpu/decode.h"
+#include "cpu/exc.h"
 #include "tests/insn/fuzz.h"
 
 struct gen {
@@ -268,6 +269,8 @@ static void emit_prefixes(struct gen *g)
 		emit(g, 0x66);
 	if (d->pfx == P_F3 || d->pfx == P_F2)
 		emit(g, d->pfx == P_F3 ? 0xf3 : 0xf2);
+	else if (d->pfx != P_ANY && chance(r, 1))
+		emit(g, (const uint8_t[]){0x66, 0xf2, 0xf3}[below(r, 3)]); /* another row, or #UD */
 	else if (d->pfx == P_ANY && !is(d, "loop") && chance(r, d->attrs & A_REP ? 50 : 3))
 		emit(g, chance(r, 50) ? 0xf3
 				      : 0xf2); /* AMD's LOOPNE heeds them, against the manuals */
@@ -421,9 +424,12 @@ static void any_xstate(struct fuzz_rng *r, uint8_t *x, const struct opcode *d)
 	put16(x, fcw);
 	put16(x + 2, fsw);
 	x[4] = chance(r, 55) ? 0xff : chance(r, 30) ? 0 : rnd(r);
-	put16(x + 6, rnd(r) & 0x7ff);
-	put32(x + 8, rnd(r));
-	put32(x + 16, rnd(r));
+	/* AMD forgets the pointers on a context switch unless an exception is pending. */
+	if (fsw & 0x80) {
+		put16(x + 6, rnd(r) & 0x7ff);
+		put32(x + 8, rnd(r));
+		put32(x + 16, rnd(r));
+	}
 	put32(x + 24, mxcsr);
 	put32(x + 28, 0xffff);
 	for (unsigned n = 0; n < 8; n++)
@@ -476,7 +482,9 @@ static uint64_t inverse(uint64_t odd)
 static void redecode(struct gen *g, const struct cpu_model *model)
 {
 	struct fuzz_test *t = g->t;
-	t->decodes = decode(&t->insn, t->code, 15, t->mode, model) == DECODE_OK;
+	enum decode_result res = decode(&t->insn, t->code, 15, t->mode, model);
+	t->decodes = res == DECODE_OK;
+	t->undecoded = res == DECODE_GP ? EXC_GP : EXC_UD;
 	t->len = t->insn.len;
 }
 

@@ -169,6 +169,7 @@ static void report(const struct fuzz *z, double seconds)
 	       " instructions of %u rows (%u never run, %" PRIu64
 	       " draws not run) in %.1f s: %" PRIu64 " mismatches in %u rows\n",
 	       z->opt.seed, z->done, z->nr_rows, never, z->not_run, seconds, z->bad, bad_rows);
+	printf("%" PRIu64 " passed, %" PRIu64 " failed\n", z->done - z->bad, z->bad);
 }
 
 static int fail(const char *what, int err)

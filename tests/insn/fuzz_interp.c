@@ -204,7 +204,7 @@ static uint8_t execute(const struct fuzz_test *t, struct fuzz_result *r)
 	sigjmp_buf fault;
 
 	if (!t->decodes)
-		return EXC_UD;
+		return t->undecoded;
 	c->insn = i;
 	c->fault = &fault;
 	for (;;) {
