@@ -100,8 +100,9 @@ static void interp_load(struct engine_cpu *e, const struct vcpu *state)
 	e->core.v = *state;
 	tlb_flush_all(&e->core.tlb);
 	core_update_mode(&e->core);
-	tlb_set_pcid(&e->core.tlb, state->cr4 & CR4_PCIDE ? state->cr3 & 0xfff : 0);
-	core_update_apic(&e->core);
+	core_update_pcid(&e->core);
+	/* The caller may hold the machine lock: the local APIC is asked for its page later. */
+	atomic_fetch_or(e->core.events, EV_TLB);
 }
 
 static void interp_store(struct engine_cpu *e, struct vcpu *state)

@@ -81,5 +81,4 @@ void core_init(struct core *c, const struct cpu_model *model, const struct cpu_b
 	c->v.gpr[RDX] = cpu_cpuid(model, NULL, 1, 0).eax;
 	tlb_init(&c->tlb);
 	core_update_mode(c);
-	core_update_apic(c);
 }

@@ -3,9 +3,6 @@
  * The architectural MSRs of the processor that cpu/cpuid.c describes, and the few model-specific
  * ones that Linux, Windows and firmware read on every Intel processor without asking CPUID. All
  * others raise #GP, as do reserved bits.
- *
- * IA32_TSC_DEADLINE is kept by the local APIC in ticks of the bus; guest values are translated
- * here, so that the local APIC need not know the guest's TSC offset.
  */
 #include "cpu/msr.h"
 
@@ -218,35 +215,14 @@ static int efer_write(struct core *c, uint64_t val)
 	return 0;
 }
 
-static int deadline_read(struct core *c, uint64_t *val)
-{
-	if (c->bus->apic_msr_read(c->bus->opaque, c->index, MSR_TSC_DEADLINE, val))
-		return -1;
-	if (*val)
-		*val += c->v.tsc_offset;
-	return 0;
-}
-
-/* 0 disarms; a deadline that translates to 0 is long past. */
-static int deadline_write(struct core *c, uint64_t val)
-{
-	if (val) {
-		val -= c->v.tsc_offset;
-		val += !val;
-	}
-	return c->bus->apic_msr_write(c->bus->opaque, c->index, MSR_TSC_DEADLINE, val);
-}
-
-/* A new offset between bus ticks and the guest's TSC; an armed deadline stays at its TSC value. */
+/* A new offset between bus ticks and the guest's TSC; the local APIC keeps deadlines in the latter. */
 static void move_tsc(struct core *c, uint64_t delta)
 {
-	uint64_t deadline = 0;
-	if (cpu_has(c->model, FEAT_TSC_DEADLINE) && deadline_read(c, &deadline))
-		deadline = 0;
 	c->v.tsc_offset += delta;
 	c->v.tsc_adjust += delta;
-	if (deadline)
-		deadline_write(c, deadline);
+	if (c->bus->tsc_offset_changed)
+		c->bus->tsc_offset_changed(c->bus->opaque, c->index, c->v.tsc_offset);
+	c->leave = true;
 }
 
 /* The bits that can be changed; two more are constant. */
@@ -362,7 +338,8 @@ static int write_high(struct core *c, uint32_t msr, uint64_t val)
 
 static bool is_apic(uint32_t msr)
 {
-	return msr == MSR_APIC_BASE || (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST);
+	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE ||
+	       (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST);
 }
 
 int msr_read(struct core *c, uint32_t msr, uint64_t *val)
@@ -434,8 +411,6 @@ int msr_read(struct core *c, uint32_t msr, uint64_t *val)
 	case MSR_PAT:
 		*val = v->pat;
 		return need(c, FEAT_PAT) ? 0 : -1;
-	case MSR_TSC_DEADLINE:
-		return need(c, FEAT_TSC_DEADLINE) ? deadline_read(c, val) : -1;
 	case MSR_XSS:
 		*val = v->xss;
 		return need(c, FEAT_XSAVES) ? 0 : -1;
@@ -519,9 +494,6 @@ int msr_write(struct core *c, uint32_t msr, uint64_t val)
 			return -1;
 		v->pat = val;
 		return 0;
-	case MSR_TSC_DEADLINE:
-		c->leave = true;
-		return need(c, FEAT_TSC_DEADLINE) ? deadline_write(c, val) : -1;
 	case MSR_XSS: /* no supervisor state components */
 		return need(c, FEAT_XSAVES) && !val ? 0 : -1;
 	default:
