@@ -45,9 +45,18 @@ static void area_write(const struct area *a, unsigned off, const void *buf, unsi
 	}
 }
 
-static void area_probe(const struct area *a, unsigned off, unsigned size)
+static void area_probe(const struct area *a, unsigned off, unsigned size, enum access acc)
 {
-	mem_probe(a->c, area_at(a, off), size, ACC_WRITE);
+	mem_probe(a->c, area_at(a, off), size, acc);
+}
+
+/* FXSAVE and FXRSTOR touch all 512 bytes; of two pages, AMD processors report the second first. */
+static void fx_probe(const struct area *a, enum access acc)
+{
+	unsigned first = PAGE_SIZE - (a->lin & ~PAGE_MASK);
+	if (first < 512)
+		area_probe(a, first, 512 - first, acc);
+	area_probe(a, 0, 512, acc);
 }
 
 static struct area area_of(struct core *c, const struct insn *i, unsigned size, unsigned align,
@@ -91,7 +100,7 @@ void op_fxsave(struct core *c, const struct insn *i)
 	unsigned size = FX_XMM + 16 * fxsave_vregs(c);
 	uint8_t buf[512];
 	fx_pack(buf, &c->v, form_of(c, i));
-	area_probe(&a, 0, size);
+	fx_probe(&a, ACC_WRITE);
 	area_write(&a, 0, buf, size);
 }
 
@@ -101,6 +110,7 @@ void op_fxrstor(struct core *c, const struct insn *i)
 	unsigned regs = fxsave_vregs(c);
 	uint8_t buf[512];
 	uint32_t mxcsr;
+	fx_probe(&a, ACC_READ);
 	area_read(&a, 0, buf, FX_XMM + 16 * regs);
 	memcpy(&mxcsr, buf + FX_MXCSR, 4);
 	load_mxcsr_check(c, mxcsr);
@@ -187,10 +197,10 @@ static void save(struct core *c, const struct insn *i, const struct area *a, uin
 	uint8_t legacy[512], ext[256];
 
 	fx_pack(legacy, &c->v, form_of(c, i));
-	area_probe(a, 0, XSTATE_EXT_OFFSET);
+	area_probe(a, 0, XSTATE_EXT_OFFSET, ACC_WRITE);
 	for (unsigned n = 2; n < XSTATE_NR; n++)
 		if (write >> n & 1)
-			area_probe(a, comp_offset(n, xcomp_bv), comp_size(c, n));
+			area_probe(a, comp_offset(n, xcomp_bv), comp_size(c, n), ACC_WRITE);
 
 	if (write & XCR0_X87) {
 		area_write(a, 0, legacy, FX_MXCSR);
@@ -215,7 +225,7 @@ static void xsave_standard(struct core *c, const struct insn *i, bool init_opt)
 	uint64_t rfbm = requested(c, false), inuse = xinuse(c), bv;
 	struct area a = area_of(c, i, xstate_size(rfbm, false), 64, ACC_WRITE);
 
-	area_probe(&a, 0, XSTATE_EXT_OFFSET);
+	area_probe(&a, 0, XSTATE_EXT_OFFSET, ACC_WRITE);
 	area_read(&a, XSTATE_HEADER_OFFSET, &bv, 8);
 	save(c, i, &a, init_opt ? rfbm & inuse : rfbm, rfbm & (XCR0_SSE | XCR0_AVX), 0);
 	bv = (bv & ~rfbm) | (inuse & rfbm);

@@ -78,8 +78,15 @@ void x87_full_store(struct core *c, const struct insn *i, unsigned size)
 	/* Flags that are pending already say nothing about this instruction. */
 	before.fsw &= ~FSW_EXC;
 	x87_host_full(&before, &after, own_stub(i), mem, &flags);
-	if (!(after.fsw & ~after.fcw & no_store))
-		mem_write(c, lin_of(c, i, size, ACC_WRITE), mem, size);
+	uint64_t lin = lin_of(c, i, size, ACC_WRITE);
+	if (!(after.fsw & ~after.fcw & no_store)) {
+		mem_write(c, lin, mem, size);
+	} else {
+		/* Faults of the store come first even so; #AC is the same for a read. */
+		if (c->align_check && size <= 8 && lin & (size - 1))
+			mem_read_n(c, lin, size);
+		mem_probe(c, lin, size, ACC_WRITE);
+	}
 	after.fsw = x87_summary(after.fsw | (c->v.fpu.fsw & FSW_EXC), after.fcw);
 	c->v.fpu = after;
 	x87_record(c, i);
