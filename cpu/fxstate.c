@@ -66,6 +66,12 @@ void fx_pack_x87(uint8_t *area, const struct fpu *f, unsigned form)
 	}
 }
 
+/* The pointer registers hold 57-bit linear addresses. */
+static uint64_t pointer(uint64_t v)
+{
+	return (int64_t)(v << 7) >> 7;
+}
+
 void fx_unpack_x87(struct fpu *f, const uint8_t *area, unsigned form)
 {
 	f->fsw = get16(area + 2);
@@ -73,8 +79,8 @@ void fx_unpack_x87(struct fpu *f, const uint8_t *area, unsigned form)
 	f->ftw = area[4];
 	f->fop = get16(area + 6) & 0x7ff;
 	if (form & FX_64) {
-		f->fip = get64(area + 8);
-		f->fdp = get64(area + 16);
+		f->fip = pointer(get64(area + 8));
+		f->fdp = pointer(get64(area + 16));
 		f->fcs = f->fds = 0;
 	} else {
 		f->fip = get32(area + 8);

@@ -75,12 +75,35 @@ static void env_unpack(struct fpu *f, const struct env *e, const uint8_t buf[28]
 	}
 }
 
+/* Memory of an environment, and of the registers behind it with `regs`: one access per field, each
+ * with its own segment check. No field is written before all of them could be. */
+static void area(struct core *c, const struct insn *i, const struct env *e, bool regs, uint8_t *buf,
+		 enum access acc)
+{
+	uint64_t lin[7 + 8];
+	unsigned size = e->width, nr = regs ? 7 + 8 : 7;
+	for (unsigned n = 0, off = 0; n < nr; n++, off += size) {
+		size = n < 7 ? e->width : 10;
+		lin[n] = lin_of_at(c, i, off, size, acc);
+		if (acc == ACC_WRITE)
+			mem_probe(c, lin[n], size, acc);
+		else
+			mem_read(c, lin[n], buf + off, size);
+	}
+	if (acc != ACC_WRITE)
+		return;
+	for (unsigned n = 0, off = 0; n < nr; n++, off += size) {
+		size = n < 7 ? e->width : 10;
+		mem_write(c, lin[n], buf + off, size);
+	}
+}
+
 void op_fnstenv(struct core *c, const struct insn *i)
 {
 	struct env e = env_of(c, i);
 	uint8_t buf[28];
 	env_pack(&c->v.fpu, &e, buf);
-	mem_write(c, lin_of(c, i, 7 * e.width, ACC_WRITE), buf, 7 * e.width);
+	area(c, i, &e, false, buf, ACC_WRITE);
 	x87_set_fcw(&c->v.fpu, c->v.fpu.fcw | FCW_EXC);
 }
 
@@ -88,24 +111,8 @@ void op_fldenv(struct core *c, const struct insn *i)
 {
 	struct env e = env_of(c, i);
 	uint8_t buf[28];
-	mem_read(c, lin_of(c, i, 7 * e.width, ACC_READ), buf, 7 * e.width);
+	area(c, i, &e, false, buf, ACC_READ);
 	env_unpack(&c->v.fpu, &e, buf);
-}
-
-/* Two accesses of at most 64 bytes to an area of up to 108. */
-static void area(struct core *c, const struct insn *i, uint8_t *buf, unsigned size, enum access acc)
-{
-	uint64_t lin = lin_of(c, i, size, acc), rest = lin + 56;
-	if (c->mode != 8)
-		rest = (uint32_t)rest;
-	mem_probe(c, lin, size, acc);
-	if (acc == ACC_WRITE) {
-		mem_write(c, lin, buf, 56);
-		mem_write(c, rest, buf + 56, size - 56);
-	} else {
-		mem_read(c, lin, buf, 56);
-		mem_read(c, rest, buf + 56, size - 56);
-	}
 }
 
 void op_fnsave(struct core *c, const struct insn *i)
@@ -119,7 +126,7 @@ void op_fnsave(struct core *c, const struct insn *i)
 		memcpy(p, &r->mant, 8);
 		memcpy(p + 8, &r->se, 2);
 	}
-	area(c, i, buf, 7 * e.width + 80, ACC_WRITE);
+	area(c, i, &e, true, buf, ACC_WRITE);
 	x87_init(f);
 }
 
@@ -128,7 +135,7 @@ void op_frstor(struct core *c, const struct insn *i)
 	struct fpu *f = &c->v.fpu;
 	struct env e = env_of(c, i);
 	uint8_t buf[108], *p = buf + 7 * e.width;
-	area(c, i, buf, 7 * e.width + 80, ACC_READ);
+	area(c, i, &e, true, buf, ACC_READ);
 	env_unpack(f, &e, buf);
 	for (unsigned n = 0; n < 8; n++, p += 10) {
 		struct x87_reg *r = x87_st(f, n);

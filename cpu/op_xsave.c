@@ -59,13 +59,23 @@ static void fx_probe(const struct area *a, enum access acc)
 	area_probe(a, 0, 512, acc);
 }
 
+/* Alignment is looked at after the address being canonical, but before the segment limit. An area
+ * that wraps at 4 GiB is beyond the limit only after its first bytes have been touched. */
 static struct area area_of(struct core *c, const struct insn *i, unsigned size, unsigned align,
 			   enum access acc)
 {
-	struct area a = {c, lin_of(c, i, size, acc)};
-	if (a.lin & (align - 1))
+	uint64_t off = ea(c, i);
+	if (c->mode == 8) {
+		struct area a = {c, seg_lin_slow(c, i->seg, off, size, acc)};
+		if (a.lin & (align - 1))
+			raise_gp(c, 0);
+		return a;
+	}
+	if ((off + c->v.seg[i->seg].base) & (align - 1))
 		raise_gp(c, 0);
-	return a;
+	if (off + size > 1ull << 32)
+		mem_probe(c, lin_of(c, i, align, acc), align, acc);
+	return (struct area){c, lin_of(c, i, size, acc)};
 }
 
 static unsigned form_of(const struct core *c, const struct insn *i)
