@@ -11,19 +11,22 @@
 #include "cpu/exc.h"
 #include "cpu/fxstate.h"
 #include "cpu/mem.h"
+#include "cpu/operand.h"
 #include "cpu/x87.h"
 #include "cpu/xstate.h"
 
 enum { CHUNK = 64 };
 
+/* `base` is the segment's; offsets wrap at the address size. */
 struct area {
 	struct core *c;
-	uint64_t lin;
+	uint64_t base, off, mask;
+	uint64_t lin; /* of its first byte */
 };
 
 static uint64_t area_at(const struct area *a, unsigned off)
 {
-	uint64_t lin = a->lin + off;
+	uint64_t lin = a->base + ((a->off + off) & a->mask);
 	return a->c->mode == 8 ? lin : (uint32_t)lin;
 }
 
@@ -59,23 +62,28 @@ static void fx_probe(const struct area *a, enum access acc)
 	area_probe(a, 0, 512, acc);
 }
 
-/* Alignment is looked at after the address being canonical, but before the segment limit. An area
- * that wraps at 4 GiB is beyond the limit only after its first bytes have been touched. */
+/* Alignment is looked at after the first bytes being within the segment or canonical, but before the
+ * rest is. An area that wraps at 4 GiB has its first bytes touched before the limit counts. */
 static struct area area_of(struct core *c, const struct insn *i, unsigned size, unsigned align,
 			   enum access acc)
 {
-	uint64_t off = ea(c, i);
-	if (c->mode == 8) {
-		struct area a = {c, seg_lin_slow(c, i->seg, off, size, acc)};
-		if (a.lin & (align - 1))
-			raise_gp(c, 0);
-		return a;
-	}
-	if ((off + c->v.seg[i->seg].base) & (align - 1))
+	bool based = c->mode != 8 || (i->seg & 6) == 4;
+	struct area a = {
+	    .c = c,
+	    .base = based ? c->v.seg[i->seg].base : 0,
+	    .off = ea(c, i),
+	    .mask = size_mask(i->asz),
+	};
+	a.lin = area_at(&a, 0);
+	seg_lin_slow(c, i->seg, a.off, 2, acc);
+	if (a.lin & (align - 1))
 		raise_gp(c, 0);
-	if (off + size > 1ull << 32)
-		mem_probe(c, lin_of(c, i, align, acc), align, acc);
-	return (struct area){c, lin_of(c, i, size, acc)};
+	if (c->mode != 8) {
+		if (a.off + size > 1ull << 32)
+			mem_probe(c, lin_of(c, i, align, acc), align, acc);
+		lin_of(c, i, size, acc);
+	}
+	return a;
 }
 
 static unsigned form_of(const struct core *c, const struct insn *i)
