@@ -199,7 +199,7 @@ Test(i8042, key_codes)
 
 Test(i8042, every_key_translates_to_itself)
 {
-	for (unsigned key = 1; key < 0x80; key++) {
+	for (int key = 1; key < 0x80; key++) {
 		i8042_key(&k, key, true);
 		i8042_key(&k, key, false);
 		if (key != 0x7f && key != 0x00) {
