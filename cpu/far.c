@@ -248,7 +248,8 @@ static void drop_inner_segments(struct vcpu *v, unsigned cpl)
 	for (unsigned n = 0; n < sizeof(regs); n++) {
 		struct segment *s = &v->seg[regs[n]];
 		bool conforming = (s->attr & (SEG_X | SEG_C)) == (SEG_X | SEG_C);
-		if ((s->attr >> SEG_DPL_SHIFT & 3) < cpl && !conforming)
+		/* Null ones stay as they are: 64-bit mode goes on using their bases. */
+		if (!(s->attr & SEG_NULL) && (s->attr >> SEG_DPL_SHIFT & 3) < cpl && !conforming)
 			seg_set_null(s, 0, 0);
 	}
 }
