@@ -473,7 +473,7 @@ static int wire_options(struct pc *pc, const struct pc_config *cfg)
 	return r;
 }
 
-static int wire_cpus(struct pc *pc, const struct pc_config *cfg)
+static int wire_lapics(struct pc *pc)
 {
 	struct machine *m = &pc->m;
 	struct lapic_config lapic = {
@@ -494,11 +494,7 @@ static int wire_cpus(struct pc *pc, const struct pc_config *cfg)
 	/* Controllers come after what drives them, so that a reset ends with quiet outputs. */
 	machine_add(m, &pc->ioapic.dev);
 	machine_add(m, &pc->pic.dev);
-	r = aspace_listen(&m->mem, flush_tlbs, pc);
-	if (r < 0)
-		return r;
-	m->engine = cfg->engine;
-	return cpus_new(&m->cpus, m->engine, &pc->model, &m->bus, pc->cpus);
+	return aspace_listen(&m->mem, flush_tlbs, pc);
 }
 
 static int on_reset(void *opaque);
@@ -597,9 +593,14 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	if (r == 0) {
 		fill_cmos(pc);
 		what = "CPUs";
-		r = wire_cpus(pc, cfg);
+		r = wire_lapics(pc);
 	}
 	pthread_mutex_unlock(&pc->m.lock);
+	/* Engines look at their local APIC while they are made: not under the lock. */
+	if (r == 0) {
+		pc->m.engine = cfg->engine;
+		r = cpus_new(&pc->m.cpus, cfg->engine, &pc->model, &pc->m.bus, pc->cpus);
+	}
 	if (r < 0) {
 		snprintf(err, errlen, "cannot set up %s: %s", what, strerror(-r));
 		pc_free(pc);
