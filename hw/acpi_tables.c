@@ -387,7 +387,7 @@ static uint64_t build_fadt(struct out *o, uint64_t facs, uint64_t dsdt)
 	put(t + 112, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 7 | 1u << 10, 4);
 	put_gas(t + 116, GAS_IO, 8, 1, 0xcf9);
 	t[128] = 0x0f;
-	put(t + 132, facs, 8);
+	/* X_FIRMWARE_CTRL stays 0: giving both makes systems find the FACS twice. */
 	put(t + 140, dsdt, 8);
 	put_gas(t + 148, GAS_IO, 32, 2, PIIX_PM_BASE + ACPI_PM1_EVT);
 	put_gas(t + 172, GAS_IO, 16, 2, PIIX_PM_BASE + ACPI_PM1_CNT);
