@@ -226,10 +226,11 @@ int load_linux(struct boot_plan *plan, const struct boot_env *env)
 		need = get_le32(h + HDR_INIT_SIZE);
 	addr = choose_address(plan, env, h, version, need);
 	if (!addr)
-		return boot_fail(plan, env, -ENOMEM,
-				 "the kernel needs %llu MiB in one piece, more than the guest has: "
-				 "give more with -m",
-				 (unsigned long long)((need + 0xfffff) >> 20));
+		return boot_fail(
+		    plan, env, -ENOMEM,
+		    "the kernel needs %llu MiB of memory in one piece, more than the guest has: "
+		    "give more with -m",
+		    (unsigned long long)((need + 0xfffff) >> 20));
 	r = boot_place(plan, env, "kernel", addr, img + setup, payload, need);
 	if (r < 0)
 		return r;
