@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cpu/decode.h"
 #include "cpu/opcode.h"
@@ -82,6 +83,12 @@ static void put_seg(struct out *t, const struct insn *i, bool stack)
 		put(t, "%s:", seg_names[i->seg]);
 }
 
+/* Gathers of quadwords by doubleword indices: half as many bytes of indices. */
+static bool narrow_index(const struct insn *i)
+{
+	return strstr(i->desc->name, "gatherdpd") || strstr(i->desc->name, "gatherdq");
+}
+
 static void put_mem(struct out *t, const struct insn *i)
 {
 	bool vsib = i->desc->attrs & A_VSIB;
@@ -98,7 +105,7 @@ static void put_mem(struct out *t, const struct insn *i)
 	if (i->index != REG_ZERO || vsib) {
 		put(t, "%s", any ? " + " : "");
 		if (vsib)
-			put(t, "%s%u", i->vl == 32 ? "ymm" : "xmm", i->index);
+			put(t, "%cmm%u", i->vl == 32 && !narrow_index(i) ? 'y' : 'x', i->index);
 		else
 			put_gpr(t, i->index, i->asz);
 		if (i->scale)
@@ -188,6 +195,56 @@ static void put_operand(struct out *t, const struct insn *i, const struct operan
 	}
 }
 
+static bool is_string(const struct operand *o)
+{
+	return o->kind == OPK_STRS || o->kind == OPK_STRD;
+}
+
+static unsigned size_of_element(const struct insn *i)
+{
+	return is_string(&i->o[0]) ? i->o[0].size : i->o[1].size;
+}
+
+/* A 64-bit immediate or a 64-bit absolute address. */
+static bool is_movabs(const struct insn *i)
+{
+	if (i->desc->modrm == R_NONE && i->asz == 8 && i->desc->opcode < 0xb0)
+		return true;
+	return i->o[1].kind == OPK_IMM && i->o[1].size == 8 && i->desc->modrm == R_NONE;
+}
+
+/* The table has one name for all operand sizes; these have one for each. */
+static void put_name(struct out *t, const struct insn *i)
+{
+	static const struct {
+		const char *name, *by_size[3]; /* 2, 4, 8 bytes */
+	} sized[] = {
+	    {"cwde", {"cbw", "cwde", "cdqe"}},        {"cdq", {"cwd", "cdq", "cqo"}},
+	    {"pushf", {"pushf", "pushfd", "pushfq"}}, {"popf", {"popf", "popfd", "popfq"}},
+	    {"iret", {"iret", "iretd", "iretq"}},     {"retf", {"retf", "retf", "retfq"}},
+	    {"pusha", {"pushaw", "pushal", ""}},      {"popa", {"popaw", "popal", ""}},
+	};
+	const char *name = i->desc->name;
+	size_t len = strlen(name);
+	unsigned k = i->osz == 2 ? 0 : i->osz == 4 ? 1 : 2;
+
+	for (size_t n = 0; n < sizeof(sized) / sizeof(sized[0]); n++) {
+		if (!strcmp(name, sized[n].name)) {
+			put(t, "%s", sized[n].by_size[k]);
+			return;
+		}
+	}
+	if (!strcmp(name, "jrcxz"))
+		put(t, "%s", i->asz == 2 ? "jcxz" : i->asz == 4 ? "jecxz" : name);
+	else if (is_string(&i->o[0]) || is_string(&i->o[1])) /* ...d: by element size */
+		put(t, "%.*s%c", (int)len - 1, name,
+		    name[len - 1] != 'd' ? name[len - 1] : "wdq"[size_of_element(i) / 4]);
+	else if (!strcmp(name, "mov") && is_movabs(i))
+		put(t, "movabs");
+	else
+		put(t, "%s", name);
+}
+
 void insn_print(char *buf, size_t len, const struct insn *i, uint64_t rip)
 {
 	struct out t = {buf, len};
@@ -204,7 +261,7 @@ void insn_print(char *buf, size_t len, const struct insn *i, uint64_t rip)
 		bool compares = i->desc->attrs & CCW(FL_ZF);
 		put(&t, "%s ", i->rep == 0xf2 ? "repne" : compares ? "repe" : "rep");
 	}
-	put(&t, "%s", i->desc->name);
+	put_name(&t, i);
 	for (int n = 0; n < 4 && i->o[n].kind != OPK_NONE; n++) {
 		put(&t, n ? ", " : " ");
 		put_operand(&t, i, &i->o[n], rip + i->len);

@@ -130,7 +130,7 @@ static uint64_t movs_run(struct core *c, const struct insn *i, unsigned size, ui
 	const uint8_t *from = mem_run(c, src, &src_run, ACC_READ);
 	uint8_t *to;
 
-	if (!from)
+	if (!from || src_run < size) /* reading a whole element comes first */
 		return 0;
 	to = mem_run(c, dst, &dst_run, ACC_WRITE);
 	if (!to)

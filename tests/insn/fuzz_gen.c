@@ -258,6 +258,8 @@ static void emit_prefixes(struct gen *g)
 		emit(g, segs[4 + below(r, 2)]);
 	if (chance(r, 6))
 		emit(g, 0x67);
+	if (chance(r, 2))
+		emit(g, segs[below(r, 4)]);
 	if (d->map >= V0F)
 		return;
 	if (chance(r, d->attrs & A_LOCK ? 10 : 1))
