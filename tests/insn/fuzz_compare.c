@@ -89,10 +89,11 @@ static bool differ_x87(FILE *f, const uint8_t *h, const uint8_t *o)
 static void same_mxcsr_mask(const struct fuzz_test *t, const struct fuzz_result *h,
 			    struct fuzz_result *o)
 {
-	uint32_t at = t->ea + 28 - RW_ADDR;
+	uint64_t at = t->ea + 28 - RW_ADDR;
 
-	if (t->decodes && strstr(t->insn.desc->name, "save") && at >= h->lo && at + 4 <= h->hi &&
-	    get_le(h->mem + at, 4) == 0x2ffff && get_le(o->mem + at, 4) == 0xffff)
+	if (t->decodes && strstr(t->insn.desc->name, "save") && at >= h->lo && at < h->hi &&
+	    at + 4 <= h->hi && get_le(h->mem + at, 4) == 0x2ffff &&
+	    get_le(o->mem + at, 4) == 0xffff)
 		memcpy(o->mem + at, h->mem + at, 4);
 }
 
