@@ -169,6 +169,8 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 		room = room < limit ? room : limit;
 		if (!room || decode(i, page->host + off, room, c->mode, c->model) != DECODE_OK)
 			break;
+		if (i->base == REG_RIP)
+			i->disp += off - start;
 		off += i->len;
 		i->end = (uint16_t)(off - start);
 		b->nr++;
@@ -201,7 +203,8 @@ static bool second_page_ok(struct core *c, const struct block *b)
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
 	bool user = vcpu_cpl(&c->v) == 3;
-	uint8_t key = (uint8_t)(c->mode | c->flat << 4 | user << 5);
+	uint8_t key = (uint8_t)(c->mode | c->flat << 4 | user << 5 |
+				(c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
 	uint64_t lin = fetch_lin(c, c->v.rip);
 	uint64_t tag = (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 8 | key | 0x80;
 	struct jump_entry *j = &bc->jump[(lin ^ lin >> 13) % JUMP_ENTRIES];

@@ -19,6 +19,10 @@
 #define BLOCK_MAX_INSNS 64
 #define JUMP_ENTRIES    8192
 
+/* Which successor of the block comes next. Good while no event intervenes: the page, the mode and the
+ * translation are then those of the block itself. */
+enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
+
 struct block {
 	uint64_t gpa;
 	uint8_t key;  /* code size and what the run functions were chosen for */
@@ -27,6 +31,7 @@ struct block {
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
+	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
 };
@@ -42,7 +47,7 @@ struct block_cache {
 	uint8_t *arena;
 	size_t arena_used;
 	uint64_t built, flushed; /* counters */
-	/* Chooses insn.run when a block is built; last: where flags are all live. */
+	/* Chooses insn.run when a block is built. */
 	void (*prepare)(struct block *b, const struct core *c);
 };
 

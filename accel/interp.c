@@ -49,9 +49,19 @@ void interp_run_any(struct core *c, const struct insn *i)
 	return i[1].run(c, i + 1);
 }
 
-void interp_run_end(struct core *c, const struct insn *i)
+/* The end marker of a block whose last instruction may have changed anything. */
+static void run_end(struct core *c, const struct insn *i)
 {
 	c->v.rip = insn_next(c, i);
+}
+
+/* The same where the code simply goes on in the next block. */
+static void run_on(struct core *c, const struct insn *i)
+{
+	uint64_t next = insn_next(c, i);
+	if (!((next ^ c->blk_rip) & PAGE_MASK) && (c->mode == 8 || c->flat))
+		c->chain = CHAIN_NEXT;
+	c->v.rip = next;
 }
 
 /* Status flags that are dead after each instruction: overwritten before anything can read them. An
@@ -59,7 +69,8 @@ void interp_run_end(struct core *c, const struct insn *i)
 static void prepare(struct block *b, const struct core *c)
 {
 	uint64_t live = CC_ALL;
-	b->insn[b->nr].run = interp_run_end;
+	bool ends = b->insn[b->nr - 1].desc->attrs & A_END;
+	b->insn[b->nr].run = ends ? run_end : run_on;
 	for (int n = b->nr - 1; n >= 0; n--) {
 		struct insn *i = &b->insn[n];
 		uint64_t attrs = i->desc->attrs;
@@ -193,7 +204,7 @@ static void step(struct engine_cpu *e)
 	c->dr6_pending = 0;
 	block_decode_one(c, i);
 	i->run = interp_run_any;
-	e->single[1] = (struct insn){.run = interp_run_end, .end = i->end};
+	e->single[1] = (struct insn){.run = run_end, .end = i->end};
 	c->blk_rip = c->v.rip;
 	c->leave = false;
 	/* RF lasts for one instruction, but IRETD, POPF and task switches may set it anew. */
@@ -213,14 +224,34 @@ static void step(struct engine_cpu *e)
 	}
 }
 
-static void run_block(struct engine_cpu *e)
+/* Runs from v.rip on, block after block, until a jump leaves the page or something intervenes. */
+static void run_blocks(struct engine_cpu *e, uint64_t last)
 {
 	struct core *c = &e->core;
-	const struct block *b = block_get(&e->blocks, c);
-	c->blk_rip = c->v.rip;
-	c->leave = false;
-	b->insn[0].run(c, b->insn);
-	c->retired += b->nr;
+	struct block_cache *bc = &e->blocks;
+	struct block *b = block_get(bc, c);
+	for (;;) {
+		c->blk_rip = c->v.rip;
+		c->leave = false;
+		c->chain = CHAIN_NONE;
+		b->insn[0].run(c, b->insn);
+		c->retired += b->nr;
+		if (c->chain == CHAIN_NONE || *c->events || c->retired >= last)
+			return;
+		struct block **slot = &b->succ[c->chain];
+		if (!*slot || !block_valid(*slot)) {
+			uint64_t flushed = bc->flushed;
+			struct block *next = block_get(bc, c);
+			if (bc->flushed != flushed) /* b is gone */
+				return;
+			if (next->crosses || !next->page) {
+				*slot = NULL;
+				return;
+			}
+			*slot = next;
+		}
+		b = *slot;
+	}
 }
 
 /* An instruction left by longjmp. */
@@ -263,7 +294,7 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 		if (__builtin_expect(single || must_step(c), 0))
 			step(e);
 		else
-			run_block(e);
+			run_blocks(e, last);
 	}
 	atomic_store_explicit(&e->retired, c->retired, memory_order_relaxed);
 	c->fault = NULL;

@@ -17,11 +17,9 @@ typedef void run_fn(struct core *c, const struct insn *i);
 
 /* Runs any instruction by its C op, with the checks of its opcode row. */
 run_fn interp_run_any;
-/* End of a block that fell through. */
-run_fn interp_run_end;
 
 /* A specialised run function for a frequent shape, or NULL. flags_dead: nobody reads the status
- * flags that i writes. May change i->disp for the function it returns. */
-run_fn *interp_fast(struct insn *i, const struct core *c, bool flags_dead);
+ * flags that i writes. */
+run_fn *interp_fast(const struct insn *i, const struct core *c, bool flags_dead);
 
 #endif

@@ -3,9 +3,9 @@
  * The software CPU: a canonical vCPU plus what the interpreter and the translator need to execute
  * it. Operations (op_*.c) work on this.
  *
- * Instruction pointer: during an operation, v.rip is stale. `blk_rip` is the linear-in-CS offset of
- * the block's first instruction and insn_next(c, i) the address after the current one. Operations
- * with A_BR set v.rip; the engine sets it at the end of a block otherwise.
+ * Instruction pointer: during an operation, v.rip is still that of the block's first instruction, as
+ * is blk_rip; insn_next(c, i) is the address after the current one. Operations with A_BR set v.rip,
+ * after they have used their operands; the engine sets it at the end of a block otherwise.
  *
  * Exceptions leave an operation by longjmp to c->fault (cpu/exc.h).
  */
@@ -48,6 +48,7 @@ struct core {
 	uint64_t blk_rip;         /* RIP of the block's first instruction */
 	bool leave;               /* the engine must not go on to the next instruction of the block:
 	                             code was modified, or mapping/mode/interrupt state changed */
+	uint8_t chain;            /* enum chain of accel/block.h: set by the block's last instruction */
 	uint8_t mode;             /* code size 2, 4, 8; kept by core_update_mode() */
 	bool flat;                /* all of CS/DS/ES/SS: base 0, full limit, writable: no checks needed */
 	uint8_t tlb_mode;         /* enum tlb_mode of ordinary data accesses now */

@@ -589,6 +589,8 @@ static enum decode_result finish(struct cursor *c, struct insn *i, enum decode_r
 	}
 	i->len = c->p - c->start;
 	i->end = i->len;
+	if (i->base == REG_RIP)
+		i->disp += i->len;
 	return r;
 }
 

@@ -46,7 +46,8 @@ struct insn {
 	void (*run)(struct core *c, const struct insn *i); /* engine's own; decode sets it to NULL */
 	const struct opcode *desc;
 	uint64_t imm;
-	int64_t disp;               /* displacement, or the moffs address */
+	int64_t disp;               /* displacement, or the moffs address; RIP-relative: from the
+	                               start of the block, so that base REG_RIP is v.rip */
 	uint16_t imm2;              /* ENTER level, far selector, second immediate, is4 register */
 	uint16_t end;               /* offset of the next instruction from the start of the block */
 	uint8_t len;                /* 1-15 */

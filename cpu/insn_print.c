@@ -93,6 +93,7 @@ static void put_mem(struct out *t, const struct insn *i)
 {
 	bool vsib = i->desc->attrs & A_VSIB;
 	bool any = false;
+	int64_t disp = i->base == REG_RIP ? i->disp - i->end : i->disp;
 	uint64_t mask = i->asz == 8 ? ~0ull : i->asz == 4 ? 0xffffffff : 0xffff;
 
 	put_seg(t, i, i->base == RSP || i->base == RBP);
@@ -113,10 +114,10 @@ static void put_mem(struct out *t, const struct insn *i)
 		any = true;
 	}
 	if (!any) {
-		put_num(t, i->disp & mask);
-	} else if (i->disp) {
-		put(t, i->disp < 0 ? " - " : " + ");
-		put_num(t, i->disp < 0 ? -(uint64_t)i->disp : (uint64_t)i->disp);
+		put_num(t, disp & mask);
+	} else if (disp) {
+		put(t, disp < 0 ? " - " : " + ");
+		put_num(t, disp < 0 ? -(uint64_t)disp : (uint64_t)disp);
 	}
 	put(t, "]");
 }

@@ -15,11 +15,7 @@
 /* Effective address of the memory operand, truncated to the address size. */
 static inline uint64_t ea(const struct core *c, const struct insn *i)
 {
-	uint64_t a = i->disp;
-	if (i->base == REG_RIP)
-		a += insn_next(c, i);
-	else
-		a += c->v.gpr[i->base] + (c->v.gpr[i->index] << i->scale);
+	uint64_t a = c->v.gpr[i->base] + (c->v.gpr[i->index] << i->scale) + (uint64_t)i->disp;
 	return i->asz == 8 ? a : i->asz == 4 ? (uint32_t)a : (uint16_t)a;
 }
 

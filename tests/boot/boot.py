@@ -66,6 +66,7 @@ class Suite:
         took = g.seconds()
         g.type("root\n")
         g.expect(r"# ", 60)
+        g.command("stty cols 500")  # so that long command lines do not wrap
         uname = g.command("uname -a")
         check(("x86_64" if arch == "amd64" else "i686") in uname, f"uname says {uname!r}")
         check(g.command("grep -c ^processor /proc/cpuinfo").strip() == str(cpus),

@@ -495,6 +495,8 @@ static void patch_disp(struct gen *g, uint32_t disp)
 	if (g->disp_at >= 0) {
 		memcpy(g->t->code + g->disp_at, &disp, 4);
 		g->t->insn.disp = (int32_t)disp;
+		if (g->t->insn.base == REG_RIP)
+			g->t->insn.disp += g->t->insn.end;
 	}
 }
 
@@ -735,7 +737,7 @@ static uint64_t effective(const struct fuzz_test *t)
 	uint64_t a = i->disp + (i->seg == FS ? t->in.fs_base : i->seg == GS ? t->in.gs_base : 0);
 
 	if (i->base == REG_RIP)
-		return a + t->in.rip + t->len;
+		return a + t->in.rip;
 	if (i->base != REG_ZERO)
 		a += t->in.gpr[i->base];
 	if (i->index != REG_ZERO)
