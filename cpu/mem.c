@@ -29,6 +29,12 @@ static bool ram_page_of(struct core *c, uint64_t gpa, struct range *r)
 	       aspace_find(c->bus->mem, gpa & c->bus->mem->addr_mask, r);
 }
 
+/* The fast forms of instructions leave segmentation in 64-bit mode to this. */
+static noreturn void raise_non_canonical(struct core *c)
+{
+	raise_err(c, c->insn && c->insn->seg == SS ? EXC_SS : EXC_GP, 0);
+}
+
 static void translate(struct core *c, uint64_t lin, enum access acc, unsigned mode, struct piece *p)
 {
 	struct tlb_entry *e = &c->tlb.e[mode][tlb_index(lin)];
@@ -42,7 +48,7 @@ static void translate(struct core *c, uint64_t lin, enum access acc, unsigned mo
 		return;
 	}
 	if (core_long(c) && !canonical(c, lin))
-		raise_gp(c, 0);
+		raise_non_canonical(c);
 	c->tlb.misses++;
 	if (page_walk(c->bus->mem, &c->paging, lin, acc, mode == TLB_USER, mode == TLB_KERNEL_AC,
 		      &t, &err))
@@ -141,11 +147,15 @@ static unsigned pieces(struct core *c, uint64_t lin, unsigned size, enum access 
 		       struct piece p[2])
 {
 	unsigned first = PAGE_SIZE - (lin & ~PAGE_MASK);
-	if (c->align_check && size > 1 && size <= 8 && lin & (size - 1)) {
+	unsigned misaligned = size == 10 ? lin & 7 : size <= 8 ? lin & (size - 1) : 0;
+	if (c->align_check && mode == TLB_USER && misaligned) {
 		if (core_long(c) && !canonical(c, lin))
-			raise_gp(c, 0);
+			raise_non_canonical(c);
 		raise_err(c, EXC_AC, 0);
 	}
+	/* Across the end of the lower half: no page of it is looked at. */
+	if (first < size && core_long(c) && !canonical(c, lin + size - 1))
+		raise_non_canonical(c);
 	translate(c, lin, acc, mode, &p[0]);
 	if (first < size)
 		translate(c, next_page(c, lin), acc, mode, &p[1]);
