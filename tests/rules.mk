@@ -59,3 +59,4 @@ check-run: doppel
 bench-interp: doppel
 	@sh tests/bench/interp.sh ./doppel
 -include $(patsubst %.c,$(B)/%.d,$(wildcard tests/insn/*.c))
+include tests/priv/rules.mk

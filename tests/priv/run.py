@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the privileged-mode guests on doppel, or with --qemu on QEMU TCG as an oracle.
+
+run.py [--qemu] [-v] EMULATOR [GUEST...]
+
+Each guest prints "ok NAME" or "FAIL NAME: ..." per check on the debug console and leaves through
+isa-debug-exit: status 1 (all passed) or 3. The last line adds them up.
+"""
+import os
+import re
+import subprocess
+import sys
+
+GUESTS = "build/tests/priv"
+
+# name, command line of the guest, -cpu, -smp, expected end: "exit" or "reset" (triple fault)
+RUNS = [
+    ("exc64", "", "max", 1, "exit"),
+    ("exc64", "triple1", "max", 1, "reset"),
+    ("exc64", "triple2", "max", 1, "reset"),
+]
+
+# Checks in which QEMU 7.2 TCG differs from the SDM: (guest, check, why), both regular expressions.
+QEMU_DIFFERS = [
+    (".*", "INT1 .*", "INT1 raises #UD"),
+    ("exc64", "LOCK MOV", "LOCK is ignored where it is undefined"),
+    ("exc64", "LOCK HLT at level 3: #UD|#UD before #PF", "LOCK is checked late"),
+    ("exc64", "(SSE|MMX) with EM.*", "EM is not looked at"),
+    ("exc64", "the next x87 instruction too|an MMX instruction too|#MF before #PF",
+     "pending x87 exceptions are raised by FWAIT only"),
+    ("exc64", "DIVSS unmasked|the same without OSXMMEXCPT|LDMXCSR of reserved bits",
+     "no unmasked SSE exceptions"),
+    ("exc64", ".* through RBP|a DS prefix with RBP too|PUSH to a non-canonical.*|.*RSP0 not canonical",
+     "#GP or a plain error code for non-canonical stacks"),
+    ("exc64", "SYSEXIT at level 3", "not there on this vendor"),
+    (".*", "INT.* DPL 0|INT 40h.*|INT 13, then #NP.*", "error codes of 64-bit gates are vector * 16"),
+    ("exc64", "#UD: .*", "no EXT bit, and vector * 16 in 64-bit mode"),
+    ("exc64", "unaligned (read|write)|MOVUPS off 16|FLD m80 off 8|#AC .*", "no #AC"),
+    ("exc64", "read across the canonical boundary|again|JMP .*non-can.*|CALL .*non-can.*|RET .*non-can.*",
+     "canonical checks come late"),
+    ("exc64", "read-modify-write is a write", "the read faults first"),
+    ("exc64", "(RD|WR)MSR of no MSR", "unknown MSRs read as 0"),
+    ("exc64", "15 prefixes .*", "fetches before it counts"),
+    ("exc64", "RF is pushed", "RF is not set in pushed flags"),
+]
+
+
+def differs(guest, name):
+    return any(re.fullmatch(g, guest) and re.fullmatch(n, name) for g, n, _ in QEMU_DIFFERS)
+
+
+def run(emulator, qemu, guest, append, cpu, smp, end, verbose):
+    cmd = [emulator, "-accel", "tcg" if qemu else "interp", "-cpu", cpu, "-m", "128M",
+           "-smp", str(smp), "-display", "none", "-serial", "none", "-monitor", "none",
+           "-debugcon", "stdio", "-no-reboot", "-device",
+           "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", f"{GUESTS}/{guest}.elf"]
+    if append:
+        cmd += ["-append", append]
+    if qemu:
+        cmd += ["-nodefaults"]
+    label = guest + (f" {append}" if append else "") + (f" -smp {smp}" if smp > 1 else "") + \
+        (f" -cpu {cpu}" if cpu != "max" else "")
+    try:
+        p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=120)
+        out, status = p.stdout, p.returncode
+    except subprocess.TimeoutExpired as e:
+        out, status = e.stdout or b"", "timeout"
+    lines = out.decode("latin-1").splitlines()
+    passed = failed = 0
+    section = ""
+    for line in lines:
+        if verbose:
+            print(line)
+        if line.startswith("# "):
+            section = line[2:]
+        elif line.startswith("FAIL "):
+            name = line[5:].split(": expected")[0]
+            if not (qemu and differs(guest, name)):
+                failed += 1
+                print(f"{label}: [{section}] {line}")
+        elif end == "reset" and "triple fault" in line:
+            pass
+        elif not line.startswith("ok ") and not re.match(r"\d+ passed", line):
+            print(f"{label}: {line}")
+    passed = sum(line.startswith("ok ") for line in lines)
+    total = re.search(r"^(\d+) passed, (\d+) failed$", "\n".join(lines), re.M)
+    if total:
+        passed = int(total.group(1))
+    ended = bool(total) and status in (1, 3) if end == "exit" else not total and status == 0
+    if not ended:
+        failed += 1
+        print(f"{label}: ended with status {status}" + ("" if lines else ", no output"))
+    print(f"{label:40} {passed} passed, {failed} failed")
+    return passed, failed
+
+
+def main():
+    args = sys.argv[1:]
+    qemu = "--qemu" in args
+    verbose = "-v" in args
+    args = [a for a in args if not a.startswith("-")]
+    emulator, only = args[0], args[1:]
+    passed = failed = 0
+    for guest, append, cpu, smp, end in RUNS:
+        if only and guest not in only:
+            continue
+        if not os.path.exists(f"{GUESTS}/{guest}.elf"):
+            print(f"{guest}: not built")
+            failed += 1
+            continue
+        p, f = run(emulator, qemu, guest, append, cpu, smp, end, verbose)
+        passed, failed = passed + p, failed + f
+    print(f"privileged: {passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
