@@ -734,15 +734,16 @@ static void match_cmpxchg(struct gen *g)
 static uint64_t effective(const struct fuzz_test *t)
 {
 	const struct insn *i = &t->insn;
-	uint64_t a = i->disp + (i->seg == FS ? t->in.fs_base : i->seg == GS ? t->in.gs_base : 0);
+	uint64_t a = i->disp;
+	uint64_t seg = i->seg == FS ? t->in.fs_base : i->seg == GS ? t->in.gs_base : 0;
 
 	if (i->base == REG_RIP)
-		return a + t->in.rip;
-	if (i->base != REG_ZERO)
+		a += t->in.rip;
+	else if (i->base != REG_ZERO)
 		a += t->in.gpr[i->base];
 	if (i->index != REG_ZERO)
 		a += t->in.gpr[i->index] << i->scale;
-	return a;
+	return seg + (i->asz == 8 ? a : i->asz == 4 ? (uint32_t)a : (uint16_t)a);
 }
 
 /* Where CPUs differ: whether wide accesses and the end of ENTER's frame are alignment-checked; what VEX.W = 1 means for VPINSRQ and
