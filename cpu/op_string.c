@@ -270,13 +270,11 @@ static unsigned port_size(const struct insn *i)
 	return !(i->desc->opcode & 1) ? 1 : i->osz == 2 ? 2 : 4;
 }
 
-/* Ports are checked when there is anything to transfer. */
+/* The permission to use the port is checked even for a count of zero. */
 static void port_string(struct core *c, const struct insn *i, one_fn *one)
 {
 	unsigned size = port_size(i);
 
-	if (i->rep && !gpr_read(c, RCX, i->asz))
-		return;
 	io_check(c, (uint16_t)c->v.gpr[RDX], size);
 	repeat(c, i, size, one, NULL);
 }

@@ -170,8 +170,8 @@ static bool unaligned_sha(const struct fuzz_test *t, const struct fuzz_result *o
 static bool misaligned_or_noncanonical(const struct fuzz_test *t, const struct fuzz_result *h,
 				       const struct fuzz_result *o)
 {
-	return t->decodes && (t->insn.desc->attrs & A_ALIGN) && h->vector == EXC_GP &&
-	       o->vector == EXC_SS;
+	return t->decodes && h->vector == EXC_GP && o->vector == EXC_SS &&
+	       ((t->insn.desc->attrs & A_ALIGN) || several_accesses(&t->insn));
 }
 
 /* So is whether the page that is missing or the end of the segment is found first. */

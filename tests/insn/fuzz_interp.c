@@ -100,6 +100,7 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 	flat_segment(&v->seg[SS], 0x2b, data);
 	flat_segment(&v->seg[DS], 0x2b, data);
 	flat_segment(&v->seg[ES], 0x2b, data);
+	v->tr.limit = 0; /* no I/O permission bitmap */
 	flat_segment(&v->seg[FS], 0, SEG_NULL);
 	flat_segment(&v->seg[GS], 0, SEG_NULL);
 	return 0;
