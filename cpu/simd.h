@@ -61,11 +61,10 @@ static inline bool vec_hit(const struct core *c, uint64_t tag, uint64_t lin, uns
 static inline void vec_mem_read(struct core *c, uint64_t lin, void *buf, unsigned size)
 {
 	const struct tlb_entry *e = &c->tlb.e[c->tlb_mode][tlb_index(lin)];
-	const uint8_t *host = e->host + (lin & ~PAGE_MASK);
 	if (size == 16 && vec_hit(c, e->rd, lin, 16))
-		memcpy(buf, host, 16);
+		memcpy(buf, e->host + (lin & ~PAGE_MASK), 16);
 	else if (size == 32 && vec_hit(c, e->rd, lin, 32))
-		memcpy(buf, host, 32);
+		memcpy(buf, e->host + (lin & ~PAGE_MASK), 32);
 	else
 		mem_read(c, lin, buf, size);
 }
@@ -73,11 +72,10 @@ static inline void vec_mem_read(struct core *c, uint64_t lin, void *buf, unsigne
 static inline void vec_mem_write(struct core *c, uint64_t lin, const void *buf, unsigned size)
 {
 	struct tlb_entry *e = &c->tlb.e[c->tlb_mode][tlb_index(lin)];
-	uint8_t *host = e->host + (lin & ~PAGE_MASK);
 	if (size == 16 && vec_hit(c, e->wr, lin, 16))
-		memcpy(host, buf, 16);
+		memcpy(e->host + (lin & ~PAGE_MASK), buf, 16);
 	else if (size == 32 && vec_hit(c, e->wr, lin, 32))
-		memcpy(host, buf, 32);
+		memcpy(e->host + (lin & ~PAGE_MASK), buf, 32);
 	else {
 		mem_write(c, lin, buf, size);
 		return;
