@@ -25,7 +25,6 @@ struct engine_cpu {
 	struct core core;
 	struct block_cache blocks;
 	struct insn single[2]; /* the instruction of step(), and its end marker */
-	bool stepped_tf;       /* TF was set when the current step() began */
 	_Atomic uint64_t retired;
 };
 
@@ -200,7 +199,7 @@ static void step(struct engine_cpu *e)
 			siglongjmp(*c->fault, CORE_EXCEPTION);
 		}
 	}
-	e->stepped_tf = c->v.rflags & FL_TF;
+	c->step_trap = c->v.rflags & FL_TF;
 	c->dr6_pending = 0;
 	block_decode_one(c, i);
 	i->run = interp_run_any;
@@ -215,7 +214,7 @@ static void step(struct engine_cpu *e)
 		c->v.sti_shadow = false;
 	if (mov_ss)
 		c->v.mov_ss_shadow = false;
-	uint64_t dr6 = c->dr6_pending | (e->stepped_tf ? DR6_BS : 0);
+	uint64_t dr6 = c->dr6_pending | (c->step_trap ? DR6_BS : 0);
 	c->dr6_pending = 0;
 	if (dr6 && !c->v.mov_ss_shadow) {
 		c->insn = NULL;
@@ -263,11 +262,11 @@ static void left(struct engine_cpu *e, int how)
 	if (how == CORE_EXCEPTION) {
 		settle_rip(c);
 		deliver_exception(c);
-	} else if (how == CORE_RESTART && e->stepped_tf && c->v.rflags & FL_TF) {
+	} else if (how == CORE_RESTART && c->step_trap && c->v.rflags & FL_TF) {
 		c->exc = (struct exception){.vector = EXC_DB, .dr6 = DR6_BS, .trap = true};
 		deliver_exception(c);
 	}
-	e->stepped_tf = false;
+	c->step_trap = false;
 }
 
 static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)

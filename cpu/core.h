@@ -70,6 +70,8 @@ struct core {
 	_Atomic uint32_t *events; /* accel/engine.h event bits, posted by other threads */
 	uint64_t retired;         /* instructions */
 	bool debug_active;        /* DR7 has an enabled breakpoint or TF is set: slow path */
+	bool step_trap;           /* #DB follows the instruction: TF was set when it began, and it is none
+	                             of those that clear TF and its trap with it (INT n, SYSCALL) */
 	uint64_t dr6_pending;     /* data/IO breakpoint hits of the current instruction (DR6 bits) */
 	uint64_t apic_page;       /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
 	uint64_t monitor_gpa;     /* MONITOR address, or TLB_NONE */

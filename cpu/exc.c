@@ -159,4 +159,5 @@ void software_interrupt(struct core *c, enum event_kind kind, unsigned vector, u
 	struct event e = {
 	    .kind = kind, .vector = vector, .int_n = d && d->map == M1 && d->opcode == 0xcd};
 	deliver(c, &e, next);
+	c->step_trap = false;
 }

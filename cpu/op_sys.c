@@ -260,6 +260,7 @@ void op_syscall(struct core *c, const struct insn *i)
 	v->gpr[R11] = rflags_get(v) & ~(uint64_t)FL_RF;
 	v->rip = v->lstar;
 	rflags_set(v, rflags_get(v) & ~(v->sfmask | FL_RF));
+	c->step_trap &= (v->rflags & FL_TF) != 0;
 	fast_segments(v, sel, sel + 8, 0, SEG_L);
 	core_update_mode(c);
 	c->leave = true;

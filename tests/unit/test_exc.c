@@ -4,6 +4,8 @@
  */
 #include "synth.h"
 
+#include "accel/engine.h"
+
 enum { HANDLER = 0x9000 };
 
 static void idt32(struct synth *s, unsigned vector, uint64_t d)
@@ -350,5 +352,111 @@ Test(long_mode, iret_to_compatibility_mode)
 	poke(s, 0x5800, 0x1000, 8);
 	poke(s, 0x5820, 3, 8); /* null SS at level 3 */
 	cr_expect_eq(EXEC(s, "\x48\xcf"), EXC_GP);
+	synth_free(s);
+}
+
+/* Runs n instructions of code, at TEXT, with an engine; leaves the state in s->c.v. */
+static void engine_run(struct synth *s, const char *code, size_t len, unsigned n)
+{
+	_Atomic uint32_t events = 0;
+	struct engine_cpu *e;
+
+	memcpy(s->ram.host + TEXT, code, len);
+	cr_assert_eq(engine_interp.create(&e, &s->model, &s->bus, 0, &events), 0);
+	engine_interp.load(e, &s->c.v);
+	while (n--)
+		engine_interp.run(e, 1);
+	engine_interp.store(e, &s->c.v);
+	engine_interp.destroy(e);
+}
+#define RUN(s, code, n) engine_run(s, code, sizeof(code) - 1, n)
+
+enum { DB_HANDLER = 0xa000 };
+
+static struct synth *stepping(void)
+{
+	struct synth *s = synth_new("max");
+	enter_protected(s, 0);
+	idt32(s, EXC_DB, gate(CODE0, DB_HANDLER, 0x8e, 0));
+	idt32(s, 0x80, gate(CODE0, HANDLER, 0x8f, 0));
+	rflags_set(&s->c.v, FL_TF);
+	core_update_mode(&s->c);
+	return s;
+}
+
+Test(single_step, after_an_instruction)
+{
+	struct synth *s = stepping();
+	RUN(s, "\x90", 1);
+	cr_expect(s->c.v.rip == DB_HANDLER && s->c.v.dr6 & 1 << 14);
+	cr_expect(frame(s, 0) == TEXT + 1 && frame(s, 2) == (FL_TF | 2));
+	synth_free(s);
+}
+
+Test(single_step, not_after_int_n)
+{
+	struct synth *s = stepping();
+	RUN(s, "\xcd\x80", 1);
+	cr_expect_eq(s->c.v.rip, HANDLER);
+	cr_expect_eq(frame(s, 2), FL_TF | 2);
+	synth_free(s);
+}
+
+Test(single_step, not_after_syscall_that_masks_tf)
+{
+	struct synth *s = synth_new("max");
+	enter_long(s, 3);
+	struct vcpu *v = &s->c.v;
+	poke(s, TSS + 4, STACK0, 8);
+	idt64(s, EXC_DB, CODE64, 0x8e, 0);
+	v->star = (uint64_t)CODE0 << 32;
+	v->lstar = DB_HANDLER;
+	v->sfmask = FL_TF;
+	rflags_set(v, FL_TF);
+	core_update_mode(&s->c);
+	RUN(s, "\x0f\x05", 1);
+	cr_expect_eq(v->rip, DB_HANDLER);
+	enter_long(s, 3);
+	v->sfmask = 0;
+	rflags_set(v, FL_TF);
+	core_update_mode(&s->c);
+	RUN(s, "\x0f\x05", 1);
+	cr_expect_eq(v->rip, HANDLER, "TF stays set: trap in the kernel");
+	synth_free(s);
+}
+
+Test(single_step, waits_for_the_instruction_after_mov_ss)
+{
+	struct synth *s = stepping();
+	s->c.v.gpr[RAX] = DATA0;
+	RUN(s, "\x8e\xd0\x90", 1);
+	cr_expect_eq(s->c.v.rip, TEXT + 2);
+	RUN(s, "\x8e\xd0\x90", 1);
+	cr_expect(s->c.v.rip == DB_HANDLER && frame(s, 0) == TEXT + 3);
+	synth_free(s);
+}
+
+Test(single_step, breakpoints)
+{
+	struct synth *s = stepping();
+	struct vcpu *v = &s->c.v;
+	rflags_set(v, 0);
+	v->dr[0] = TEXT + 1;
+	v->dr[1] = 0x5000;
+	v->dr7 |= 1 | 4 | 0xdull << 20; /* DR1: four bytes, written */
+	core_update_mode(&s->c);
+	RUN(s, "\x90\x90", 1);
+	cr_expect_eq(v->rip, TEXT + 1);
+	RUN(s, "\x90\x90", 1);
+	cr_expect(v->rip == DB_HANDLER && (v->dr6 & 15) == 1 && frame(s, 0) == TEXT + 1);
+	v->rip = TEXT + 1;
+	v->rflags |= FL_RF;
+	RUN(s, "\x90\x90", 1);
+	cr_expect(v->rip == TEXT + 2 && !(v->rflags & FL_RF));
+	v->rip = TEXT;
+	v->dr7 &= ~1ull;
+	RUN(s, "\xc6\x05\x03\x50\x00\x00\x77", 1); /* mov byte [5003h], 77h */
+	cr_expect(v->rip == DB_HANDLER && (v->dr6 & 15) == 2 && frame(s, 0) == TEXT + 7);
+	cr_expect_eq(peek(s, 0x5003, 1), 0x77, "a trap: the store is done");
 	synth_free(s);
 }
