@@ -39,10 +39,6 @@ static void on_closed(void *opaque)
 	struct backend *b = opaque;
 	int fd = b->stream.out;
 
-	if (b->stream.watching_out) {
-		loop_watch(b->stream.loop, fd, 0, NULL, NULL);
-		b->stream.watching_out = false;
-	}
 	b->stream.out_len = b->stream.in_len = 0;
 	b->stream.out = -1;
 	close(fd);

@@ -16,25 +16,39 @@
 /* What poll() promises a pipe or terminal takes without blocking. */
 #define CHUNK 4096
 
-static void on_input(void *opaque, int fd, unsigned events);
-static void on_output(void *opaque, int fd, unsigned events);
+static void on_event(void *opaque, int fd, unsigned events);
 
-/* Input may be a terminal, pipe, socket or plain file and is left in blocking mode, since its file
- * description is shared with whoever started us: read() follows a readiness report only. */
+/* Makes the loop watch what is wanted. Both directions may share one descriptor, and the loop has
+ * one watch per descriptor.
+ *
+ * Descriptors may be shared with whoever started us and are left in their mode: reading and
+ * writing follow a readiness report only. */
+static int watch(struct stream *s, bool want_in, bool want_out)
+{
+	unsigned in = want_in && s->in >= 0 ? LOOP_IN : 0;
+	unsigned out = want_out && s->out >= 0 ? LOOP_OUT : 0;
+	bool both = s->in == s->out;
+	int r = 0;
+
+	if (!!in != s->watching_in || (both && !!out != s->watching_out))
+		r = loop_watch(s->loop, s->in, both ? in | out : in, on_event, s);
+	if (r == 0)
+		s->watching_in = in;
+	if (!both && !!out != s->watching_out)
+		r = loop_watch(s->loop, s->out, out, on_event, s);
+	if (r == 0)
+		s->watching_out = out;
+	return r;
+}
+
 static void watch_in(struct stream *s, bool on)
 {
-	if (on == s->watching_in || s->in < 0)
-		return;
-	if (loop_watch(s->loop, s->in, on ? LOOP_IN : 0, on_input, s) == 0)
-		s->watching_in = on;
+	watch(s, on, s->watching_out);
 }
 
 static void watch_out(struct stream *s, bool on)
 {
-	if (on == s->watching_out || s->out < 0)
-		return;
-	if (loop_watch(s->loop, s->out, on ? LOOP_OUT : 0, on_output, s) == 0)
-		s->watching_out = on;
+	watch(s, s->watching_in, on);
 }
 
 static bool writable(int fd, int timeout)
@@ -81,17 +95,6 @@ static void drain(struct stream *s, bool wait)
 	s->out_len -= n;
 }
 
-static void on_output(void *opaque, int fd, unsigned events)
-{
-	struct stream *s = opaque;
-
-	(void)fd;
-	(void)events;
-	drain(s, false);
-	if (!s->out_len)
-		watch_out(s, false);
-}
-
 static size_t stream_write(struct chardev *c, const uint8_t *buf, size_t len)
 {
 	struct stream *s = (struct stream *)c;
@@ -127,23 +130,19 @@ static void stream_accept(struct chardev *c)
 
 void stream_push(struct stream *s)
 {
-	size_t done = 0;
-
-	while (done < s->in_len && s->chr.can_receive) {
+	while (s->in_len && s->chr.can_receive) {
 		size_t room = s->chr.can_receive(s->chr.dev);
-		size_t n = s->in_len - done < room ? s->in_len - done : room;
+		size_t n = s->in_len < room ? s->in_len : room;
+		uint8_t part[64];
 
 		if (!n)
 			break;
 		/* The device may come back through accept_input: it must find the rest only. */
-		uint8_t part[64];
-
 		if (n > sizeof(part))
 			n = sizeof(part);
-		memcpy(part, s->inbuf + done, n);
-		memmove(s->inbuf, s->inbuf + done + n, s->in_len - done - n);
-		s->in_len -= done + n;
-		done = 0;
+		memcpy(part, s->inbuf, n);
+		memmove(s->inbuf, s->inbuf + n, s->in_len - n);
+		s->in_len -= n;
 		s->chr.receive(s->chr.dev, part, n);
 	}
 	if (!s->chr.can_receive)
@@ -151,17 +150,14 @@ void stream_push(struct stream *s)
 	watch_in(s, s->in_len == 0);
 }
 
-static void on_input(void *opaque, int fd, unsigned events)
+static void read_input(struct stream *s)
 {
-	struct stream *s = opaque;
-	ssize_t n;
+	ssize_t n = read(s->in, s->inbuf + s->in_len, sizeof(s->inbuf) - s->in_len);
 
-	(void)events;
-	n = read(fd, s->inbuf + s->in_len, sizeof(s->inbuf) - s->in_len);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
-		watch_in(s, false);
+		watch(s, false, s->in != s->out && s->watching_out);
 		s->in = -1;
 		if (s->closed)
 			s->closed(s->opaque);
@@ -171,6 +167,19 @@ static void on_input(void *opaque, int fd, unsigned events)
 		n = (ssize_t)s->filter(s->opaque, s->inbuf + s->in_len, (size_t)n);
 	s->in_len += (size_t)n;
 	stream_push(s);
+}
+
+static void on_event(void *opaque, int fd, unsigned events)
+{
+	struct stream *s = opaque;
+
+	if (fd == s->out && (events & LOOP_OUT)) {
+		drain(s, false);
+		if (!s->out_len)
+			watch_out(s, false);
+	}
+	if (fd == s->in && (events & LOOP_IN))
+		read_input(s);
 }
 
 void stream_init(struct stream *s, struct loop *loop, int in, int out, bool lossy)
@@ -186,20 +195,12 @@ void stream_init(struct stream *s, struct loop *loop, int in, int out, bool loss
 
 int stream_start(struct stream *s)
 {
-	int r;
-
-	if (s->in < 0 || s->watching_in)
-		return 0;
-	r = loop_watch(s->loop, s->in, LOOP_IN, on_input, s);
-	if (r == 0)
-		s->watching_in = true;
-	return r;
+	return watch(s, true, s->watching_out);
 }
 
 void stream_stop(struct stream *s)
 {
-	watch_in(s, false);
-	watch_out(s, false);
+	watch(s, false, false);
 	if (s->out_len && s->out >= 0)
 		drain(s, !s->lossy);
 	free(s->outbuf);
