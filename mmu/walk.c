@@ -177,11 +177,13 @@ static void identity(uint64_t lin, struct translation *out)
 	    .gpa = lin, .page_size = PAGE_SIZE, .prot = PG_R | PG_W | PG_X, .user = true};
 }
 
-/* Rights of this accessor (SDM 4.6.1), *pk: what a protection key took away. */
+/* Rights of this accessor (SDM 4.6.1), *pk: what the page's protection key forbids, whether or not
+ * something else does too. */
 static unsigned rights(const struct paging *pg, const struct walk *w, const struct translation *t,
 		       bool user, bool ac, unsigned *pk)
 {
 	unsigned p = PG_R | PG_W | PG_X;
+	*pk = 0;
 	if (w->rights & PTE_NX)
 		p &= ~(unsigned)PG_X;
 	if (user) {
@@ -199,13 +201,12 @@ static unsigned rights(const struct paging *pg, const struct walk *w, const stru
 				p &= ~(unsigned)(PG_R | PG_W);
 		}
 	}
-	*pk = 0;
 	if (t->user && pg->cr4 & CR4_PKE && pg->efer & EFER_LMA) {
 		unsigned key = pg->pkru >> (t->pkey * 2) & 3;
 		if (key & 1)
-			*pk = p & (PG_R | PG_W);
+			*pk = PG_R | PG_W;
 		else if (key & 2 && (user || pg->cr0 & CR0_WP))
-			*pk = p & PG_W;
+			*pk = PG_W;
 		p &= ~*pk;
 	}
 	return p;
