@@ -138,6 +138,23 @@
 	movl $78b, arg_name
 .endm
 
+.macro SAY text
+	.pushsection .rodata
+79:	.asciz "\text"
+	.popsection
+	.if M == 64
+	push %rsi
+	movl $79b, %esi
+	call puts64
+	pop %rsi
+	.else
+	push %esi
+	movl $79b, %esi
+	call puts32
+	pop %esi
+	.endif
+.endm
+
 .macro TRY
 	movl $77f, try_resume
 	movl $76f, try_ip

@@ -4,6 +4,9 @@
  * name of a routine, PUSHA/POPA keep all general registers.
  */
 
+	.globl FN(putc), FN(puts), FN(hex32), FN(hex64), FN(dec), FN(pass), FN(fail), FN(section)
+	.globl FN(check_eq), FN(put_exc), FN(check_exc), FN(finish)
+
 /* AL */
 FN(putc):
 	outb %al, $0xe9
@@ -76,33 +79,23 @@ FN(dec):
 	POPA
 	ret
 
-.macro FN(say) text
-	.pushsection .rodata
-79:	.asciz "\text"
-	.popsection
-	push R(si)
-	movl $79b, %esi
-	call FN(puts)
-	pop R(si)
-.endm
-
 /* "ok NAME". */
 FN(pass):
 	incl n_passed
 	cmpl $0, quiet
 	jne 1f
 	push R(si)
-	FN(say) "ok "
+	SAY "ok "
 	movl arg_name, %esi
 	call FN(puts)
-	FN(say) "\n"
+	SAY "\n"
 	pop R(si)
 1:	ret
 
 FN(fail):
 	incl n_failed
 	push R(si)
-	FN(say) "FAIL "
+	SAY "FAIL "
 	movl arg_name, %esi
 	call FN(puts)
 	pop R(si)
@@ -110,10 +103,10 @@ FN(fail):
 
 FN(section):
 	push R(si)
-	FN(say) "# "
+	SAY "# "
 	movl arg_name, %esi
 	call FN(puts)
-	FN(say) "\n"
+	SAY "\n"
 	pop R(si)
 	ret
 
@@ -130,13 +123,13 @@ FN(check_eq):
 	call FN(pass)
 	jmp 2f
 1:	call FN(fail)
-	FN(say) ": expected "
+	SAY ": expected "
 	movl $arg_want, %edi
 	call FN(hex64)
-	FN(say) " got "
+	SAY " got "
 	movl $arg_got, %edi
 	call FN(hex64)
-	FN(say) "\n"
+	SAY "\n"
 2:	POPA
 	POPF
 	ret
@@ -148,14 +141,14 @@ FN(put_exc):
 	je 1f
 	cmpl $V_END, %eax
 	je 1f
-	FN(say) "vector "
+	SAY "vector "
 	call FN(dec)
-	FN(say) " error "
+	SAY " error "
 	xorl %ecx, %ecx
 	call FN(hex32)
 	POPA
 	ret
-1:	FN(say) "none"
+1:	SAY "none"
 	POPA
 	ret
 
@@ -180,50 +173,50 @@ FN(check_exc):
 3:	call FN(pass)
 	jmp 2f
 1:	call FN(fail)
-	FN(say) ": expected "
+	SAY ": expected "
 	movl arg_vec, %eax
 	movl arg_err, %edx
 	call FN(put_exc)
 	movl try_ip, %edx
 	testl %edx, %edx
 	jz 4f
-	FN(say) " at "
+	SAY " at "
 	call FN(hex32)
-4:	FN(say) ", got "
+4:	SAY ", got "
 	movl rec_vec, %eax
 	movl rec_err, %edx
 	call FN(put_exc)
-	FN(say) " at "
+	SAY " at "
 	movl $rec_ip, %edi
 	call FN(hex64)
-	FN(say) "\n"
+	SAY "\n"
 2:	POPA
 	POPF
 	ret
 
 /* An exception that no test asked for. */
 FN(unexpected):
-	FN(say) "FAIL unexpected "
+	SAY "FAIL unexpected "
 	movl rec_vec, %eax
 	movl rec_err, %edx
 	call FN(put_exc)
-	FN(say) " at "
+	SAY " at "
 	movl $rec_ip, %edi
 	call FN(hex64)
-	FN(say) " cr2 "
+	SAY " cr2 "
 	movl $rec_cr2, %edi
 	call FN(hex64)
-	FN(say) "\n"
+	SAY "\n"
 	incl n_failed
 	/* falls through */
 FN(finish):
 	cli
 	movl n_passed, %eax
 	call FN(dec)
-	FN(say) " passed, "
+	SAY " passed, "
 	movl n_failed, %eax
 	call FN(dec)
-	FN(say) " failed\n"
+	SAY " failed\n"
 	xorl %eax, %eax
 	cmpl $0, n_failed
 	setne %al
