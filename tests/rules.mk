@@ -19,7 +19,11 @@ $(B)/tests/insn/%: $(B)/tests/insn/%.o $(B)/libdoppel.a
 
 $(B)/tests/insn/check_capstone: LIBS += -lcapstone
 
-FUZZ_INSN_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/insn/fuzz_*.c))
+FUZZ_INSN_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/insn/fuzz_*.c)) $(B)/tests/insn/fuzz_stub.o
+$(B)/tests/insn/fuzz_stub.o: tests/insn/fuzz_stub.S
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
 $(B)/tests/insn/fuzz_insn: $(FUZZ_INSN_OBJS)
 
 #: make fuzz-insn       random instructions against the host CPU (COUNT=20000000 SEED=1)

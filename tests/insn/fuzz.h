@@ -44,8 +44,10 @@ struct fuzz_state {
 struct fuzz_test {
 	struct fuzz_state in;
 	uint64_t index;
-	uint8_t mode; /* 4 or 8 */
-	uint8_t len;  /* of the instruction */
+	uint8_t mode;   /* 2, 4 or 8 */
+	bool segmented; /* segments from the local descriptor table; else flat */
+	bool stack16;   /* SS is a 16-bit stack */
+	uint8_t len;    /* of the instruction */
 	bool decodes;
 	uint8_t undecoded; /* the vector when it does not: #UD, or #GP for more than 15 bytes */
 	uint8_t code[16];
@@ -100,10 +102,32 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 		   const struct cpu_model *model);
 void fuzz_fill_image(uint8_t *p, size_t len, struct fuzz_rng *r);
 
+/* fuzz_seg.c: segments of 16-bit and segmented tests. */
+enum {
+	FUZZ_LDT_CS16,
+	FUZZ_LDT_CS32,
+	FUZZ_LDT_DS,
+	FUZZ_LDT_SS16,
+	FUZZ_LDT_SS32,
+	FUZZ_LDT_ES,
+	FUZZ_LDT_FS,
+	FUZZ_LDT_GS,
+	NR_FUZZ_LDT,
+};
+uint16_t fuzz_seg_selector(const struct fuzz_test *t, unsigned sreg);
+uint64_t fuzz_seg_base(const struct fuzz_test *t, unsigned sreg);
+uint64_t fuzz_seg_descriptor(unsigned n);
+int fuzz_seg_install(void);
+
+/* At the end of the code pages: far pointer to the way out of segmented tests. */
+#define EXIT_POINTER (CODE_SIZE - 8)
+#define TRAMPOLINE   (IO_ADDR + 0x10000)
+
 /* fuzz_host.c */
 int fuzz_host_start(struct fuzz_shared *sh);
 /* The jump that follows the tested instruction: it is in memory that the instruction may read. */
-const uint8_t *fuzz_host_tail(unsigned mode, size_t *len);
+const uint8_t *fuzz_host_tail(const struct fuzz_test *t, size_t *len);
+void fuzz_host_exit_pointer(uint8_t *p);
 /* Runs sh->test[0..nr) and fills sh->result; starts a new child when one dies. 0 or -errno. */
 int fuzz_host_run(struct fuzz_shared *sh);
 void fuzz_host_stop(void);

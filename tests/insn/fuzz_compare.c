@@ -178,7 +178,7 @@ static bool misaligned_or_noncanonical(const struct fuzz_test *t, const struct f
 static bool page_or_limit(const struct fuzz_test *t, const struct fuzz_result *h,
 			  const struct fuzz_result *o)
 {
-	return t->decodes && t->mode == 4 && several_accesses(&t->insn) && h->vector == EXC_PF &&
+	return t->decodes && t->mode != 8 && several_accesses(&t->insn) && h->vector == EXC_PF &&
 	       (o->vector == EXC_GP || o->vector == EXC_SS);
 }
 
@@ -243,8 +243,8 @@ void fuzz_print_test(FILE *f, const struct fuzz_test *t)
 
 	if (t->decodes)
 		insn_print(text, sizeof(text), &t->insn, s->rip);
-	fprintf(f, "test %" PRIu64 " (row \"%s\", %u-bit):", t->index, t->row->name,
-		t->mode == 8 ? 64 : 32);
+	fprintf(f, "test %" PRIu64 " (row \"%s\", %u-bit%s%s):", t->index, t->row->name,
+		t->mode * 8, t->segmented ? " segmented" : "", t->stack16 ? ", 16-bit stack" : "");
 	for (unsigned n = 0; n < t->len; n++)
 		fprintf(f, " %02x", t->code[n]);
 	fprintf(f, "  %s\n", text);

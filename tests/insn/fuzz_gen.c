@@ -17,6 +17,7 @@ struct gen {
 	struct fuzz_test *t;
 	const struct opcode *row;
 	unsigned n;      /* bytes so far */
+	unsigned asz;    /* address size */
 	int disp_at;     /* offset of a 32-bit displacement, or -1 */
 	uint32_t pinned; /* registers that hold part of an address */
 };
@@ -256,8 +257,11 @@ static void emit_prefixes(struct gen *g)
 		emit(g, segs[below(r, 4)]);
 	if (g->t->mode == 8 && chance(r, 5))
 		emit(g, segs[4 + below(r, 2)]);
-	if (chance(r, 6))
+	g->asz = g->t->mode;
+	if (chance(r, 6)) {
 		emit(g, 0x67);
+		g->asz = g->t->mode == 4 ? 2 : 4;
+	}
 	if (chance(r, 2))
 		emit(g, segs[below(r, 4)]);
 	if (d->map >= V0F)
@@ -354,6 +358,24 @@ static uint8_t pick_modrm(struct gen *g)
 	return m;
 }
 
+static void emit_disp(struct gen *g, unsigned size)
+{
+	struct fuzz_rng *r = &g->r;
+	uint32_t d = chance(r, 80) ? below(r, 0x2000) - 0x1000 : rnd(r);
+
+	g->disp_at = g->n;
+	for (unsigned k = 0; k < size; k++)
+		emit(g, d >> 8 * k);
+}
+
+static void emit_modrm16(struct gen *g, uint8_t m)
+{
+	if (m >> 6 == 1)
+		emit(g, rnd(&g->r));
+	else if (m >> 6 == 2 || (m >> 6 == 0 && (m & 7) == 6))
+		emit_disp(g, 2);
+}
+
 static void emit_modrm(struct gen *g)
 {
 	struct fuzz_rng *r = &g->r;
@@ -363,6 +385,10 @@ static void emit_modrm(struct gen *g)
 	emit(g, m);
 	if (mod == 3)
 		return;
+	if (g->asz == 2) {
+		emit_modrm16(g, m);
+		return;
+	}
 	if (rm == 4) {
 		uint8_t sib = rnd(r);
 		emit(g, sib);
@@ -374,10 +400,7 @@ static void emit_modrm(struct gen *g)
 	if (mod == 1) {
 		emit(g, rnd(r));
 	} else if (mod == 2) {
-		uint32_t d = chance(r, 80) ? below(r, 0x2000) - 0x1000 : rnd(r);
-		g->disp_at = g->n;
-		for (int k = 0; k < 4; k++)
-			emit(g, d >> 8 * k);
+		emit_disp(g, 4);
 	}
 }
 
@@ -443,9 +466,9 @@ static void any_xstate(struct fuzz_rng *r, uint8_t *x, const struct opcode *d)
 	x[512] = 7;
 }
 
-static uint32_t code_target(struct fuzz_rng *r)
+static uint32_t code_target(const struct fuzz_test *t, struct fuzz_rng *r)
 {
-	return CODE_ADDR + 64 + below(r, CODE_SIZE - 128);
+	return CODE_ADDR + 64 + below(r, CODE_SIZE - 128) - fuzz_seg_base(t, CS);
 }
 
 /* Where an operand of `size` bytes goes. */
@@ -493,8 +516,8 @@ static void redecode(struct gen *g, const struct cpu_model *model)
 static void patch_disp(struct gen *g, uint32_t disp)
 {
 	if (g->disp_at >= 0) {
-		memcpy(g->t->code + g->disp_at, &disp, 4);
-		g->t->insn.disp = (int32_t)disp;
+		memcpy(g->t->code + g->disp_at, &disp, g->asz == 2 ? 2 : 4);
+		g->t->insn.disp = g->asz == 2 ? (int16_t)disp : (int32_t)disp;
 		if (g->t->insn.base == REG_RIP)
 			g->t->insn.disp += g->t->insn.end;
 	}
@@ -509,12 +532,9 @@ static void solve_address(struct gen *g, uint64_t at)
 	uint64_t *gpr = t->in.gpr;
 	unsigned index = i->desc->attrs & A_VSIB ? (unsigned)REG_ZERO : i->index;
 
-	if (t->mode == 8 && i->seg == FS)
-		at -= t->in.fs_base;
-	if (t->mode == 8 && i->seg == GS)
-		at -= t->in.gs_base;
+	at -= fuzz_seg_base(t, i->seg);
 	if (i->desc->modrm == R_NONE) { /* moffs: the last bytes are the address */
-		uint64_t a = i->asz == 8 ? at : (uint32_t)at;
+		uint64_t a = i->asz == 8 ? at : i->asz == 4 ? (uint32_t)at : (uint16_t)at;
 		memcpy(t->code + i->len - i->asz, &a, i->asz);
 		i->disp = a;
 		return;
@@ -542,6 +562,8 @@ static void solve_address(struct gen *g, uint64_t at)
 	}
 	if (i->asz == 4 && i->base != REG_ZERO && t->mode == 8 && i->base != index)
 		gpr[i->base] = (uint32_t)gpr[i->base] | rnd(r) << 32;
+	if (i->asz == 2 && i->base != REG_ZERO && i->base != index)
+		gpr[i->base] = (uint16_t)gpr[i->base] | rnd(r) << 16;
 }
 
 static void set_gather(struct gen *g)
@@ -601,13 +623,53 @@ static void patch_memory(struct gen *g, uint64_t at, unsigned size)
 		fill(r, t->patch, 32);
 	fill(r, t->patch + 32, 32);
 	if (d->attrs & A_BR) {
-		uint64_t to = code_target(r);
+		uint64_t to = code_target(t, r);
 		memcpy(t->patch, &to, 8);
 	}
 	if (is(d, "ldmxcsr") && chance(r, 80))
 		put32(t->patch, rnd(r) & 0xffff);
 	if (is(d, "popf"))
 		t->patch[1] &= ~1; /* no single-step */
+}
+
+/* An offset that reaches pick_place() through segment register `sreg`. */
+static uint64_t pick_offset(struct gen *g, unsigned sreg, unsigned size)
+{
+	const struct fuzz_test *t = g->t;
+	struct fuzz_rng *r = &g->r;
+	uint64_t at = pick_place(r, size);
+
+	if (t->segmented && sreg == FS && chance(r, 80))
+		at = RO_ADDR + below(r, RO_SIZE);
+	if (t->segmented && sreg == GS && chance(r, 80))
+		at = RW_ADDR + 0x800 + below(r, 0x400);
+	return at - fuzz_seg_base(t, sreg);
+}
+
+/* 16-bit registers: the rest of them is noise. */
+static uint64_t pick_pointer(struct gen *g, unsigned sreg, unsigned size)
+{
+	uint64_t off = pick_offset(g, sreg, size);
+	return g->asz == 2 ? (uint16_t)off | rnd(&g->r) << 16 : off;
+}
+
+static uint64_t pick_stack(struct gen *g)
+{
+	const struct fuzz_test *t = g->t;
+	struct fuzz_rng *r = &g->r;
+	uint64_t at =
+	    chance(r, 92) ? RW_ADDR + 0x400 + (below(r, RW_SIZE - 0x800) & ~7u) : pick_place(r, 8);
+
+	at -= fuzz_seg_base(t, SS);
+	return t->stack16 ? (uint16_t)at | rnd(r) << 16 : at;
+}
+
+static uint64_t stack_linear(const struct fuzz_test *t, unsigned reg)
+{
+	uint64_t sp = t->in.gpr[reg];
+	return fuzz_seg_base(t, SS) + (t->mode == 8 ? sp
+				       : t->stack16 ? (uint16_t)sp
+						    : (uint32_t)sp);
 }
 
 static void set_registers(struct gen *g)
@@ -617,15 +679,11 @@ static void set_registers(struct gen *g)
 	uint64_t *gpr = t->in.gpr;
 
 	for (unsigned n = 0; n < 16; n++)
-		gpr[n] = chance(r, 15) ? pick_place(r, 8) : any_int(r);
-	gpr[RSP] =
-	    chance(r, 92) ? RW_ADDR + 0x400 + (below(r, RW_SIZE - 0x800) & ~7u) : pick_place(r, 8);
+		gpr[n] = chance(r, 15) ? pick_pointer(g, DS, 8) : any_int(r);
+	gpr[RSP] = pick_stack(g);
 	for (unsigned n = RBX; n <= RDI; n++)
 		if (n != RSP && chance(r, 50))
-			gpr[n] = pick_place(r, 16);
-	if (t->mode == 4)
-		for (unsigned n = 0; n < 16; n++)
-			gpr[n] = (uint32_t)gpr[n];
+			gpr[n] = pick_pointer(g, n == RBP ? SS : DS, 16);
 	t->in.fs_base = chance(r, 70) ? rnd(r) & 0xfff0 : rnd(r) >> 17;
 	t->in.gs_base = chance(r, 70) ? rnd(r) & 0xfff0 : rnd(r) >> 17;
 	t->in.rflags = 0x202 | (rnd(r) & FL_STATUS) | (chance(r, 25) ? FL_DF : 0) |
@@ -637,7 +695,8 @@ static uint64_t place_operand(struct gen *g, unsigned size)
 {
 	struct fuzz_rng *r = &g->r;
 	const struct opcode *d = g->t->insn.desc;
-	uint64_t at = pick_place(r, size ? size : 64);
+	unsigned seg = g->t->insn.seg;
+	uint64_t at = pick_offset(g, seg, size ? size : 64) + fuzz_seg_base(g->t, seg);
 
 	if (size == 0 && (is(d, "save") || is(d, "rstor")) && chance(r, 85))
 		return RW_ADDR + (below(r, RW_SIZE - 1024) & ~63u);
@@ -671,17 +730,18 @@ static void set_implicit(struct gen *g)
 
 	for (int n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_STRS || i->o[n].kind == OPK_STRD)
-			gpr[i->o[n].reg] = pick_place(r, 128);
+			gpr[i->o[n].reg] =
+			    pick_pointer(g, i->o[n].kind == OPK_STRD ? ES : i->seg, 128);
 	if ((d->attrs & A_REP) && i->rep)
-		gpr[RCX] = below(r, 20) | (i->asz == 4 ? rnd(r) << 32 : 0);
+		gpr[RCX] = below(r, 20) | (i->asz < 8 ? rnd(r) << 8 * i->asz : 0);
 	if (is(d, "div") && chance(r, 60))
 		gpr[RDX] = chance(r, 50) ? 0 : gpr[RAX] >> 63 ? ~0ull : below(r, 100);
 	if (is(d, "bt") && i->o[1].kind == OPK_REG && chance(r, 80))
 		gpr[i->o[1].reg] = (int64_t)below(r, 1024) - 512;
 	if (is(d, "maskmov") && i->o[0].kind != OPK_MEM)
-		gpr[RDI] = pick_place(r, 16);
+		gpr[RDI] = pick_pointer(g, i->seg, 16);
 	if (is(d, "xlat"))
-		gpr[RBX] = pick_place(r, 256);
+		gpr[RBX] = pick_pointer(g, i->seg, 256);
 	if (is(d, "xsave") || is(d, "xrstor")) {
 		gpr[RAX] = (gpr[RAX] & ~0xffull) | (rnd(r) & 7);
 		gpr[RDX] &= ~0xffffffffull;
@@ -689,9 +749,9 @@ static void set_implicit(struct gen *g)
 	if (is(d, "xgetbv") && chance(r, 80))
 		gpr[RCX] = 0;
 	if ((d->attrs & A_BR) && i->o[0].kind == OPK_REG && chance(r, 80))
-		gpr[i->o[0].reg] = code_target(r);
+		gpr[i->o[0].reg] = code_target(t, r);
 	if (is(d, "leave") || is(d, "enter"))
-		gpr[RBP] = pick_place(r, 8);
+		gpr[RBP] = pick_stack(g);
 }
 
 /* Branch displacements are the instruction's last bytes. */
@@ -701,10 +761,10 @@ static void aim_branch(struct gen *g)
 	struct insn *i = &t->insn;
 	unsigned size = i->o[0].size;
 
-	if (i->o[0].kind != OPK_REL || size != 4 || chance(&g->r, 15))
+	if (i->o[0].kind != OPK_REL || size < 2 || chance(&g->r, 15))
 		return;
-	i->imm = (int64_t)code_target(&g->r) - (int64_t)(t->in.rip + t->len);
-	memcpy(t->code + t->len - 4, &i->imm, 4);
+	i->imm = (int64_t)code_target(t, &g->r) - (int64_t)(t->in.rip + t->len);
+	memcpy(t->code + t->len - size, &i->imm, size);
 }
 
 static void match_cmpxchg(struct gen *g)
@@ -735,7 +795,7 @@ static uint64_t effective(const struct fuzz_test *t)
 {
 	const struct insn *i = &t->insn;
 	uint64_t a = i->disp;
-	uint64_t seg = i->seg == FS ? t->in.fs_base : i->seg == GS ? t->in.gs_base : 0;
+	uint64_t seg = fuzz_seg_base(t, i->seg);
 
 	if (i->base == REG_RIP)
 		a += t->in.rip;
@@ -760,7 +820,7 @@ static bool host_differs(struct gen *g)
 	if (n >= 0 &&
 	    ((i->desc->attrs & (A_SSE | A_AVX | A_MMX)) || i->o[n].size == 0 || i->o[n].size == 10))
 		t->in.rflags &= ~(uint64_t)FL_AC;
-	if (t->mode == 4 && i->vexw && (is(i->desc, "vpinsr") || is(i->desc, "vpextr")))
+	if (t->mode != 8 && i->vexw && (is(i->desc, "vpinsr") || is(i->desc, "vpextr")))
 		return true;
 	return n >= 0 && i->osz == 2 && is(i->desc, "movsxd");
 }
@@ -807,7 +867,12 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 	g.r.s = seed ^ t->index * 0xd1342543de82ef95;
 	rnd(&g.r);
 	t->row = row;
-	t->mode = row->attrs & A_O64 ? 8 : row->attrs & A_N64 ? 4 : chance(&g.r, 80) ? 8 : 4;
+	t->mode = row->attrs & A_O64   ? 8
+		  : row->attrs & A_N64 ? 2 + 2 * below(&g.r, 2)
+		  : chance(&g.r, 70)   ? 8
+				       : 2 + 2 * below(&g.r, 2);
+	t->segmented = t->mode == 2 || (t->mode == 4 && chance(&g.r, 50));
+	t->stack16 = t->segmented && chance(&g.r, t->mode == 2 ? 80 : 20);
 	emit_prefixes(&g);
 	emit_opcode(&g);
 	if (row->modrm != R_NONE)
@@ -817,7 +882,7 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 	if (t->decodes ? (t->insn.desc->attrs & A_NOFUZZ) != 0 : host_may_know(t))
 		return false;
 
-	t->in.rip = CODE_ADDR + 0x100 + below(&g.r, CODE_SIZE - 0x200);
+	t->in.rip = CODE_ADDR + 0x100 + below(&g.r, CODE_SIZE - 0x200) - fuzz_seg_base(t, CS);
 	any_xstate(&g.r, t->in.xsave, row);
 	set_registers(&g);
 	t->patch_len = 0;
@@ -828,7 +893,7 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 	if (t->decodes) {
 		int n = mem_operand(&t->insn);
 		set_implicit(&g);
-		if (n >= 0 && t->insn.asz > 2 && chance(&g.r, 97)) {
+		if (n >= 0 && (t->insn.asz > 2 || t->segmented) && chance(&g.r, 97)) {
 			unsigned size = t->insn.o[n].size;
 			uint64_t at = place_operand(&g, size);
 			if (t->insn.desc->attrs & A_VSIB)
@@ -836,14 +901,14 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 			solve_address(&g, at);
 			patch_memory(&g, at, size);
 		} else if (n < 0) {
-			patch_memory(&g, t->in.gpr[is(t->insn.desc, "leave") ? RBP : RSP], 8);
+			patch_memory(&g, stack_linear(t, is(t->insn.desc, "leave") ? RBP : RSP), 8);
 		}
 		aim_branch(&g);
 		match_cmpxchg(&g);
 		if (unwanted(t))
 			return false;
 	}
-	if (t->mode == 4)
+	if (t->mode != 8)
 		for (unsigned n = 0; n < 16; n++)
 			t->in.gpr[n] = (uint32_t)t->in.gpr[n];
 	redecode(&g, model);

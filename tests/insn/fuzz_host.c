@@ -39,6 +39,7 @@ struct io {
 	uint16_t far_exit_sel, pad1;
 	uint32_t mxcsr, pad2;
 	uint64_t vector, error, cr2; /* VEC_NONE: no exception */
+	uint16_t ds, es, ss, fs, gs, load_all;
 };
 _Static_assert(sizeof(struct fuzz_state) == 0x400, "stub");
 _Static_assert(offsetof(struct fuzz_state, xsave) == 0xc0, "stub");
@@ -46,93 +47,14 @@ _Static_assert(offsetof(struct io, save_rsp) == 0x800, "stub");
 _Static_assert(offsetof(struct io, far_enter_off) == 0x820, "stub");
 _Static_assert(offsetof(struct io, far_exit_off) == 0x828, "stub");
 _Static_assert(offsetof(struct io, mxcsr) == 0x830, "stub");
+_Static_assert(offsetof(struct io, ds) == 0x850, "stub");
 _Static_assert(IO_ADDR == 0x10000000 && RAX == 0 && R15 == 15, "stub");
 
+/* fuzz_stub.S */
 void host_run(void);
 void host_exit(void);
 void host_recover(void);
 void host_enter_compat(void);
-
-#define IO(off)      "0x10000000+" #off
-#define LOAD(reg, n) "	movq	" IO(n * 8) ", %" #reg "\n"
-#define SAVE(reg, n) "	movq	%" #reg ", " IO(0x400 + n * 8) "\n"
-
-__asm__(".text\n"
-	".globl host_run, host_exit, host_recover, host_enter_compat\n"
-	"host_run:\n"
-	"	push	%rbx\n"
-	"	push	%rbp\n"
-	"	push	%r12\n"
-	"	push	%r13\n"
-	"	push	%r14\n"
-	"	push	%r15\n"
-	"	movq	%rsp, " IO(
-	    0x800) "\n"
-		   "	mov	$0x2b, %eax\n"
-		   "	mov	%eax, %ds\n"
-		   "	mov	%eax, %es\n"
-		   "	rdfsbase %rax\n"
-		   "	movq	%rax, " IO(
-		       0x808) "\n"
-			      "	movq	" IO(0x90) ", %rax\n"
-						   "	wrfsbase %rax\n"
-						   "	movq	" IO(
-						       0x98) ", %rax\n"
-							     "	wrgsbase %rax\n"
-							     "	mov	$7, %eax\n"
-							     "	xor	%edx, %edx\n"
-							     "	xrstor64 " IO(0xc0) "\n" LOAD(
-								 rax, 0) LOAD(rcx, 1) LOAD(rdx, 2)
-								 LOAD(rbx, 3) LOAD(rbp, 5)
-								     LOAD(rsi, 6) LOAD(rdi, 7)
-									 LOAD(r8, 8) LOAD(r9, 9)
-									     LOAD(r10, 10)
-										 LOAD(r11, 11) LOAD(r12, 12) LOAD(r13, 13) LOAD(r14, 14) LOAD(r15, 15) "	mov	$" IO(0x88) ", %esp\n"
-																						    "	popfq\n" LOAD(rsp,
-																								      4) "	jmp	*" IO(0x818) "\n"
-																												     "host_enter_compat:\n"
-																												     "	ljmp	*" IO(
-																													 0x820) "\n"
-																														"host_exit:\n" SAVE(rax,
-																																    0) SAVE(rcx,
-																																	    1) SAVE(rdx,
-																																		    2) SAVE(rbx, 3) SAVE(rsp,
-																																					 4) SAVE(rbp,
-																																						 5) SAVE(rsi, 6) SAVE(rdi, 7) SAVE(r8, 8) SAVE(r9, 9) SAVE(r10,
-																																													   10)
-																														    SAVE(r11,
-																															 11) SAVE(r12,
-																																  12) SAVE(r13, 13) SAVE(r14, 14) SAVE(r15, 15) "	mov	$" IO(0x490) ", %esp\n"
-																																									     "	pushfq\n"
-																																									     "	movq	" IO(
-																																										 0x800) ", %rsp\n"
-																																											"	pushq	$0x202\n"
-																																											"	popfq\n"
-																																											"	rdfsbase %rax\n"
-																																											"	movq	%rax, " IO(
-																																											    0x490) "\n"
-																																												   "	rdgsbase %rax\n"
-																																												   "	movq	%rax, " IO(0x498) "\n"
-																																																  "	movq	" IO(
-																																																      0x808) ", %rax\n"
-																																																	     "	wrfsbase %rax\n"
-																																																	     "	mov	$7, %eax\n"
-																																																	     "	xor	%edx, %edx\n"
-																																																	     "	xsave64	" IO(
-																																																		 0x4c0) "\n"
-																																																			"host_recover:\n"
-																																																			"	movq	" IO(
-																																																			    0x800) ", %rsp\n"
-																																																				   "	fninit\n"
-																																																				   "	ldmxcsr	" IO(0x830) "\n"
-																																																							    "	vzeroupper\n"
-																																																							    "	pop	%r15\n"
-																																																							    "	pop	%r14\n"
-																																																							    "	pop	%r13\n"
-																																																							    "	pop	%r12\n"
-																																																							    "	pop	%rbp\n"
-																																																							    "	pop	%rbx\n"
-																																																							    "	ret\n");
 
 static struct io *const io = (struct io *)(uintptr_t)IO_ADDR;
 
@@ -165,10 +87,11 @@ __attribute__((no_stack_protector)) static void on_fault(int sig, siginfo_t *si,
 	greg_t *g = uc->uc_mcontext.gregs;
 	uint64_t fs, gs;
 
-	__asm__ volatile(
-	    "pushfq; andl $~0x40000, (%%rsp); popfq; rdfsbase %0; wrfsbase %2; rdgsbase %1"
-	    : "=&r"(fs), "=r"(gs)
-	    : "r"(io->save_fs));
+	__asm__ volatile("pushfq; andl $~0x40000, (%%rsp); popfq; rdfsbase %0; rdgsbase %1"
+			 : "=r"(fs), "=r"(gs));
+	if (io->load_all)
+		__asm__ volatile("mov %0, %%fs; mov %0, %%gs" ::"r"(0));
+	__asm__ volatile("wrfsbase %0" ::"r"(io->save_fs));
 	(void)sig;
 	(void)si;
 	for (unsigned n = 0; n < 16; n++)
@@ -190,7 +113,7 @@ __attribute__((no_stack_protector)) static void on_fault(int sig, siginfo_t *si,
 	g[REG_RIP] = (greg_t)(uintptr_t)host_recover;
 	g[REG_RSP] = io->save_rsp;
 	g[REG_EFL] = 0x202;
-	g[REG_CSGSFS] = (g[REG_CSGSFS] & ~0xffffll) | 0x33;
+	g[REG_CSGSFS] = 0x2bll << 48 | 0x33;
 }
 
 static void changed_range(const uint8_t *now, const uint8_t *image, struct fuzz_result *r)
@@ -206,21 +129,42 @@ static void changed_range(const uint8_t *now, const uint8_t *image, struct fuzz_
 	memcpy(r->mem + r->lo, now + r->lo, r->hi - r->lo);
 }
 
-const uint8_t *fuzz_host_tail(unsigned mode, size_t *len)
+const uint8_t *fuzz_host_tail(const struct fuzz_test *t, size_t *len)
 {
 	static const uint8_t exit64[] = {0xff, 0x24, 0x25, 0x10, 0x08, 0x00, 0x10};
 	static const uint8_t exit32[] = {0xff, 0x2d, 0x28, 0x08, 0x00, 0x10};
+	static const uint8_t exit32_cs[] = {
+	    0x2e, 0xff, 0x2d, EXIT_POINTER & 0xff, EXIT_POINTER >> 8, 0, 0};
+	static const uint8_t exit16[] = {
+	    0x66, 0x2e, 0xff, 0x2e, EXIT_POINTER & 0xff, EXIT_POINTER >> 8};
 
-	*len = mode == 8 ? sizeof(exit64) : sizeof(exit32);
-	return mode == 8 ? exit64 : exit32;
+	if (t->mode == 8) {
+		*len = sizeof(exit64);
+		return exit64;
+	}
+	if (!t->segmented) {
+		*len = sizeof(exit32);
+		return exit32;
+	}
+	*len = t->mode == 4 ? sizeof(exit32_cs) : sizeof(exit16);
+	return t->mode == 4 ? exit32_cs : exit16;
+}
+
+void fuzz_host_exit_pointer(uint8_t *p)
+{
+	const uint32_t off = TRAMPOLINE;
+	const uint16_t sel = 0x33;
+
+	memcpy(p, &off, 4);
+	memcpy(p + 4, &sel, 2);
 }
 
 static void run_one(const struct fuzz_test *t, struct fuzz_result *r, const uint8_t *image,
 		    uint8_t *code)
 {
 	uint8_t *rw = (uint8_t *)(uintptr_t)RW_ADDR;
-	size_t off = t->in.rip - CODE_ADDR, tail;
-	const uint8_t *exit_code = fuzz_host_tail(t->mode, &tail);
+	size_t off = t->in.rip + fuzz_seg_base(t, CS) - CODE_ADDR, tail;
+	const uint8_t *exit_code = fuzz_host_tail(t, &tail);
 
 	memcpy(&io->in, &t->in, sizeof(io->in));
 	memcpy(code + off, t->code, t->len);
@@ -231,6 +175,13 @@ static void run_one(const struct fuzz_test *t, struct fuzz_result *r, const uint
 	io->error = io->cr2 = 0;
 	io->out.rip = t->in.rip + t->len;
 	io->far_enter_off = t->in.rip;
+	io->far_enter_sel = fuzz_seg_selector(t, CS);
+	io->ds = fuzz_seg_selector(t, DS);
+	io->es = fuzz_seg_selector(t, ES);
+	io->ss = fuzz_seg_selector(t, SS);
+	io->fs = fuzz_seg_selector(t, FS);
+	io->gs = fuzz_seg_selector(t, GS);
+	io->load_all = t->segmented;
 	io->enter_ptr = t->mode == 8 ? t->in.rip : (uintptr_t)host_enter_compat;
 	host_run();
 
@@ -263,6 +214,7 @@ static uint8_t *map_arena(const struct fuzz_shared *sh)
 	if (alias == MAP_FAILED)
 		return NULL;
 	memset(alias, 0xcc, CODE_SIZE);
+	fuzz_host_exit_pointer(alias + EXIT_POINTER);
 	if (mmap((void *)(uintptr_t)CODE_ADDR, CODE_SIZE, PROT_READ | PROT_EXEC,
 		 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd, 0) == MAP_FAILED)
 		return NULL;
@@ -279,14 +231,13 @@ static uint8_t *map_arena(const struct fuzz_shared *sh)
 /* Compatibility mode can only jump far to an address below 4 GiB: from there on to host_exit. */
 static void make_trampoline(void)
 {
-	uint8_t *p = (uint8_t *)(uintptr_t)(IO_ADDR + 0x10000);
+	uint8_t *p = (uint8_t *)(uintptr_t)TRAMPOLINE;
 	size_t len;
-	const uint8_t *hop = fuzz_host_tail(8, &len);
+	const uint8_t *hop = fuzz_host_tail(&(struct fuzz_test){.mode = 8}, &len);
 
 	memcpy(p, hop, len);
 	mprotect(p, 0x1000, PROT_READ | PROT_EXEC);
 	io->exit_ptr = (uintptr_t)host_exit;
-	io->far_enter_sel = 0x23;
 	io->far_exit_off = (uintptr_t)p;
 	io->far_exit_sel = 0x33;
 	io->mxcsr = 0x1f80;
@@ -321,7 +272,7 @@ static void child(struct fuzz_shared *sh, int in, int out)
 	uint8_t *code = map_arena(sh), byte = 0;
 	uint8_t *rw = (uint8_t *)(uintptr_t)RW_ADDR;
 
-	if (!code || !catch_faults())
+	if (!code || !catch_faults() || fuzz_seg_install())
 		child_exit(3);
 	make_trampoline();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

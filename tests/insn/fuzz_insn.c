@@ -82,7 +82,8 @@ static bool runnable(const struct fuzz_test *t, const struct fuzz_result *r)
 	/* A branch must not land on itself or on what follows it. */
 	if (r->out.rip != t->in.rip + t->len && r->out.rip - t->in.rip < t->len + 8u)
 		return false;
-	return r->out.rip - CODE_ADDR < CODE_SIZE || same_on_host(r->out.rip);
+	uint64_t to = r->out.rip + fuzz_seg_base(t, CS);
+	return to - CODE_ADDR < EXIT_POINTER || (to - CODE_ADDR >= CODE_SIZE && same_on_host(to));
 }
 
 static void judge(struct fuzz *z, unsigned n)

@@ -11,6 +11,7 @@
 #include "cpu/core.h"
 #include "cpu/decode.h"
 #include "cpu/exc.h"
+#include "cpu/seg.h"
 #include "mmu/aspace.h"
 #include "mmu/ram.h"
 #include "tests/insn/fuzz.h"
@@ -67,7 +68,6 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 		     bool alignment_checks)
 {
 	struct vcpu *v = &us.core.v;
-	const uint32_t data = 3 | SEG_S | SEG_DPL | SEG_P | SEG_DB | SEG_G;
 
 	us.sh = sh;
 	int err = ram_init(&us.ram, "fuzz", RAM_SIZE);
@@ -89,6 +89,7 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 	memcpy(us.ram.host + GPA_RW, sh->image, RW_SIZE);
 	memcpy(us.ram.host + GPA_RO, sh->ro_image, RO_SIZE);
 	memset(us.ram.host + GPA_CODE, 0xcc, CODE_SIZE);
+	fuzz_host_exit_pointer(us.ram.host + GPA_CODE + EXIT_POINTER);
 
 	v->cr0 =
 	    CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG | (alignment_checks ? CR0_AM : 0);
@@ -97,12 +98,7 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 	    CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_FSGSBASE | CR4_OSXSAVE | CR4_UMIP;
 	v->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
-	flat_segment(&v->seg[SS], 0x2b, data);
-	flat_segment(&v->seg[DS], 0x2b, data);
-	flat_segment(&v->seg[ES], 0x2b, data);
 	v->tr.limit = 0; /* no I/O permission bitmap */
-	flat_segment(&v->seg[FS], 0, SEG_NULL);
-	flat_segment(&v->seg[GS], 0, SEG_NULL);
 	return 0;
 }
 
@@ -162,14 +158,38 @@ static void store_xstate(const struct vcpu *v, uint8_t *x)
 /* The instruction and what follows it, or INT3 again. */
 static void place_code(const struct fuzz_test *t, bool there)
 {
-	uint8_t *code = us.ram.host + GPA_CODE + (t->in.rip - CODE_ADDR);
+	uint8_t *code = us.ram.host + GPA_CODE + (t->in.rip + fuzz_seg_base(t, CS) - CODE_ADDR);
 	size_t tail;
-	const uint8_t *exit_code = fuzz_host_tail(t->mode, &tail);
+	const uint8_t *exit_code = fuzz_host_tail(t, &tail);
 
 	memset(code, 0xcc, t->len + tail);
 	if (there) {
 		memcpy(code, t->code, t->len);
 		memcpy(code + t->len, exit_code, tail);
+	}
+}
+
+static void load_segments(const struct fuzz_test *t)
+{
+	struct segment *seg = us.core.v.seg;
+	const uint32_t data = 3 | SEG_S | SEG_DPL | SEG_P | SEG_DB | SEG_G;
+
+	for (unsigned n = 0; n < NR_SREGS; n++) {
+		uint16_t sel = fuzz_seg_selector(t, n);
+		if (t->segmented) {
+			struct descriptor d = {.raw = fuzz_seg_descriptor(sel >> 3)};
+			seg_unpack(&seg[n], sel, &d);
+		} else if (n == CS) {
+			flat_segment(&seg[n], sel,
+				     0xb | SEG_S | SEG_DPL | SEG_P | SEG_G |
+					 (t->mode == 8 ? SEG_L : SEG_DB));
+		} else {
+			flat_segment(&seg[n], sel, n >= FS ? SEG_NULL : data);
+		}
+	}
+	if (!t->segmented) {
+		seg[FS].base = t->in.fs_base;
+		seg[GS].base = t->in.gs_base;
 	}
 }
 
@@ -180,14 +200,7 @@ static void load(const struct fuzz_test *t)
 	memcpy(v->gpr, t->in.gpr, sizeof(t->in.gpr));
 	v->gpr[REG_ZERO] = 0;
 	rflags_set(v, t->in.rflags | FL_IF);
-	v->seg[FS].base = t->in.fs_base;
-	v->seg[GS].base = t->in.gs_base;
-	v->seg[FS].sel = v->seg[GS].sel = 0;
-	v->seg[FS].attr = v->seg[GS].attr = SEG_NULL;
-	v->seg[DS].sel = v->seg[ES].sel = 0x2b;
-	v->seg[DS].attr = v->seg[ES].attr = v->seg[SS].attr;
-	flat_segment(&v->seg[CS], t->mode == 8 ? 0x33 : 0x23,
-		     0xb | SEG_S | SEG_DPL | SEG_P | SEG_G | (t->mode == 8 ? SEG_L : SEG_DB));
+	load_segments(t);
 	load_xstate(v, t->in.xsave);
 	memcpy(us.ram.host + GPA_RW + (t->patch_addr - RW_ADDR), t->patch, t->patch_len);
 	v->rip = us.core.blk_rip = t->in.rip;
