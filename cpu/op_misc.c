@@ -2,7 +2,6 @@
  *
  * Flag control, hints, fences, cache control, random numbers. SDM vol. 1 5.1.12-5.1.15.
  */
-#include <stdatomic.h>
 #include <sys/random.h>
 
 #include "cpu/exc.h"
@@ -19,7 +18,7 @@ void op_fence(struct core *c, const struct insn *i)
 {
 	(void)c;
 	(void)i;
-	atomic_thread_fence(memory_order_seq_cst);
+	__sync_synchronize();
 }
 
 void op_clc(struct core *c, const struct insn *i)

@@ -15,13 +15,53 @@ void aspace_init(struct aspace *as, const char *name, unsigned addr_bits, pthrea
 	as->dev_lock = dev_lock;
 }
 
+/* The seqlock: readers retry while seq is odd or has changed; writers are serialised by dev_lock.
+ * Fields are loaded with acquire and stored with release, which orders them against seq on both
+ * sides without a fence and costs x86 hosts nothing. */
+#define LOAD(x)     __atomic_load_n(&(x), __ATOMIC_ACQUIRE)
+#define STORE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELEASE)
+
+static void load_range(struct range *to, const struct range *from)
+{
+	to->base = LOAD(from->base);
+	to->size = LOAD(from->size);
+	to->kind = LOAD(from->kind);
+	to->ram = LOAD(from->ram);
+	to->ram_off = LOAD(from->ram_off);
+	to->ops = LOAD(from->ops);
+	to->dev = LOAD(from->dev);
+	to->name = LOAD(from->name);
+}
+
+static void store_range(struct range *to, const struct range *from)
+{
+	STORE(to->base, from->base);
+	STORE(to->size, from->size);
+	STORE(to->kind, from->kind);
+	STORE(to->ram, from->ram);
+	STORE(to->ram_off, from->ram_off);
+	STORE(to->ops, from->ops);
+	STORE(to->dev, from->dev);
+	STORE(to->name, from->name);
+}
+
+static void write_begin(struct aspace *as)
+{
+	atomic_fetch_add_explicit(&as->seq, 1, memory_order_relaxed);
+}
+
+static void write_end(struct aspace *as)
+{
+	atomic_fetch_add_explicit(&as->seq, 1, memory_order_release);
+}
+
 /* Index of the first range that ends after addr. */
 static unsigned range_index(const struct aspace *as, unsigned nr, uint64_t addr)
 {
 	unsigned lo = 0, hi = nr;
 	while (lo < hi) {
 		unsigned mid = (lo + hi) / 2;
-		if (as->ranges[mid].base + as->ranges[mid].size <= addr)
+		if (LOAD(as->ranges[mid].base) + LOAD(as->ranges[mid].size) <= addr)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -36,18 +76,6 @@ static void notify(struct aspace *as)
 		as->listeners[n].changed(as->listeners[n].opaque);
 }
 
-/* Readers retry while seq is odd or changed; writers are serialised by dev_lock. */
-static void write_begin(struct aspace *as)
-{
-	atomic_fetch_add_explicit(&as->seq, 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
-}
-
-static void write_end(struct aspace *as)
-{
-	atomic_fetch_add_explicit(&as->seq, 1, memory_order_release);
-}
-
 static int map(struct aspace *as, const struct range *r)
 {
 	if (!r->size || r->base >= as->limit || r->size > as->limit - r->base)
@@ -58,9 +86,10 @@ static int map(struct aspace *as, const struct range *r)
 	if (at < as->nr && as->ranges[at].base < r->base + r->size)
 		return -EEXIST;
 	write_begin(as);
-	memmove(&as->ranges[at + 1], &as->ranges[at], (as->nr - at) * sizeof(*r));
-	as->ranges[at] = *r;
-	as->nr++;
+	for (unsigned n = as->nr; n > at; n--)
+		store_range(&as->ranges[n], &as->ranges[n - 1]);
+	store_range(&as->ranges[at], r);
+	STORE(as->nr, as->nr + 1);
 	write_end(as);
 	notify(as);
 	return 0;
@@ -116,8 +145,9 @@ int aspace_unmap(struct aspace *as, uint64_t base)
 	if (at == as->nr || as->ranges[at].base != base)
 		return -ENOENT;
 	write_begin(as);
-	memmove(&as->ranges[at], &as->ranges[at + 1], (as->nr - at - 1) * sizeof(as->ranges[0]));
-	as->nr--;
+	for (unsigned n = at; n + 1 < as->nr; n++)
+		store_range(&as->ranges[n], &as->ranges[n + 1]);
+	STORE(as->nr, as->nr - 1);
 	write_end(as);
 	notify(as);
 	return 0;
@@ -150,14 +180,11 @@ bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out)
 		uint32_t seq = atomic_load_explicit(&as->seq, memory_order_acquire);
 		if (seq & 1)
 			continue;
-		unsigned nr = as->nr;
-		if (nr > ASPACE_MAX_RANGES)
-			continue;
+		unsigned nr = LOAD(as->nr);
 		unsigned at = range_index(as, nr, addr);
 		bool found = at < nr;
 		if (found)
-			*out = as->ranges[at];
-		atomic_thread_fence(memory_order_acquire);
+			load_range(out, &as->ranges[at]);
 		if (atomic_load_explicit(&as->seq, memory_order_relaxed) == seq)
 			return found && out->base <= addr;
 	}
@@ -268,7 +295,7 @@ int aspace_dma_read(struct aspace *as, uint64_t addr, void *buf, size_t len)
 		size_t n = PAGE_SIZE - (a & ~PAGE_MASK);
 		n = n < len ? n : len;
 		if (aspace_find(as, a, &r) && r.kind != RANGE_DEV) {
-			uint64_t off = a - r.base;
+			uint64_t off = r.ram_off + a - r.base;
 			memcpy(p, r.ram->host + r.ram_off + off, n);
 		} else {
 			memset(p, 0xff, n);

@@ -50,8 +50,8 @@ struct aspace {
 	_Atomic uint64_t addr_mask;  /* A20: bit 20 clear when the gate is closed */
 	_Atomic uint32_t seq;        /* seqlock for ranges[] */
 	_Atomic uint32_t generation; /* bumped by every change of the map or of addr_mask */
-	unsigned nr;
-	struct range ranges[ASPACE_MAX_RANGES]; /* sorted by base */
+	unsigned nr;                            /* in use of ranges[] */
+	struct range ranges[ASPACE_MAX_RANGES]; /* sorted by base; read by aspace_find() only */
 	pthread_mutex_t *dev_lock;              /* may be NULL in tests */
 	struct {
 		void (*changed)(void *opaque);
