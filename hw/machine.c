@@ -20,6 +20,11 @@ int machine_init(struct machine *m, uint64_t ram_size)
 	r = pthread_mutex_init(&m->lock, NULL);
 	if (r)
 		return -r;
+	r = pthread_mutex_init(&m->split_lock, NULL);
+	if (r) {
+		r = -r;
+		goto no_split_lock;
+	}
 	r = ram_init(&m->ram, "ram", ram_size);
 	if (r < 0)
 		goto no_ram;
@@ -36,6 +41,8 @@ int machine_init(struct machine *m, uint64_t ram_size)
 no_loop:
 	ram_fini(&m->ram);
 no_ram:
+	pthread_mutex_destroy(&m->split_lock);
+no_split_lock:
 	pthread_mutex_destroy(&m->lock);
 	return r;
 }
@@ -46,6 +53,7 @@ void machine_fini(struct machine *m)
 		cpus_free(m->cpus);
 	loop_free(m->loop);
 	ram_fini(&m->ram);
+	pthread_mutex_destroy(&m->split_lock);
 	pthread_mutex_destroy(&m->lock);
 }
 

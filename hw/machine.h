@@ -3,6 +3,8 @@
  * One virtual machine: lock, clock, loop, address spaces, devices, vCPUs, and its run state.
  *
  * Lock order (the only order in which locks may nest):
+ *   0. machine.split_lock  a vCPU's locked access that no host atomic covers, which may end up
+ *                          in a device
  *   1. machine.lock   device callbacks, timers, loop callbacks, aspace map changes
  *   2. internal locks of accel/cpus.c (mailboxes; never held while calling out)
  * vCPU threads run guest code with none held. Functions that need machine.lock held and take it
@@ -35,7 +37,7 @@ enum machine_end {
 };
 
 struct machine {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, split_lock;
 	struct clock clock;
 	struct loop *loop;
 	struct aspace mem, io;

@@ -518,6 +518,7 @@ static void wire_bus(struct pc *pc)
 	    .tsc = bus_tsc,
 	    .tsc_hz = hz,
 	    .tsc_offset_changed = bus_tsc_offset_changed,
+	    .split_lock = &m->split_lock,
 	    .shutdown = bus_shutdown,
 	};
 	pc->model.tsc_khz = (uint32_t)(hz / 1000);
