@@ -61,7 +61,7 @@ static int complain(const char *fmt, ...)
 
 /* ---- files ---- */
 
-/* Reads a whole file, whose memory stays until the process ends. */
+/* Reads a whole file into memory of its own. */
 static int read_file(struct blob *b, const char *what, const char *path)
 {
 	uint8_t *data = NULL;
@@ -110,35 +110,45 @@ static int read_file(struct blob *b, const char *what, const char *path)
 	return 0;
 }
 
-/* "file args,file2": each module's command line is its element, the file its first word. */
+/* Takes over line and makes it a module, whose file is its first word. */
+static int add_module(struct app *a, char *line, bool words)
+{
+	struct boot_module *m = &a->modules[a->nr_modules];
+	char *path, *space;
+
+	if (line && a->nr_modules == BOOT_MAX_MODULES) {
+		free(line);
+		return complain("-initrd: at most %d modules are supported", BOOT_MAX_MODULES);
+	}
+	path = line ? strdup(line) : NULL;
+	if (!path) {
+		free(line);
+		return complain("out of memory");
+	}
+	space = words ? strchr(path, ' ') : NULL;
+	if (space)
+		*space = 0;
+	*m = (struct boot_module){{.name = path}, line};
+	a->nr_modules++;
+	return read_file(&m->file, words ? "module" : "initrd", path);
+}
+
+/* "file args,file2": each module's command line is its element. */
 static int read_modules(struct app *a)
 {
 	const char *s = a->opt.initrd;
 
 	while (*s) {
-		char *line = calloc(1, strlen(s) + 1), *path, *space;
+		char *line = calloc(1, strlen(s) + 1);
 		size_t n = 0;
-		struct blob b;
 
-		if (!line)
-			return complain("out of memory");
-		for (; *s; s++) {
+		for (; line && *s; s++) {
 			if (*s == ',' && *++s != ',')
 				break;
 			line[n++] = *s;
 		}
-		path = strdup(line);
-		if (!path)
-			return complain("out of memory");
-		space = strchr(path, ' ');
-		if (space)
-			*space = 0;
-		if (a->nr_modules == BOOT_MAX_MODULES)
-			return complain("-initrd: at most %d modules are supported",
-					BOOT_MAX_MODULES);
-		if (read_file(&b, "module", path))
+		if (add_module(a, line, true))
 			return 1;
-		a->modules[a->nr_modules++] = (struct boot_module){b, line};
 	}
 	return 0;
 }
@@ -156,11 +166,18 @@ static int read_images(struct app *a)
 		return 0;
 	if (boot_kind_has_modules(boot_kind(a->kernel.data, a->kernel.len)))
 		return read_modules(a);
-	if (read_file(&a->modules[0].file, "initrd", a->opt.initrd))
-		return 1;
-	a->modules[0].cmdline = "";
-	a->nr_modules = 1;
-	return 0;
+	return add_module(a, strdup(a->opt.initrd), false);
+}
+
+static void free_images(struct app *a)
+{
+	if (a->opt.kernel)
+		free((void *)a->kernel.data);
+	for (unsigned i = 0; i < a->nr_modules; i++) {
+		free((void *)a->modules[i].file.data);
+		free((void *)a->modules[i].file.name);
+		free((void *)a->modules[i].cmdline);
+	}
 }
 
 /* ---- limits ---- */
@@ -450,6 +467,7 @@ int main(int argc, char **argv)
 		status = run(app, &signals);
 		pc_free(app->pc);
 	}
+	free_images(app);
 	free(app);
 	return status;
 }
