@@ -144,6 +144,8 @@ void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r);
  * equal in `ours`. */
 bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *host,
 		  struct fuzz_result *ours);
+/* What differs from the image, for the result. */
+void fuzz_changed_range(const uint8_t *now, const uint8_t *image, struct fuzz_result *r);
 void fuzz_print_test(FILE *f, const struct fuzz_test *t);
 
 #endif

@@ -13,6 +13,27 @@
 static const char *const gpr_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 					"r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
+void fuzz_changed_range(const uint8_t *now, const uint8_t *image, struct fuzz_result *r)
+{
+	enum { BLOCK = 256 };
+	uint32_t lo = 0, hi = RW_SIZE;
+
+	while (lo < RW_SIZE && !memcmp(now + lo, image + lo, BLOCK))
+		lo += BLOCK;
+	r->lo = r->hi = 0;
+	if (lo == RW_SIZE)
+		return;
+	while (!memcmp(now + hi - BLOCK, image + hi - BLOCK, BLOCK))
+		hi -= BLOCK;
+	while (now[lo] == image[lo])
+		lo++;
+	while (now[hi - 1] == image[hi - 1])
+		hi--;
+	r->lo = lo;
+	r->hi = hi;
+	memcpy(r->mem + lo, now + lo, hi - lo);
+}
+
 /* CC_BITS order back to RFLAGS. */
 static uint64_t flags_of(unsigned cc)
 {

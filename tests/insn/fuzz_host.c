@@ -116,19 +116,6 @@ __attribute__((no_stack_protector)) static void on_fault(int sig, siginfo_t *si,
 	g[REG_CSGSFS] = 0x2bll << 48 | 0x33;
 }
 
-static void changed_range(const uint8_t *now, const uint8_t *image, struct fuzz_result *r)
-{
-	r->lo = r->hi = 0;
-	if (!memcmp(now, image, RW_SIZE))
-		return;
-	while (now[r->lo] == image[r->lo])
-		r->lo++;
-	r->hi = RW_SIZE;
-	while (now[r->hi - 1] == image[r->hi - 1])
-		r->hi--;
-	memcpy(r->mem + r->lo, now + r->lo, r->hi - r->lo);
-}
-
 const uint8_t *fuzz_host_tail(const struct fuzz_test *t, size_t *len)
 {
 	static const uint8_t exit64[] = {0xff, 0x24, 0x25, 0x10, 0x08, 0x00, 0x10};
@@ -190,7 +177,7 @@ static void run_one(const struct fuzz_test *t, struct fuzz_result *r, const uint
 	r->vector = io->vector;
 	r->error = io->error;
 	r->cr2 = io->cr2;
-	changed_range(rw, image, r);
+	fuzz_changed_range(rw, image, r);
 	if (r->hi)
 		memcpy(rw + r->lo, image + r->lo, r->hi - r->lo);
 	memcpy(rw + (t->patch_addr - RW_ADDR), image + (t->patch_addr - RW_ADDR), t->patch_len);

@@ -262,14 +262,6 @@ void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r)
 	r->out.gs_base = v->seg[GS].base;
 	store_xstate(v, r->out.xsave);
 
-	r->lo = r->hi = 0;
-	if (memcmp(rw, us.sh->image, RW_SIZE)) {
-		while (rw[r->lo] == us.sh->image[r->lo])
-			r->lo++;
-		r->hi = RW_SIZE;
-		while (rw[r->hi - 1] == us.sh->image[r->hi - 1])
-			r->hi--;
-		memcpy(r->mem + r->lo, rw + r->lo, r->hi - r->lo);
-		memcpy(rw + r->lo, us.sh->image + r->lo, r->hi - r->lo);
-	}
+	fuzz_changed_range(rw, us.sh->image, r);
+	memcpy(rw + r->lo, us.sh->image + r->lo, r->hi - r->lo);
 }
