@@ -285,10 +285,21 @@ int cpu_model_parse(struct cpu_model *m, const char *spec, char *err, size_t err
 
 void cpu_model_help(void)
 {
-	printf("CPU models (-cpu MODEL[,+FEATURE][,-FEATURE]...):\n");
+	unsigned col = 80;
+
+	printf("Available CPUs (-cpu MODEL[,+FEATURE][,-FEATURE]...):\n");
 	for (unsigned n = 0; n < NR_MODELS; n++)
-		printf("  %-10s %s\n", models[n].name, models[n].what);
-	printf("CPU features:\n");
-	for (unsigned f = FEAT_BASE + 1; f < FEAT_COUNT; f++)
-		printf("  %s\n", feature_names[f]);
+		printf("x86 %-20s  %s\n", models[n].name, models[n].what);
+	printf("\nRecognized CPUID flags:");
+	for (unsigned f = FEAT_BASE + 1; f < FEAT_COUNT; f++) {
+		unsigned len = (unsigned)strlen(feature_names[f]) + 1;
+
+		if (col + len > 78) {
+			printf("\n ");
+			col = 1;
+		}
+		printf(" %s", feature_names[f]);
+		col += len;
+	}
+	printf("\n");
 }

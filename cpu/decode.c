@@ -12,7 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/opcode.h"
-#include "decode_index.h"
+#include "gen/decode_index.h"
 
 enum { MAX_LEN = 15 };
 

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Build tool: checks the opcode table and prints the decoder's index, cpu/decode_index.h. For every
- * map and opcode byte it lists the rows that may match, in table order:
+ * Build tool: checks the opcode table and prints the decoder's index, gen/decode_index.h in the build
+ * folder, which decode.c includes. For every map and opcode byte it lists the rows that may
+ * match, in table order:
  *
  *   decode_first[map][opcode] .. decode_first[map][opcode + 1]   range in decode_row[]
  *   decode_row[]                                                 index into opcodes[]
- *
- * The Makefile's rule (this file is not part of the program; decode.c includes the result):
- *
- *   build/gen/decode_index.h: cpu/gen_decode.c $(wildcard cpu/opcode*.def) cpu/opcode.h cpu/insn.h
- *           mkdir -p build/gen
- *           $(HOSTCC) -std=gnu17 -O1 -I. -o build/gen/gen_decode cpu/gen_decode.c
- *           build/gen/gen_decode > $@.tmp && mv $@.tmp $@
- *   decode.o: build/gen/decode_index.h, compiled with -Ibuild/gen
  */
 #include <stdio.h>
 #include <string.h>

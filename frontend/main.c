@@ -49,13 +49,17 @@ static int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 static int complain(const char *fmt, ...)
 {
+	char line[8192];
 	va_list ap;
 
-	fprintf(stderr, "doppel: ");
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	/* One line, whatever the user's words hold. */
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	fprintf(stderr, "doppel: %s\n", line);
 	return 1;
 }
 
@@ -363,9 +367,9 @@ static void block_signals(sigset_t *set)
 
 /* ---- */
 
-static int help(enum option_action action)
+static int help(const struct app *a)
 {
-	switch (action) {
+	switch (a->opt.action) {
 	case ACT_HELP:
 		options_help();
 		break;
@@ -376,14 +380,19 @@ static int help(enum option_action action)
 		cpu_model_help();
 		break;
 	case ACT_ACCEL_HELP:
-		printf("  auto     the best engine there is\n"
-		       "  interp   portable interpreter\n");
+		printf("Accelerators supported:\n"
+		       "interp               portable interpreter\n"
+		       "auto                 the best there is: interp (default)\n");
 		break;
 	case ACT_MACHINE_HELP:
-		printf("  pc       i440FX, PIIX (default)\n");
+		printf("Supported machines are:\n"
+		       "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n");
 		break;
 	case ACT_DEVICE_HELP:
 		options_device_help();
+		break;
+	case ACT_PROPERTY_HELP:
+		options_property_help(a->opt.help_device);
 		break;
 	case ACT_RUN:
 		break;
@@ -400,6 +409,11 @@ static int configure(struct app *a)
 		return complain("%s", a->err);
 	if (check_memory(a))
 		return 1;
+	if (o->cpus > 1 && !cpu_has(&c->model, FEAT_APIC))
+		return complain("-smp %u needs a CPU model with the feature apic", o->cpus);
+	if (!o->kernel && !cpu_has(&c->model, FEAT_LM))
+		return complain("the built-in guest is a 64-bit program: it needs a CPU model with "
+				"the feature lm");
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
 	c->cpus = o->cpus;
 	c->engine = &engine_interp;
@@ -461,7 +475,7 @@ int main(int argc, char **argv)
 	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
 		complain("%s", app->err);
 	} else if (app->opt.action != ACT_RUN) {
-		status = help(app->opt.action);
+		status = help(app);
 	} else if (!configure(app) && !read_images(app)) {
 		block_signals(&signals);
 		status = run(app, &signals);

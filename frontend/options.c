@@ -20,7 +20,7 @@ struct option {
 	const char *name;
 	const char *arg; /* how the help calls the argument; NULL: none */
 	int (*handle)(struct parse *p, const char *arg);
-	const char *help;
+	const char *help; /* NULL: not shown; without a handler: a heading */
 };
 
 /* ---- helpers ---- */
@@ -109,6 +109,7 @@ static int on_m(struct parse *p, const char *arg)
 	struct keyval kv;
 	const char *at = arg;
 
+	p->o->ram_size = 0;
 	while (next_keyval(&at, &kv)) {
 		if (kv.has_val && strcmp(kv.key, "size") != 0)
 			return fail(p, "-m %s: %s= is not supported (memory cannot be added later)",
@@ -162,7 +163,7 @@ static int on_smp(struct parse *p, const char *arg)
 
 static int on_cpu(struct parse *p, const char *arg)
 {
-	if (strcmp(arg, "help") == 0 || strcmp(arg, "?") == 0)
+	if (is_help(arg))
 		p->o->action = ACT_CPU_HELP;
 	p->o->cpu = arg;
 	return 0;
@@ -170,7 +171,7 @@ static int on_cpu(struct parse *p, const char *arg)
 
 static int set_accel(struct parse *p, const char *name)
 {
-	if (strcmp(name, "help") == 0) {
+	if (is_help(name)) {
 		p->o->action = ACT_ACCEL_HELP;
 		return 0;
 	}
@@ -230,7 +231,7 @@ static int on_machine(struct parse *p, const char *arg)
 		else if (kv.has_val && strcmp(kv.key, "type") == 0)
 			type = kv.val;
 		if (type) {
-			if (strcmp(type, "help") == 0) {
+			if (is_help(type)) {
 				p->o->action = ACT_MACHINE_HELP;
 				continue;
 			}
@@ -352,6 +353,8 @@ static int on_rtc(struct parse *p, const char *arg)
 	const char *at = arg;
 	struct keyval kv;
 
+	if (!*arg)
+		return fail(p, "-rtc needs base=utc|localtime|DATE");
 	while (next_keyval(&at, &kv)) {
 		struct tm tm = {0};
 		const char *end;
@@ -406,29 +409,37 @@ static int on_help(struct parse *p, const char *arg)
 }
 
 static const struct option table[] = {
-    {"kernel", "FILE", on_kernel, "boot this bzImage, PVH ELF or multiboot 1/2 kernel"},
-    {"initrd", "FILE", on_initrd, "its initial ramdisk (multiboot: \"file args,file2\" modules)"},
-    {"append", "TEXT", on_append, "its command line"},
-    {"m", "SIZE", on_m, "guest memory, e.g. 512M or 2G (default 128M)"},
+    {"", NULL, NULL, "What to boot"},
+    {"kernel", "FILE", on_kernel, "bzImage, ELF (PVH or 64-bit vmlinux) or multiboot 1/2 kernel"},
+    {"initrd", "FILE", on_initrd, "initial ramdisk; with multiboot \"file args,file2\" modules"},
+    {"append", "TEXT", on_append, "kernel command line"},
+
+    {"", NULL, NULL, "The machine"},
+    {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
+    {"M", "pc", on_machine, NULL},
+    {"accel", "NAME", on_accel, "what executes the CPUs: interp or auto; -accel help"},
+    {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},
     {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
-    {"cpu", "MODEL", on_cpu, "CPU model, with ,+feature,-feature (help lists them)"},
-    {"accel", "NAME", on_accel, "engine: interp or auto (help lists them)"},
-    {"machine", "pc[,...]", on_machine, "board (also -M); accel=NAME as -accel"},
-    {"M", "pc[,...]", on_machine, NULL},
+    {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},
+    {"rtc", "base=BASE", on_rtc, "time of day: utc (default), localtime or a date"},
+    {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
+    {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
+
+    {"", NULL, NULL, "Where its output goes"},
     {"nographic", NULL, on_nographic, "serial port and monitor on the terminal (default)"},
-    {"display", "none", on_display, "no display"},
-    {"serial", "DEV", on_serial,
-     "serial port on [mon:]stdio, file:P, pty, unix:P[,server[,nowait]], null, none"},
-    {"monitor", "none|stdio", on_monitor, "where the monitor is; Ctrl-A c on mon:stdio"},
-    {"debugcon", "DEV", on_debugcon, "debug console at port E9h, on DEV as for -serial"},
-    {"chardev", "KIND,id=ID", on_chardev, "a character device, for -serial chardev:ID"},
-    {"device", "NAME[,...]", on_device, "add a device (help lists them)"},
-    {"global", "DEV.PROP=V", on_global, "default of a device property"},
-    {"rtc", "base=B", on_rtc, "time of day: utc, localtime or a date"},
+    {"serial", "DEV", on_serial, "next serial port, up to 4 (default mon:stdio)"},
+    {"debugcon", "DEV", on_debugcon, "debug console, at port 0xe9"},
+    {"monitor", "none|stdio", on_monitor, "no monitor, or the terminal for it alone"},
+    {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
+    {"display", "none", on_display, "there is no display yet"},
+
+    {"", NULL, NULL, "How it ends"},
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
     {"no-shutdown", NULL, on_no_shutdown, "stop instead of exiting on power-off"},
+
+    {"", NULL, NULL, "About doppel"},
     {"version", NULL, on_version, "print the version"},
-    {"help", NULL, on_help, "this list (also -h)"},
+    {"help", NULL, on_help, "this text; also -h"},
     {"h", NULL, on_help, NULL},
     /* Accepted because scripts give them; they ask for what is the case anyway. */
     {"nodefaults", NULL, ignore, NULL},
@@ -521,7 +532,7 @@ static int refuse(struct parse *p, const char *word, const char *name)
 			    later[i].nearest);
 	}
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		if (table[i].help)
+		if (table[i].handle && table[i].help)
 			names[n++] = table[i].name;
 	names[n] = NULL;
 	near = nearest_name(name, names);
@@ -539,7 +550,7 @@ static int parse_one(struct parse *p, int argc, char **argv, int *i)
 			    word);
 	name += name[1] == '-' ? 2 : 1;
 	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
-		if (strcmp(table[k].name, name) != 0)
+		if (!table[k].handle || strcmp(table[k].name, name) != 0)
 			continue;
 		if (!table[k].arg)
 			return table[k].handle(p, NULL);
@@ -579,18 +590,25 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 
 void options_help(void)
 {
-	printf(
-	    "doppel: a full-system x86-64 PC emulator\n"
-	    "usage: doppel [options]\n"
-	    "Without -kernel it boots the guest built into it. On the terminal: Ctrl-A x quits,\n"
-	    "Ctrl-A c enters the monitor, Ctrl-A h lists the keys.\n\n");
+	printf("usage: doppel [options]\n"
+	       "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
+	       "Without -kernel it boots the guest built into it.\n");
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		char left[40];
 
 		if (!table[i].help)
 			continue;
+		if (!table[i].handle) {
+			printf("\n%s:\n", table[i].help);
+			continue;
+		}
 		snprintf(left, sizeof(left), "-%s%s%s", table[i].name, table[i].arg ? " " : "",
 			 table[i].arg ? table[i].arg : "");
-		printf("  %-24s %s\n", left, table[i].help);
+		printf("  %-21s %s\n", left, table[i].help);
 	}
+	printf(
+	    "\nDEV is [mon:]stdio, file:PATH, pty, unix:PATH[,server[,nowait]], chardev:ID, null "
+	    "or none.\n"
+	    "On mon:stdio: Ctrl-A x quits, Ctrl-A c switches to the monitor and back, Ctrl-A h\n"
+	    "lists the keys.\n");
 }

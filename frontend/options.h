@@ -13,6 +13,7 @@
 #define MAX_SERIAL   4
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
+#define MAX_PATH_LEN 1024
 
 /* Where a character device leads. */
 enum chardev_kind {
@@ -28,7 +29,7 @@ struct chardev_spec {
 	enum chardev_kind kind;
 	bool mux; /* stdio shared with the monitor */
 	bool server, nowait;
-	char path[108];
+	char path[MAX_PATH_LEN];
 	char id[32]; /* of -chardev */
 };
 
@@ -40,12 +41,14 @@ enum option_action {
 	ACT_ACCEL_HELP,
 	ACT_MACHINE_HELP,
 	ACT_DEVICE_HELP,
+	ACT_PROPERTY_HELP,
 };
 
 enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
 
 struct options {
 	enum option_action action;
+	const char *help_device; /* for ACT_PROPERTY_HELP */
 	const char *kernel, *initrd, *append;
 	uint64_t ram_size;
 	unsigned cpus;
@@ -77,6 +80,7 @@ int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size
 
 void options_help(void);
 void options_device_help(void);
+void options_property_help(const char *device);
 
 /* The name in list (NULL-terminated) nearest to s by edit distance, or NULL when none is near. */
 const char *nearest_name(const char *s, const char *const *list);

@@ -54,6 +54,11 @@ bool next_keyval(const char **at, struct keyval *kv)
 	return true;
 }
 
+bool is_help(const char *s)
+{
+	return strcmp(s, "help") == 0 || strcmp(s, "?") == 0;
+}
+
 static int parse_port(const char *s, unsigned long max, uint16_t *out)
 {
 	unsigned long v;
@@ -255,6 +260,9 @@ int on_chardev(struct parse *p, const char *arg)
 		return fail(p, "-chardev %s: it needs id=", arg);
 	if ((s.kind == CHR_FILE || s.kind == CHR_UNIX) && !s.path[0])
 		return fail(p, "-chardev %s: it needs path=", arg);
+	for (unsigned i = 0; i < p->o->nr_chardev; i++)
+		if (strcmp(p->o->chardev[i].id, s.id) == 0)
+			return fail(p, "-chardev: there are two with id=%s", s.id);
 	if (p->o->nr_chardev == MAX_CHARDEV)
 		return fail(p, "at most %d chardevs are supported", MAX_CHARDEV);
 	p->o->chardev[p->o->nr_chardev++] = s;
@@ -345,17 +353,20 @@ static int dev_pci_testdev(struct parse *p, const char *at)
 	return no_properties(p, "pci-testdev", at);
 }
 
-static const struct {
-	const char *name;
+static const struct device_option {
+	const char *name, *bus;
 	int (*add)(struct parse *p, const char *properties);
-	const char *help;
+	const char *what, *properties;
 } devices[] = {
-    {"isa-debug-exit", dev_debug_exit,
-     "iobase=0x501,iosize=2: a write of v exits with status (v << 1) | 1"},
-    {"isa-debugcon", dev_debugcon, "iobase=0xe9,chardev=ID: bytes written go to a chardev"},
-    {"pvpanic", dev_pvpanic, "port 0x505: the guest reports its panic"},
-    {"pc-testdev", dev_pc_testdev, "scratch ports and interrupt lines for test suites"},
-    {"pci-testdev", dev_pci_testdev, "a PCI device with counting BARs for test suites"},
+    {"isa-debug-exit", "ISA", dev_debug_exit, "a write of v exits with status (v << 1) | 1",
+     "  iobase=<uint16>        - (default: 0x501)\n"
+     "  iosize=<uint16>        - 1 to 4 (default: 2)\n"},
+    {"isa-debugcon", "ISA", dev_debugcon, "bytes written go to a chardev",
+     "  chardev=<str>          - ID of a chardev to use as a backend\n"
+     "  iobase=<uint16>        - (default: 0xe9)\n"},
+    {"pvpanic", "ISA", dev_pvpanic, "port 0x505: the guest reports its panic", ""},
+    {"pc-testdev", "ISA", dev_pc_testdev, "scratch ports and interrupt lines for test suites", ""},
+    {"pci-testdev", "PCI", dev_pci_testdev, "BARs that count accesses, for test suites", ""},
 };
 
 #define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
@@ -367,14 +378,20 @@ int on_device(struct parse *p, const char *arg)
 
 	if (!next_keyval(&at, &kv) || kv.has_val)
 		return fail(p, "-device %s: a device name comes first (-device help)", arg);
-	if (strcmp(kv.key, "help") == 0) {
+	if (is_help(kv.key)) {
 		p->o->action = ACT_DEVICE_HELP;
 		return 0;
 	}
 	for (size_t i = 0; i < NR_DEVICES; i++) {
-		if (strcmp(devices[i].name, kv.key) == 0)
-			return devices[i].add(p, at);
 		names[i] = devices[i].name;
+		if (strcmp(devices[i].name, kv.key) != 0)
+			continue;
+		if (is_help(at)) {
+			p->o->action = ACT_PROPERTY_HELP;
+			p->o->help_device = devices[i].name;
+			return 0;
+		}
+		return devices[i].add(p, at);
 	}
 	near = nearest_name(kv.key, names);
 	if (near)
@@ -397,7 +414,15 @@ int on_global(struct parse *p, const char *arg)
 void options_device_help(void)
 {
 	for (size_t i = 0; i < NR_DEVICES; i++)
-		printf("  %-16s %s\n", devices[i].name, devices[i].help);
+		printf("name \"%s\", bus %s, desc \"%s\"\n", devices[i].name, devices[i].bus,
+		       devices[i].what);
+}
+
+void options_property_help(const char *device)
+{
+	for (size_t i = 0; i < NR_DEVICES; i++)
+		if (strcmp(devices[i].name, device) == 0)
+			printf("%s options:\n%s", device, devices[i].properties);
 }
 
 static int resolve(struct parse *p, struct chardev_spec *s)

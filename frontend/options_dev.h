@@ -16,13 +16,17 @@ struct parse {
 
 /* One element of a list; ",," inside a value stands for a comma. */
 struct keyval {
-	char key[64];
-	char val[256];
+	char key[128];
+	char val[MAX_PATH_LEN + 1];
 	bool has_val;
 };
 
-/* Takes the next element off *at; false at the end. Longer words are cut: they match nothing. */
+/* Takes the next element off *at; false at the end. Words that do not fit are cut: they then match
+ * no name and are too long for a path. */
 bool next_keyval(const char **at, struct keyval *kv);
+
+/* "help" or QEMU's older "?". */
+bool is_help(const char *s);
 
 /* Sets the message and returns -1. */
 int fail(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

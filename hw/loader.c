@@ -18,7 +18,7 @@
 
 int boot_fail(struct boot_plan *plan, const struct boot_env *env, int err, const char *fmt, ...)
 {
-	int n = snprintf(plan->err, sizeof(plan->err), "%s: ", env->kernel.name);
+	int n = snprintf(plan->err, sizeof(plan->err), "%.200s: ", env->kernel.name);
 
 	if (n >= 0 && (size_t)n < sizeof(plan->err)) {
 		va_list ap;

@@ -71,7 +71,7 @@ struct boot_plan {
 	uint16_t gdt_limit;
 	uint16_t code_sel, data_sel, tss_sel;
 	const char *protocol; /* "linux64", "multiboot", ... */
-	char err[256];        /* one line, without the program's name */
+	char err[512];        /* one line, without the program's name */
 };
 
 enum boot_kind { BOOT_UNKNOWN, BOOT_BZIMAGE, BOOT_MULTIBOOT1, BOOT_MULTIBOOT2, BOOT_ELF };

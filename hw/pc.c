@@ -445,26 +445,35 @@ static int wire_uarts(struct pc *pc, const struct pc_config *cfg)
 	return 0;
 }
 
-/* Devices that -device and -debugcon add. */
-static int wire_options(struct pc *pc, const struct pc_config *cfg)
+/* Devices that -device and -debugcon add, at ports that the user chooses; `what` says which failed. */
+static int wire_options(struct pc *pc, const struct pc_config *cfg, char *what, size_t len)
 {
 	struct aspace *io = &pc->m.io, *mem = &pc->m.mem;
 	struct irq_pin line = pin(pc, test_line, 0, SRC_TEST);
 	int r = 0;
 
-	for (int i = 0; i < PC_DEBUGCONS && r == 0; i++)
-		if (cfg->debugcon[i].present)
-			r = debugcon_init(&pc->debugcon[i], io, cfg->debugcon[i].port, NULL);
-	if (r == 0 && cfg->debug_exit)
+	for (int i = 0; i < PC_DEBUGCONS && r == 0; i++) {
+		if (!cfg->debugcon[i].present)
+			continue;
+		snprintf(what, len, "a debug console at port 0x%x", cfg->debugcon[i].port);
+		r = debugcon_init(&pc->debugcon[i], io, cfg->debugcon[i].port, NULL);
+	}
+	if (r == 0 && cfg->debug_exit) {
+		snprintf(what, len, "isa-debug-exit at port 0x%x", cfg->debug_exit_port);
 		r = debug_exit_init(&pc->debug_exit, io, cfg->debug_exit_port, cfg->debug_exit_size,
 				    on_exit_port, pc);
-	if (r == 0 && cfg->pvpanic)
+	}
+	if (r == 0 && cfg->pvpanic) {
+		snprintf(what, len, "pvpanic at port 0x%x", PVPANIC_PORT);
 		r = pvpanic_init(&pc->pvpanic, io, PVPANIC_PORT, on_pvpanic, pc);
+	}
 	if (r == 0 && cfg->pc_testdev) {
+		snprintf(what, len, "pc-testdev");
 		r = pc_testdev_init(&pc->pc_testdev, io, mem, &line, flush_tlbs, pc);
 		machine_add(&pc->m, &pc->pc_testdev.dev);
 	}
 	if (r == 0 && cfg->pci_testdev) {
+		snprintf(what, len, "pci-testdev");
 		r = pci_testdev_init(&pc->pci_testdev, &pc->pci,
 				     (uint8_t)pci_bus_free_slot(&pc->pci));
 		machine_add(&pc->m, &pc->pci_testdev.func.dev);
@@ -550,6 +559,7 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 {
 	struct pc *pc = calloc(1, sizeof(*pc));
 	const char *what = "memory";
+	char device[64];
 	int r;
 
 	if (!pc) {
@@ -580,8 +590,8 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 		r = wire_uarts(pc, cfg);
 	}
 	if (r == 0) {
-		what = "the devices asked for (do their ports overlap?)";
-		r = wire_options(pc, cfg);
+		what = device;
+		r = wire_options(pc, cfg, device, sizeof(device));
 	}
 	if (r == 0) {
 		what = "ACPI tables";
@@ -603,7 +613,8 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 		r = cpus_new(&pc->m.cpus, cfg->engine, &pc->model, &pc->m.bus, pc->cpus);
 	}
 	if (r < 0) {
-		snprintf(err, errlen, "cannot set up %s: %s", what, strerror(-r));
+		snprintf(err, errlen, "cannot set up %s: %s", what,
+			 r == -EEXIST ? "another device is there" : strerror(-r));
 		pc_free(pc);
 		return r;
 	}
@@ -638,6 +649,9 @@ int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *
 	for (unsigned i = 0; i < pc->env.nr_modules; i++)
 		pc->env.modules[i] = modules[i];
 	r = boot_plan_make(&pc->plan, &pc->env);
+	if (r == 0 && pc->plan.entry == BOOT_LONG64 && !cpu_has(&pc->model, FEAT_LM))
+		r = boot_fail(&pc->plan, &pc->env, -ENOTSUP,
+			      "a 64-bit kernel; it needs a CPU model with the feature lm");
 	if (r < 0)
 		snprintf(err, errlen, "%s", pc->plan.err);
 	return r;
