@@ -15,9 +15,9 @@ include config.mk
 endif
 
 CFLAGS_release := -O2 -g
-CFLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer
+CFLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer -DUNDER_ASAN
 CFLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
-CFLAGS_tsan := -O2 -g -fsanitize=thread
+CFLAGS_tsan := -O2 -g -fsanitize=thread -DUNDER_TSAN
 CFLAGS_cov := -O0 -g --coverage
 ifeq ($(CFLAGS_$(MODE)),)
 $(error MODE=$(MODE) is not known; use release, asan, ubsan, tsan or cov)
@@ -31,7 +31,7 @@ ALL_LDFLAGS := -pthread $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
 # Operations touch their own vCPU and guest memory only, where all races are the guest's: following
 # each of their loads would make a boot under the thread sanitizer ten times slower and find nothing.
 ifeq ($(MODE),tsan)
-$(B)/cpu/op_%.o $(B)/cpu/decode.o $(B)/accel/interp_fast.o: \
+$(B)/cpu/op_%.o $(B)/cpu/decode.o $(B)/accel/interp_%.o: \
 	ALL_CFLAGS := $(filter-out -fsanitize=thread,$(ALL_CFLAGS))
 endif
 

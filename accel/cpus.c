@@ -8,8 +8,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "accel/engine.h"
 #include "cpu/bus.h"
@@ -131,9 +132,10 @@ int cpus_new(struct cpus **out, const struct engine *engine, const struct cpu_mo
 		return -ENOMEM;
 	c->engine = engine;
 	c->bus = bus;
-	c->cpu = calloc(n, sizeof(*c->cpu));
+	c->cpu = aligned_alloc(_Alignof(struct cpu_thread), n * sizeof(*c->cpu));
 	if (!c->cpu)
 		goto fail;
+	memset(c->cpu, 0, n * sizeof(*c->cpu));
 	for (; c->n < n; c->n++) {
 		struct cpu_thread *t = &c->cpu[c->n];
 		t->cpus = c;

@@ -86,9 +86,10 @@ static void prepare(struct block *b, const struct core *c)
 static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
 			 const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events)
 {
-	struct engine_cpu *e = calloc(1, sizeof(*e));
+	struct engine_cpu *e = aligned_alloc(_Alignof(struct engine_cpu), sizeof(*e));
 	if (!e)
 		return -ENOMEM;
+	memset(e, 0, sizeof(*e));
 	if (block_cache_init(&e->blocks, prepare) < 0) {
 		free(e);
 		return -ENOMEM;

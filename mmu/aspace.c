@@ -296,7 +296,7 @@ int aspace_dma_read(struct aspace *as, uint64_t addr, void *buf, size_t len)
 		n = n < len ? n : len;
 		if (aspace_find(as, a, &r) && r.kind != RANGE_DEV) {
 			uint64_t off = r.ram_off + a - r.base;
-			memcpy(p, r.ram->host + r.ram_off + off, n);
+			memcpy(p, r.ram->host + off, n);
 		} else {
 			memset(p, 0xff, n);
 			ret = -EFAULT;

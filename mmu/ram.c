@@ -12,12 +12,7 @@
 
 /* Guests race on their memory as they like, and we follow them with ordinary loads and stores: for
  * the thread sanitizer, races there are none of ours. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-#ifdef __SANITIZE_THREAD__
+#ifdef UNDER_TSAN
 void AnnotateBenignRaceSized(const char *file, int line, const volatile void *mem, size_t size,
 			     const char *what);
 static void allow_races(const struct ram *ram)

@@ -593,6 +593,9 @@ int main(int argc, char **argv)
 		make_bytes(&seed, p.code);
 		check_one(&k, &p, m);
 	}
+	cs_free(k.ci, 1);
+	for (unsigned m = 0; m < 3; m++)
+		cs_close(&k.cs[m]);
 	uint64_t known = 0;
 	for (unsigned n = 0; n < NR_REASONS; n++) {
 		known += k.by_reason[n];
