@@ -8,11 +8,17 @@
 #include "cpu/opcode.h"
 #include "cpu/stack.h"
 
-/* A near target after truncation to the operand size: canonical, or within the code segment. */
+/* Near targets must be canonical, or within the code segment. */
+static bool bad_target(const struct core *c, uint64_t target)
+{
+	return c->mode == 8 ? !core_canonical(c, target) : target > c->v.seg[CS].limit;
+}
+
+/* A near target after truncation to the operand size. */
 static uint64_t near_target(struct core *c, uint64_t target, unsigned osz)
 {
 	target &= size_mask(osz);
-	if (c->mode == 8 ? !core_canonical(c, target) : target > c->v.seg[CS].limit)
+	if (bad_target(c, target))
 		raise_gp(c, 0);
 	return target;
 }
@@ -49,12 +55,14 @@ void op_loop(struct core *c, const struct insn *i)
 	gpr_write(c, RCX, i->asz, count);
 }
 
-/* In 64-bit mode the fault of the push comes before that of a bad target. */
+/* The fault of the push comes before that of a bad target. */
 static void call_near(struct core *c, const struct insn *i, uint64_t target)
 {
-	if (c->mode == 8 && !core_canonical(c, target))
+	target &= size_mask(i->osz);
+	if (__builtin_expect(bad_target(c, target), 0)) {
 		stack_check(c, c->v.gpr[RSP] - i->osz, i->osz);
-	target = near_target(c, target, i->osz);
+		raise_gp(c, 0);
+	}
 	push(c, insn_next(c, i), i->osz);
 	c->v.rip = target;
 }

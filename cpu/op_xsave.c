@@ -218,7 +218,7 @@ static void save(struct core *c, const struct insn *i, const struct area *a, uin
 	area_probe(a, 0, XSTATE_EXT_OFFSET, ACC_WRITE);
 	for (unsigned n = 2; n < XSTATE_NR; n++)
 		if (write >> n & 1)
-			area_probe(a, comp_offset(n, xcomp_bv), comp_size(c, n), ACC_WRITE);
+			area_probe(a, comp_offset(n, xcomp_bv), xstate_comps[n].size, ACC_WRITE);
 
 	if (write & XCR0_X87) {
 		area_write(a, 0, legacy, FX_MXCSR);
