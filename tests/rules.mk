@@ -6,8 +6,16 @@
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
+# Criterion and the thread sanitizer do not go together.
+ifeq ($(MODE),tsan)
+$(B)/tests/unit/%: ALL_CFLAGS += -Itests/tsan
+$(UNIT_BINS): $(B)/tests/tsan/mini.o
+else
+$(B)/tests/unit/%: LIBS += -lcriterion
+endif
+
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libdoppel.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcriterion -lm
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 #: make unit            only the unit tests
 .PHONY: unit
