@@ -30,7 +30,8 @@ done
 sudo=
 if [ "$(id -u)" -ne 0 ]; then
 	sudo=sudo
-	if ! command -v sudo >/dev/null 2>&1; then
+	# Where nobody can type a password, sudo must work without.
+	if ! command -v sudo >/dev/null 2>&1 || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
 		echo "doppel: missing packages:$missing" >&2
 		echo "doppel: as root, run: apt-get install$missing" >&2
 		exit 1
@@ -38,12 +39,13 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "doppel: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
-apt_install() { $sudo apt-get install -y --no-install-recommends $missing >"$log" 2>&1; }
+apt_install() { $sudo apt-get install -y --no-install-recommends $missing >>"$log" 2>&1; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# A stale package list is the usual reason for a failed install.
-apt_install || { $sudo apt-get update >>"$log" 2>&1; apt_install; } || {
-	tail -n 5 "$log" >&2
-	echo "doppel: could not install:$missing; install them by hand and try again" >&2
+# A missing or stale package list is the usual reason for a failed install.
+apt_install || { $sudo apt-get -o Acquire::http::Timeout=20 update >>"$log" 2>&1; apt_install; } || {
+	grep '^E:' "$log" | tail -n 3 >&2
+	echo "doppel: could not install:$missing" >&2
+	echo "doppel: install them by hand (is a package mirror reachable?) and try again" >&2
 	exit 1
 }

@@ -7,7 +7,7 @@ if kernel=$(sh "$here/fetch.sh" kernel amd64) && initrd=$(sh "$here/fetch.sh" in
 	echo "doppel: booting Debian's kernel to a shell; leave with 'poweroff -f' or Ctrl-A x"
 	set -- -m 512M -kernel "$kernel" -initrd "$initrd" -append "console=ttyS0" -nographic "$@"
 else
-	echo "doppel: no package mirror can be reached; booting the guest built into the binary"
+	echo "doppel: no Linux guest without a package mirror; booting the guest built into the binary"
 	set --
 fi
 echo "+ ./doppel $*"

@@ -13,15 +13,19 @@ kernel/amd64 | busybox/amd64 | initrd/amd64 | kernel/i386 | busybox/i386 | initr
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${DOPPEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/doppel}/$arch
-mkdir -p "$cache" || exit 1
+cache=${DOPPEL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/doppel}/$arch
 
 die() { echo "doppel: $1" >&2; exit 1; }
+# What takes a while is said to people, not to logs.
+say() { [ ! -t 2 ] || echo "doppel: $1" >&2; }
+
+mkdir -p "$cache" 2>/dev/null || die "cannot make the folder $cache; set DOPPEL_CACHE to another"
 
 apt_private() {
 	apt-get -q -o Dir::State="$cache/apt" -o Dir::State::status="$cache/apt/status" \
 		-o Dir::Cache="$cache/apt/cache" -o APT::Architecture="$arch" \
-		-o APT::Architectures="$arch" -o APT::Sandbox::User="" "$@"
+		-o APT::Architectures="$arch" -o APT::Sandbox::User="" \
+		-o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Acquire::Retries=1 "$@"
 }
 
 apt_cache_private() {
@@ -30,15 +34,23 @@ apt_cache_private() {
 		-o APT::Architectures="$arch" "$@"
 }
 
-# Unpacks package $1 into the directory $2.
-unpack() {
-	command -v apt-get >/dev/null 2>&1 || die "apt-get is not here: cannot fetch $1"
+update() {
+	command -v apt-get >/dev/null 2>&1 || die "apt-get is not here: cannot fetch Debian packages"
 	mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
 	: >"$cache/apt/status"
-	if ! apt_cache_private show "$1" >/dev/null 2>&1; then
-		apt_private update >"$cache/apt.log" 2>&1
-	fi
-	(cd "$cache" && rm -f ./*.deb && apt_private download "$1" >>"$cache/apt.log" 2>&1) ||
+	say "asking the package mirror for its list of $arch packages"
+	apt_private update >"$cache/apt.log" 2>&1
+}
+
+download() {
+	say "downloading $1"
+	(cd "$cache" && rm -f ./*.deb && apt_private download "$1" >>"$cache/apt.log" 2>&1)
+}
+
+# Unpacks package $1 into the directory $2.
+unpack() {
+	# The list may be missing, or older than what the mirror has.
+	{ [ -f "$cache/apt/status" ] && download "$1"; } || { update && download "$1"; } ||
 		die "cannot download $1 from the package mirror (see $cache/apt.log)"
 	rm -rf "$2.tmp"
 	dpkg-deb -x "$cache/$1"_*.deb "$2.tmp" || die "cannot unpack $1"
@@ -51,9 +63,7 @@ kernel() {
 	if [ ! -f "$cache/vmlinuz" ]; then
 		meta=linux-image-cloud-amd64
 		[ "$arch" = amd64 ] || meta=linux-image-686-pae
-		mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
-		: >"$cache/apt/status"
-		apt_private update >"$cache/apt.log" 2>&1
+		update
 		pkg=$(apt_cache_private depends "$meta" 2>/dev/null |
 			sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 		[ -n "$pkg" ] || die "no package mirror: cannot find $meta (see $cache/apt.log)"
