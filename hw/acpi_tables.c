@@ -384,7 +384,7 @@ static uint64_t build_fadt(struct out *o, uint64_t facs, uint64_t dsdt)
 	put(t + 109, 0x07, 2); /* legacy devices, 8042, no VGA */
 	/* WBINVD, C1, no sleep button, RTC cannot wake from S4, reset register; the PM timer has
 	 * 24 bits. */
-	put(t + 112, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 7 | 1u << 10, 4);
+	put(t + 112, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 10, 4);
 	put_gas(t + 116, GAS_IO, 8, 1, 0xcf9);
 	t[128] = 0x0f;
 	/* X_FIRMWARE_CTRL stays 0: giving both makes systems find the FACS twice. */

@@ -15,6 +15,7 @@
 #include "cpu/vcpu.h"
 #include "hw/acpi_tables.h"
 #include "hw/chardev.h"
+#include "hw/smbios.h"
 #include "hw/tsc_hz.h"
 
 #define FOUR_G (1ull << 32)
@@ -555,6 +556,23 @@ static int build_acpi(struct pc *pc, const struct pc_config *cfg)
 	return 0;
 }
 
+static int build_smbios(struct pc *pc)
+{
+	const struct smbios_config cfg = {
+	    .cpus = pc->cpus,
+	    .low_ram = pc->low_ram,
+	    .high_ram = pc->high_ram,
+	    .cpu_brand = pc->model.brand,
+	    .cpu_signature = cpu_cpuid(&pc->model, NULL, 1, 0).eax,
+	};
+	long n = smbios_build(pc->smbios, sizeof(pc->smbios), PC_SMBIOS_BASE, &cfg);
+
+	if (n < 0)
+		return (int)n;
+	pc->smbios_len = (size_t)n;
+	return 0;
+}
+
 int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errlen)
 {
 	struct pc *pc = calloc(1, sizeof(*pc));
@@ -596,6 +614,10 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	if (r == 0) {
 		what = "ACPI tables";
 		r = build_acpi(pc, cfg);
+	}
+	if (r == 0) {
+		what = "SMBIOS tables";
+		r = build_smbios(pc);
 	}
 	if (r == 0) {
 		what = "fw_cfg";
@@ -768,6 +790,7 @@ static int on_reset(void *opaque)
 	set_up_chips(pc);
 	zero(mem, PC_ACPI_BASE, 0x100000 - PC_ACPI_BASE);
 	aspace_dma_write(mem, PC_ACPI_BASE, pc->acpi, pc->acpi_len);
+	aspace_dma_write(mem, PC_SMBIOS_BASE, pc->smbios, pc->smbios_len);
 	write_bda(pc);
 	for (unsigned i = 0; i < plan->nr; i++) {
 		const struct boot_segment *s = &plan->seg[i];

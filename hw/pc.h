@@ -33,12 +33,13 @@
 #include "hw/reset_port.h"
 #include "hw/uart16550.h"
 
-#define PC_UARTS     4
-#define PC_DEBUGCONS 2
-#define PC_LOW_MAX   0xc0000000ull /* RAM below 4 GiB ends here at most */
-#define PC_MIN_RAM   0x200000ull
-#define PC_MAX_CPUS  64
-#define PC_ACPI_BASE 0xe0000ull
+#define PC_UARTS       4
+#define PC_DEBUGCONS   2
+#define PC_LOW_MAX     0xc0000000ull /* RAM below 4 GiB ends here at most */
+#define PC_MIN_RAM     0x200000ull
+#define PC_MAX_CPUS    64
+#define PC_ACPI_BASE   0xe0000ull
+#define PC_SMBIOS_BASE 0xf0000ull
 
 /* Guest-physical window for BARs. */
 #define PC_PCI_END 0xfec00000ull
@@ -107,6 +108,8 @@ struct pc {
 
 	uint8_t acpi[0x8000];
 	size_t acpi_len;
+	uint8_t smbios[0x1000];
+	size_t smbios_len;
 	struct boot_env env;
 	struct boot_plan plan;
 };
