@@ -37,7 +37,7 @@ void block_cache_fini(struct block_cache *bc)
 	memset(bc, 0, sizeof(*bc));
 }
 
-static void flush(struct block_cache *bc)
+void block_cache_flush(struct block_cache *bc)
 {
 	memset(bc->jump, 0, JUMP_ENTRIES * sizeof(*bc->jump));
 	memset(bc->hash, 0, (1u << HASH_BITS) * sizeof(*bc->hash));
@@ -45,9 +45,9 @@ static void flush(struct block_cache *bc)
 	bc->flushed++;
 }
 
-static unsigned hash_of(uint64_t gpa, uint8_t key)
+static unsigned hash_of(uint64_t gpa, uint16_t key)
 {
-	return (unsigned)((gpa ^ (uint64_t)key << 56) * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS));
+	return (unsigned)((gpa ^ (uint64_t)key << 48) * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS));
 }
 
 static uint64_t fetch_lin(const struct core *c, uint64_t rip)
@@ -147,11 +147,11 @@ void block_decode_one(struct core *c, struct insn *i)
 }
 
 static struct block *build(struct block_cache *bc, struct core *c, const struct itlb_entry *page,
-			   uint64_t gpa, uint8_t key)
+			   uint64_t gpa, uint16_t key)
 {
 	size_t most = sizeof(struct block) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn);
 	if (bc->arena_used + most > ARENA_SIZE)
-		flush(bc);
+		block_cache_flush(bc);
 	struct block *b = (struct block *)(bc->arena + bc->arena_used);
 	memset(b, 0, sizeof(*b));
 	b->gpa = gpa;
@@ -203,10 +203,10 @@ static bool second_page_ok(struct core *c, const struct block *b)
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
 	bool user = vcpu_cpl(&c->v) == 3;
-	uint8_t key = (uint8_t)(c->mode | c->flat << 4 | user << 5 |
+	uint16_t key = (uint16_t)(c->mode | c->flat << 4 | user << 5 | c->tlb_mode << 7 |
 				(c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
 	uint64_t lin = fetch_lin(c, c->v.rip);
-	uint64_t tag = (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 8 | key | 0x80;
+	uint64_t tag = (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 16 | key | 0x8000;
 	struct jump_entry *j = &bc->jump[(lin ^ lin >> 13) % JUMP_ENTRIES];
 
 	if (__builtin_expect(j->lin == lin && j->tag == tag && block_valid(j->b), 1))

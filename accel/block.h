@@ -25,12 +25,14 @@ enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 
 struct block {
 	uint64_t gpa;
-	uint8_t key;  /* code size and what the run functions were chosen for */
+	uint16_t key; /* code size and what the run functions were chosen for */
 	bool crosses; /* the only instruction continues at gpa2 */
 	uint16_t nr;
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
+	const uint8_t *code;       /* translation, or NULL */
+	uint32_t runs;             /* interpreted so far; UINT32_MAX: not worth another try */
 	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
@@ -54,6 +56,9 @@ struct block_cache {
 /* 0 or -ENOMEM. */
 int block_cache_init(struct block_cache *bc, void (*prepare)(struct block *, const struct core *));
 void block_cache_fini(struct block_cache *bc);
+
+/* Forgets all blocks. */
+void block_cache_flush(struct block_cache *bc);
 
 /* The block at c->v.rip; raises the fault of the fetch or of the first instruction's bytes. Valid
  * until the next call. */

@@ -50,5 +50,6 @@ struct engine {
 };
 
 extern const struct engine engine_interp;
+extern const struct engine engine_jit;
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "accel/engine.h"
+#include "accel/soft.h"
 #include "cpu/check.h"
 #include "cpu/debug.h"
 #include "cpu/exc.h"
@@ -21,12 +22,8 @@
 
 #define DR6_BS (1ull << 14)
 
-struct engine_cpu {
-	struct core core;
-	struct block_cache blocks;
-	struct insn single[2]; /* the instruction of step(), and its end marker */
-	_Atomic uint64_t retired;
-};
+/* Runs of a block before it is worth translating. */
+#define JIT_HOT 8
 
 static uint64_t rip_mask(const struct core *c)
 {
@@ -83,15 +80,21 @@ static void prepare(struct block *b, const struct core *c)
 	}
 }
 
+static void soft_destroy(struct engine_cpu *e)
+{
+	block_cache_fini(&e->blocks);
+	jit_free(e->jit);
+	jit_free_cpu(e, sizeof(*e));
+}
+
 static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
 			 const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events)
 {
-	struct engine_cpu *e = aligned_alloc(_Alignof(struct engine_cpu), sizeof(*e));
+	struct engine_cpu *e = jit_alloc_cpu(sizeof(*e));
 	if (!e)
 		return -ENOMEM;
-	memset(e, 0, sizeof(*e));
 	if (block_cache_init(&e->blocks, prepare) < 0) {
-		free(e);
+		jit_free_cpu(e, sizeof(*e));
 		return -ENOMEM;
 	}
 	core_init(&e->core, model, bus, index);
@@ -100,10 +103,19 @@ static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
 	return 0;
 }
 
-static void interp_destroy(struct engine_cpu *e)
+static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
+		      const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events)
 {
-	block_cache_fini(&e->blocks);
-	free(e);
+	const char *why;
+	int err = interp_create(out, model, bus, index, events);
+	if (err < 0)
+		return err;
+	(*out)->jit = jit_new(JIT_CACHE_SIZE, &why);
+	if (!(*out)->jit) {
+		soft_destroy(*out);
+		return -ENOTSUP;
+	}
+	return 0;
 }
 
 static void interp_load(struct engine_cpu *e, const struct vcpu *state)
@@ -137,8 +149,10 @@ static bool shadowed(const struct core *c)
 static bool take_events(struct engine_cpu *e, enum run_exit *why)
 {
 	struct core *c = &e->core;
+	__atomic_store_n(&e->js.pending, 0, __ATOMIC_SEQ_CST);
 	uint32_t ev = atomic_load_explicit(c->events, memory_order_acquire);
 
+	e->js.link = 0;
 	if (ev & EV_TLB) {
 		atomic_fetch_and(c->events, ~(uint32_t)EV_TLB);
 		tlb_flush_all(&c->tlb);
@@ -191,6 +205,7 @@ static void step(struct engine_cpu *e)
 	bool sti = c->v.sti_shadow, mov_ss = c->v.mov_ss_shadow;
 	struct insn *i = &e->single[0];
 
+	e->js.link = 0;
 	c->insn = NULL;
 	if (c->debug_active && !(c->v.rflags & FL_RF) && !mov_ss) {
 		uint64_t lin = c->mode == 8 ? c->v.rip : (uint32_t)(c->v.seg[CS].base + c->v.rip);
@@ -224,6 +239,37 @@ static void step(struct engine_cpu *e)
 	}
 }
 
+/* Translations and blocks point at each other: they go together. */
+static void drop_code(struct engine_cpu *e)
+{
+	block_cache_flush(&e->blocks);
+	jit_reset(e);
+}
+
+/* Runs b's translation, made now if it is time for it. False: b is to be interpreted. */
+static bool run_translated(struct engine_cpu *e, struct block *b)
+{
+	struct core *c = &e->core;
+	if (e->js.blocks_flushed != e->blocks.flushed)
+		jit_reset(e);
+	if (!b->code) {
+		if (b->runs == UINT32_MAX || ++b->runs < JIT_HOT)
+			return false;
+		if (!jit_translate(e->jit, b)) {
+			drop_code(e); /* full */
+			return true;
+		}
+		if (!b->code)
+			return false;
+	}
+	if (c->align_check)
+		return false;
+	c->leave = false;
+	c->insn = NULL;
+	jit_run(e->jit, e, b);
+	return true;
+}
+
 /* Runs from v.rip on, block after block, until a jump leaves the page or something intervenes. */
 static void run_blocks(struct engine_cpu *e, uint64_t last)
 {
@@ -231,6 +277,9 @@ static void run_blocks(struct engine_cpu *e, uint64_t last)
 	struct block_cache *bc = &e->blocks;
 	struct block *b = block_get(bc, c);
 	for (;;) {
+		if (e->jit && last == UINT64_MAX && run_translated(e, b))
+			return;
+		e->js.link = 0;
 		c->blk_rip = c->v.rip;
 		c->leave = false;
 		c->chain = CHAIN_NONE;
@@ -303,7 +352,8 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 
 static void interp_kick(struct engine_cpu *e)
 {
-	(void)e; /* the event word is looked at between blocks */
+	/* The interpreter looks at the event word between blocks; translations at this. */
+	__atomic_store_n(&e->js.pending, 1, __ATOMIC_SEQ_CST);
 }
 
 static uint64_t interp_retired(struct engine_cpu *e)
@@ -314,7 +364,18 @@ static uint64_t interp_retired(struct engine_cpu *e)
 const struct engine engine_interp = {
     .name = "interp",
     .create = interp_create,
-    .destroy = interp_destroy,
+    .destroy = soft_destroy,
+    .load = interp_load,
+    .store = interp_store,
+    .run = interp_run,
+    .kick = interp_kick,
+    .retired = interp_retired,
+};
+
+const struct engine engine_jit = {
+    .name = "jit",
+    .create = jit_create,
+    .destroy = soft_destroy,
     .load = interp_load,
     .store = interp_store,
     .run = interp_run,

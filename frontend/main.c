@@ -382,7 +382,8 @@ static int help(const struct app *a)
 	case ACT_ACCEL_HELP:
 		printf("Accelerators supported:\n"
 		       "interp               portable interpreter\n"
-		       "auto                 the best there is: interp (default)\n");
+		       "jit                  translator (in the making: 64-bit integer code)\n"
+		       "auto                 the best that is complete: interp (default)\n");
 		break;
 	case ACT_MACHINE_HELP:
 		printf("Supported machines are:\n"
@@ -416,7 +417,7 @@ static int configure(struct app *a)
 				"the feature lm");
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
 	c->cpus = o->cpus;
-	c->engine = &engine_interp;
+	c->engine = strcmp(o->accel, "jit") == 0 ? &engine_jit : &engine_interp;
 	for (unsigned i = 0; i < o->nr_serial; i++)
 		c->uart[i] = o->serial[i].kind != CHR_NONE;
 	for (unsigned i = 0; i < o->nr_debugcon; i++) {

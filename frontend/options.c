@@ -175,11 +175,15 @@ static int set_accel(struct parse *p, const char *name)
 		p->o->action = ACT_ACCEL_HELP;
 		return 0;
 	}
-	if (strcmp(name, "tcg") == 0 || strcmp(name, "jit") == 0 || strcmp(name, "kvm") == 0)
-		return fail(p, "accelerator %s is not supported yet; the nearest is interp", name);
-	if (strcmp(name, "interp") != 0 && strcmp(name, "auto") != 0)
-		return fail(p, "accelerator %s is not known; there are interp and auto", name);
-	p->o->accel = strcmp(name, "auto") == 0 ? "auto" : "interp";
+	if (strcmp(name, "tcg") == 0 || strcmp(name, "kvm") == 0)
+		return fail(p, "accelerator %s is not supported yet; the nearest is jit", name);
+	static const char *const names[] = {"auto", "interp", "jit"};
+	p->o->accel = NULL;
+	for (unsigned n = 0; n < 3; n++)
+		if (strcmp(name, names[n]) == 0)
+			p->o->accel = names[n];
+	if (!p->o->accel)
+		return fail(p, "accelerator %s is not known; there are auto, interp and jit", name);
 	return 0;
 }
 

@@ -25,6 +25,7 @@ static void drop_all(struct tlb *tlb)
 	tlb->next_asid = 1;
 	tlb->generation++;
 	tlb->flushes++;
+	tlb->full++;
 }
 
 static uint16_t new_asid(struct tlb *tlb)
@@ -73,6 +74,7 @@ void tlb_flush_page(struct tlb *tlb, uint64_t lin)
 		struct tlb_entry *e = &tlb->e[m][tlb_index(lin)];
 		e->rd = e->wr = TLB_NONE;
 	}
+	tlb->dropped[tlb->nr_dropped++ % TLB_DROPPED] = lin & PAGE_MASK;
 	for (unsigned m = 0; m < 2; m++)
 		tlb->x[m][(lin >> PAGE_SHIFT) % ITLB_ENTRIES].tag = TLB_NONE;
 	tlb->generation++;

@@ -33,6 +33,7 @@ struct tlb_entry {
 
 /* Instruction fetch: user and supervisor. */
 #define ITLB_ENTRIES 256
+#define TLB_DROPPED  32
 struct itlb_entry {
 	uint64_t tag;  /* page | asid */
 	uint64_t gpa;  /* of the page, A20 applied */
@@ -43,6 +44,11 @@ struct itlb_entry {
 struct tlb {
 	struct tlb_entry e[TLB_MODES][TLB_ENTRIES];
 	struct itlb_entry x[2][ITLB_ENTRIES];
+	/* The addresses last dropped by tlb_flush_page(), for caches of translations elsewhere: they
+	 * follow while `full` is unchanged and no more than TLB_DROPPED came since they looked. */
+	uint64_t dropped[TLB_DROPPED];
+	uint32_t nr_dropped;     /* ever */
+	uint32_t full;           /* flushes of more than a page */
 	uint32_t generation; /* changes whenever a cached fetch translation may have gone */
 	uint16_t asid;       /* tag of the current address space, 1..4095 */
 	uint16_t next_asid;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The translator's interface to the engine loop. docs/jit.md explains the design.
+ */
+#ifndef ACCEL_JIT_JIT_H
+#define ACCEL_JIT_JIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mmu/tlb.h"
+
+struct block;
+struct block_cache;
+struct core;
+struct engine_cpu;
+struct jit;
+
+#define JIT_TLB_BITS     10
+#define JIT_JUMP_ENTRIES 8192
+#define JIT_CACHE_SIZE   (64u << 20)
+#define JIT_TLB_ENTRIES (1u << JIT_TLB_BITS)
+
+/* Translated accesses: one direct-mapped table per access mode, as parallel arrays. */
+struct jit_tlb {
+	uint64_t rd[JIT_TLB_ENTRIES];    /* page address, or TLB_NONE */
+	uint64_t wr[JIT_TLB_ENTRIES];
+	uint8_t *host[JIT_TLB_ENTRIES];  /* host page */
+	struct ram_page *page[JIT_TLB_ENTRIES];
+};
+
+/* What generated code reads and writes besides the core. */
+struct jit_state {
+	uint64_t pending;        /* someone posted an event; full word for jrcxz */
+	uint64_t page_rip;       /* RIP of the current code page */
+	uint64_t next_page;      /* the same for what a lookup found */
+	uint64_t index_mask;     /* pext mask of a TLB index */
+	uint64_t page_mask;      /* ~FFFh */
+	uint64_t saved_rsp;      /* the thread's own stack while generated code runs */
+	uint64_t spill, spill2;
+	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
+	uint64_t jump_mask;      /* pext mask of a jump-table index */
+	uint64_t context;        /* identifies address space and mode in jump-table keys */
+	struct jit_tlb tlb[TLB_MODES];
+	/* Where indirect jumps go: ~(address + context), code, and the page with its version. */
+	uint64_t jump_key[JIT_JUMP_ENTRIES];
+	const uint8_t *jump_code[JIT_JUMP_ENTRIES];
+	struct ram_page *jump_page[JIT_JUMP_ENTRIES];
+	uint64_t jump_version[JIT_JUMP_ENTRIES];
+
+	/* Not for generated code. */
+	uint32_t generation;     /* of core.tlb at the last jit_sync() */
+	uint32_t full;
+	uint64_t blocks_flushed; /* of the block cache whose translations these are */
+	uint16_t asid;
+	uint64_t contexts[128];  /* what each context number stands for */
+	unsigned nr_contexts;
+};
+
+/* cache: bytes of code memory. NULL and a reason in *why when this host cannot. */
+struct jit *jit_new(size_t cache, const char **why);
+void jit_free(struct jit *j);
+
+/* Translates b if it can; b->code stays NULL otherwise. False when code memory is full. */
+bool jit_translate(struct jit *j, struct block *b);
+/* Runs from b (which has code) until something needs the engine loop; v is canonical afterwards. May
+ * be left by the core's fault jump. */
+void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);
+/* Drops all translations, after the blocks are gone. */
+void jit_reset(struct engine_cpu *e);
+
+/* An engine_cpu with the stack that generated code runs on below it; zeroed. NULL on failure. */
+struct engine_cpu *jit_alloc_cpu(size_t size);
+void jit_free_cpu(struct engine_cpu *e, size_t size);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Shared by the translator's files.
+ *
+ * Registers in generated code:
+ *   RSP       the engine_cpu: state is at [rsp + offset], helper calls push below it
+ *   RCX, R14  scratch
+ *   R13, R15  guest RCX and RSP
+ *   the rest  the guest register of the same name
+ * Guest R13, R14 and R15 live in v.gpr. Status flags are the host's. RCX is free for scratch so that
+ * JRCXZ can test without touching flags.
+ */
+#ifndef ACCEL_JIT_JIT_IMPL_H
+#define ACCEL_JIT_JIT_IMPL_H
+
+#include <assert.h>
+
+#include "accel/jit/emit.h"
+#include "accel/jit/jit.h"
+#include "accel/soft.h"
+
+enum { S1 = H_RCX, S2 = H_R14, STATE = H_RSP };
+
+struct jit {
+	int fd;
+	uint8_t *write, *exec;  /* two mappings of the same memory */
+	size_t size;
+	uint8_t *next;          /* in the writable mapping */
+	uint8_t *first;         /* after the stubs */
+	/* Stubs, in the writable mapping. */
+	uint8_t *enter;         /* void (struct engine_cpu *, const uint8_t *code) */
+	uint8_t *leave;         /* rip = page_rip + rcx */
+	uint8_t *leave_link;    /* the same, and link = r14 */
+	uint8_t *leave_stored;  /* v is canonical already */
+	uint8_t *call_op;       /* r14 = insn, rcx = page offset of its block */
+	uint8_t *lookup;        /* rcx = rip: r14 = code or 0, next_page set */
+	uint8_t *go;            /* to rip = rcx */
+	uint8_t *stored;        /* r14 = page that was written: like call_op, for mem_stored() */
+	uint64_t translated, bytes, flushes;
+};
+
+#define OFF_GPR(n)  ((int32_t)offsetof(struct engine_cpu, core.v.gpr) + (int32_t)(n) * 8)
+#define OFF_CORE(f) ((int32_t)offsetof(struct engine_cpu, core.f))
+#define OFF_JS(f)   ((int32_t)offsetof(struct engine_cpu, js.f))
+static_assert(offsetof(struct engine_cpu, core) == 0, "generated code passes RSP as the core");
+
+/* Where a guest register lives: a host register, or -1 for v.gpr. */
+static inline int host_reg(unsigned guest)
+{
+	switch (guest) {
+	case RCX:
+		return H_R13;
+	case RSP:
+		return H_R15;
+	case R13:
+	case R14:
+	case R15:
+		return -1;
+	default:
+		return (int)guest;
+	}
+}
+
+/* cpu/insn.h operations called from generated code; true: leave for the engine loop. */
+bool jit_exec_op(struct engine_cpu *e, const struct insn *i);
+
+#endif

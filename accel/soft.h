@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The vCPU of the software engines. The interpreter runs it block by block; with a translator
+ * attached, hot blocks run as host code instead and everything else stays the same.
+ */
+#ifndef ACCEL_SOFT_H
+#define ACCEL_SOFT_H
+
+#include "accel/block.h"
+#include "accel/jit/jit.h"
+#include "cpu/core.h"
+
+struct engine_cpu {
+	struct core core;
+	struct jit_state js;       /* reached from generated code at fixed offsets from core */
+	struct block_cache blocks;
+	struct insn single[2];     /* the instruction of step(), and its end marker */
+	_Atomic uint64_t retired;
+	struct jit *jit;           /* NULL: interpreter only */
+};
+
+#endif
