@@ -6,11 +6,7 @@
 #define CPU_KERNELS_H
 
 #include "cpu/simd.h"
-#if __has_include("cpu/op_simd.h")
 #include "cpu/op_simd.h"
-#endif
-#if __has_include("cpu/op_simd_fp.h")
 #include "cpu/op_simd_fp.h"
-#endif
 
 #endif

@@ -199,11 +199,11 @@ static bool misaligned_or_noncanonical(const struct fuzz_test *t, const struct f
 	       ((t->insn.desc->attrs & A_ALIGN) || several_accesses(&t->insn));
 }
 
-/* So is whether the page that is missing or the end of the segment is found first. */
+/* So is whether the page that is missing, the end of the segment or bad contents are found first. */
 static bool page_or_limit(const struct fuzz_test *t, const struct fuzz_result *h,
 			  const struct fuzz_result *o)
 {
-	return t->decodes && t->mode != 8 && several_accesses(&t->insn) && h->vector == EXC_PF &&
+	return t->decodes && several_accesses(&t->insn) && h->vector == EXC_PF &&
 	       (o->vector == EXC_GP || o->vector == EXC_SS);
 }
 
