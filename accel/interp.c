@@ -125,12 +125,13 @@ static void interp_load(struct engine_cpu *e, const struct vcpu *state)
 	core_update_mode(&e->core);
 	core_update_pcid(&e->core);
 	/* The caller may hold the machine lock: the local APIC is asked for its page later. */
-	atomic_fetch_or(e->core.events, EV_TLB);
+	atomic_fetch_or(e->core.events, EV_TLB | (state->nmi_pending ? EV_NMI : 0));
 }
 
 static void interp_store(struct engine_cpu *e, struct vcpu *state)
 {
 	*state = e->core.v;
+	state->nmi_pending |= (atomic_load(e->core.events) & EV_NMI) != 0;
 }
 
 /* v.rip of the instruction that faulted. c->insn is NULL when there was none yet (fetch). */
@@ -166,11 +167,9 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		*why = c->v.activity == ACT_SHUTDOWN ? RUN_SHUTDOWN : RUN_HALTED;
 		return false;
 	}
-	if (ev & EV_NMI) {
+	/* While it is blocked the event stays posted, so that it is looked at again after IRET. */
+	if (ev & EV_NMI && !c->v.nmi_blocked && !c->v.mov_ss_shadow) {
 		atomic_fetch_and(c->events, ~(uint32_t)EV_NMI);
-		c->v.nmi_pending = true;
-	}
-	if (c->v.nmi_pending && !c->v.nmi_blocked && !c->v.mov_ss_shadow) {
 		c->v.nmi_pending = false;
 		c->v.activity = ACT_RUNNING;
 		c->insn = NULL;
