@@ -256,12 +256,8 @@
 .endm
 
 .macro SETWANT want
-	.if M == 64
-	movq $(\want), arg_want
-	.else
 	movl $(\want), arg_want
 	movl $0, arg_want + 4
-	.endif
 .endm
 
 /* A 32-bit word in memory. */

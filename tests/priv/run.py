@@ -16,6 +16,7 @@ GUESTS = "build/tests/priv"
 
 # name, command line of the guest, -cpu, -smp, expected end: "exit" or "reset" (triple fault)
 RUNS = [
+    ("intr", "", "max", 1, "exit"),
     ("tlb", "", "max", 1, "exit"),
     ("paging", "", "max", 1, "exit"),
     ("exc64", "", "max", 1, "exit"),
@@ -43,6 +44,9 @@ QEMU_DIFFERS = [
      "canonical checks come late"),
     ("exc64", "read-modify-write is a write", "the read faults first"),
     ("exc64", "(RD|WR)MSR of no MSR", "unknown MSRs read as 0"),
+    ("intr", "gate not present", "no EXT bit, and vector * 16 in 64-bit mode"),
+    ("intr", "which stays masked", "LVT entries can be unmasked while disabled"),
+    ("intr", "CR8 = 16", "takes any CR8"),
     ("tlb", "implicit access .*", "AC opens SMAP for implicit accesses too"),
     ("tlb", "NX without NXE .*", "leaves P clear beside RSVD"),
     ("paging", ".*PDPTE.*|present again.*", "reads PDPTEs on each walk and does not check them"),
@@ -58,7 +62,7 @@ def differs(guest, name):
 def run(emulator, qemu, guest, append, cpu, smp, end, verbose):
     cmd = [emulator, "-accel", "tcg" if qemu else "interp", "-cpu", cpu, "-m", "128M",
            "-smp", str(smp), "-display", "none", "-serial", "none", "-monitor", "none",
-           "-debugcon", "stdio", "-no-reboot", "-device",
+           "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x5e9", "-no-reboot", "-device", "pc-testdev", "-device",
            "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", f"{GUESTS}/{guest}.elf"]
     if append:
         cmd += ["-append", append]

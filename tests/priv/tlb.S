@@ -529,7 +529,7 @@ main:
 	RESULT "CR3 bit 63 without PCIDE", V_GP, 0, 1b
 no_pcid:
 	cmpl $0, on_tcg /* which goes on with an address beyond memory */
-	jne 1f
+	jne 9f
 	movl $0x80000008, %eax
 	cpuid
 	movzbl %al, %ecx
@@ -540,7 +540,7 @@ no_pcid:
 	orq %rbx, %rax
 1:	movq %rax, %cr3
 	RESULT "CR3 beyond the physical address", V_GP, 0, 1b
-1:
+9:
 
 	SECTION_NAME "addresses in two pages"
 	MAP page_a
