@@ -12,7 +12,7 @@ trap 'rm -rf "$dir"' EXIT
 rounds=50000000
 
 build() { # NAME ROUNDS
-	gcc -nostdlib -static -no-pie -DROUNDS="$2" -Wl,--build-id=none -Wl,-Ttext=0x100000 \
+	gcc -nostdlib -static -no-pie -DROUNDS="$2" -Wl,--build-id=none -Wl,-Ttext=0x200000 \
 		-Wl,-z,noseparate-code -o "$dir/$1.elf" "$here/loop.S" &&
 	gcc -nostdlib -static -no-pie -DROUNDS="$2" -DBOOT_SECTOR -Wl,--build-id=none \
 		-Wl,-Ttext=0x7c00 -Wl,--oformat=binary -o "$dir/$1.bin" "$here/loop.S" 2>/dev/null &&
