@@ -8,6 +8,8 @@ downloaded are skipped with the reason.
 import argparse
 import os
 import re
+import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -121,6 +123,57 @@ class Suite:
         finally:
             g.close()
 
+    def debian_pvh(self):
+        """The uncompressed vmlinux of the same kernel, entered through its PVH note."""
+        with open(fetch("kernel", "amd64"), "rb") as f:
+            image = f.read()
+        offset, length = struct.unpack_from("<II", image, 0x248)
+        start = ((image[0x1f1] or 4) + 1) * 512 + offset
+        payload = image[start:start + length]
+        tools = {b"\x02!L\x18": "lz4", b"(\xb5/\xfd": "zstd", b"\xfd7zX": "xz"}
+        tool = tools.get(payload[:4])
+        if not tool or not shutil.which(tool):
+            raise Skip(f"cannot unpack the kernel: no {tool or 'known compression'}")
+        # The payload ends with its unpacked size, which the tools complain about.
+        vmlinux = subprocess.run([tool, "-dc"], input=payload, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL).stdout
+        path = os.path.join(self.logs, "vmlinux")
+        with open(path, "wb") as f:
+            f.write(vmlinux)
+        check(vmlinux[:4] == b"\x7fELF", "the unpacked kernel is no ELF")
+        g = self.start("debian_pvh", "-m", "512M", "-kernel", path, "-initrd",
+                       fetch("initrd", "amd64"), "-append", "console=ttyS0 doppel.login",
+                       "-nographic")
+        try:
+            return self.session(g, "amd64", 1)
+        finally:
+            g.close()
+
+    def multiboot(self):
+        """Both multiboot protocols: magic, command line, a module with arguments."""
+        with open(os.path.join(self.logs, "module"), "w") as f:
+            f.write("what the module holds")
+        for version in (1, 2):
+            kernel = os.path.join(self.logs, f"mb{version}.elf")
+            flags = ["-DMB2"] if version == 2 else []
+            subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", *flags,
+                            "-Wl,-Ttext=0x101000", "-Wl,--section-start=.mb=0x100000",
+                            "-Wl,--build-id=none", "-o", kernel,
+                            os.path.join(HERE, "multiboot.S")], check=True,
+                           stderr=subprocess.DEVNULL)
+            g = self.start(f"multiboot{version}", "-m", "64M", "-kernel", kernel, "-append",
+                           "one two", "-initrd", f"{self.logs}/module three four", "-serial",
+                           "stdio", "-display", "none", "-device",
+                           "isa-debug-exit,iobase=0xf4,iosize=4")
+            try:
+                g.expect("magic good", 20)
+                g.expect("cmdline .*one two", 5)
+                g.expect("module .*three four", 5)
+                g.expect("contents what the module holds", 5)
+                check(g.wait(10) == 0x21, "isa-debug-exit gives another status")
+            finally:
+                g.close()
+
     def reboot(self):
         """A reset starts the same guest again; -no-reboot ends instead."""
         g = self.linux("reboot", "amd64")
@@ -140,7 +193,8 @@ class Suite:
             g.close()
 
 
-CASES = ["builtin", "debian_amd64", "debian_smp2", "debian_i386", "reboot"]
+CASES = ["builtin", "multiboot", "debian_amd64", "debian_smp2", "debian_i386", "debian_pvh",
+         "reboot"]
 
 
 def main():
