@@ -157,8 +157,7 @@ class Suite:
             kernel = os.path.join(self.logs, f"mb{version}.elf")
             flags = ["-DMB2"] if version == 2 else []
             subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", *flags,
-                            "-Wl,-Ttext=0x101000", "-Wl,--section-start=.mb=0x100000",
-                            "-Wl,--build-id=none", "-o", kernel,
+                            "-Wl,-N", "-Wl,-Ttext=0x100000", "-Wl,--build-id=none", "-o", kernel,
                             os.path.join(HERE, "multiboot.S")], check=True,
                            stderr=subprocess.DEVNULL)
             g = self.start(f"multiboot{version}", "-m", "64M", "-kernel", kernel, "-append",

@@ -3,7 +3,7 @@
  * A multiboot 1 kernel, or with MB2 a multiboot 2 kernel: prints its loader's magic, the command line,
  * and the first module's arguments and contents on COM1, then leaves by isa-debug-exit.
  */
-	.section .mb, "a"
+	.text
 	.balign 8
 header:
 #ifdef MB2
@@ -15,7 +15,6 @@ header_end:
 	.long 0x1badb002, 3, -(0x1badb002 + 3)
 #endif
 
-	.text
 	.code32
 	.globl _start
 _start:
