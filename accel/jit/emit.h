@@ -149,6 +149,18 @@ static inline void emit_pext(struct emit *e, unsigned reg, unsigned src, struct 
 	emit_modrm(e, reg, &m);
 }
 
+/* reg >>= 32 without flags: rorx reg, reg, 32; mov reg32, reg32 */
+static inline void emit_upper_half(struct emit *e, unsigned reg)
+{
+	emit8(e, 0xc4);
+	emit8(e, (uint8_t)(reg & 8 ? 0x43 : 0xe3));
+	emit8(e, 0xfb);
+	emit8(e, 0xf0);
+	emit8(e, (uint8_t)(0xc0 | (reg & 7) << 3 | (reg & 7)));
+	emit8(e, 32);
+	emit_rm(e, 0x8b, 4, reg, rm_reg(reg));
+}
+
 /* Jumps: emit_j*() leave a 32-bit displacement to be patched and return where it is. */
 static inline uint8_t *emit_jmp(struct emit *e)
 {

@@ -19,17 +19,20 @@
 /* Linear address of the data access that a translated instruction makes, for the fill after a miss. */
 static bool access_lin(const struct core *c, const struct insn *i, uint64_t *lin)
 {
-	for (unsigned n = 0; n < 4; n++) {
-		if (i->o[n].kind != OPK_MEM)
-			continue;
+	bool mem = false;
+	for (unsigned n = 0; n < 4; n++)
+		mem |= i->o[n].kind == OPK_MEM;
+	if (mem) {
 		*lin = ea(c, i);
 		if (i->seg == FS || i->seg == GS)
 			*lin += c->v.seg[i->seg].base;
-		return true;
-	}
-	if (!(i->desc->attrs & (A_LD | A_ST)))
+	} else if (i->desc->attrs & (A_LD | A_ST)) {
+		*lin = c->v.gpr[RSP] - (i->desc->attrs & A_ST ? c->mode : 0);
+	} else {
 		return false;
-	*lin = c->v.gpr[RSP] - (i->desc->attrs & A_ST ? 8 : 0);
+	}
+	if (c->mode != 8)
+		*lin = (uint32_t)*lin;
 	return true;
 }
 
@@ -376,6 +379,13 @@ static uint64_t context_of(struct jit_state *js, uint64_t what)
 	return (uint64_t)js->nr_contexts << 57;
 }
 
+/* Not a data segment that reaches all of memory from its base. */
+static bool bounded(const struct segment *s)
+{
+	const uint32_t bits = SEG_NULL | SEG_P | SEG_S | SEG_X | SEG_E | SEG_W;
+	return s->limit != 0xffffffff || (s->attr & bits) != (SEG_P | SEG_S | SEG_W);
+}
+
 /* Follows the core's TLB and mode. */
 static void jit_sync(struct engine_cpu *e, const struct block *b)
 {
@@ -403,6 +413,8 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	js->full = t->full;
 	js->generation = t->nr_dropped;
 	js->asid = t->asid;
+	js->bounded[0] = bounded(&e->core.v.seg[FS]);
+	js->bounded[1] = bounded(&e->core.v.seg[GS]);
 	js->context = context_of(js, (uint64_t)t->asid << 16 | b->key);
 }
 

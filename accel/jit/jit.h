@@ -42,6 +42,8 @@ struct jit_state {
 	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
 	uint64_t jump_mask;      /* pext mask of a jump-table index */
 	uint64_t context;        /* identifies address space and mode in jump-table keys */
+	uint64_t
+	    bounded[2]; /* FS, GS: not a writable data segment of 4 GiB (outside 64-bit mode) */
 	struct jit_tlb tlb[TLB_MODES];
 	/* Where indirect jumps go: ~(address + context), code, and the page with its version. */
 	uint64_t jump_key[JIT_JUMP_ENTRIES];

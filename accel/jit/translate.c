@@ -33,6 +33,7 @@ struct tr {
 	struct block *b;
 	int32_t off;          /* of the block in its page */
 	unsigned mode;        /* enum tlb_mode */
+	unsigned word;        /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
 	bool dead;            /* the status flags may be clobbered before the current instruction */
 	unsigned nr_slow, first_slow;
 	struct slow slow[MAX_SLOW];
@@ -60,11 +61,11 @@ static bool pinned(unsigned g) { return host_reg(g) >= 0; }
 
 /* ---- memory operands ---- */
 
-/* S1 = linear address of i's memory operand. S2 is clobbered; flags stay unless dead. */
-static void emit_address(struct tr *t, const struct insn *i)
+/* S1 = effective address of i's memory operand. S2 is clobbered; flags stay. */
+static void emit_ea(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
-	int64_t disp = i->disp;
+	int64_t disp = t->word == 4 ? (int32_t)i->disp : i->disp;
 	unsigned base = S1, index = H_RSP;
 	bool have_base = true;
 
@@ -93,20 +94,50 @@ static void emit_address(struct tr *t, const struct insn *i)
 			else if (base != S1)
 				emit_rm(e, 0x8b, 8, S1, rm_reg(base));
 			emit_mov_imm(e, S2, (uint64_t)disp);
-			emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0));
+			emit_lea(e, t->word, S1, rm_index(S1, S2, 0, 0));
 		} else {
-			emit_mov_imm(e, S1, (uint64_t)disp);
+			emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)disp : (uint64_t)disp);
 			if (index != H_RSP)
-				emit_lea(e, 8, S1, rm_index(S1, index, i->scale, 0));
+				emit_lea(e, t->word, S1, rm_index(S1, index, i->scale, 0));
 		}
 	} else if (index != H_RSP || disp || base != S1) {
-		struct rm m = rm_index(base, index, i->scale, (int32_t)disp);
-		emit_lea(e, 8, S1, m);
+		emit_lea(e, t->word, S1, rm_index(base, index, i->scale, (int32_t)disp));
 	}
-	if (i->seg == FS || i->seg == GS) {
+}
+
+/* Not-zero S1 or bits above the lower half of it: the C operation. */
+static void emit_op_unless_zero(struct tr *t, const struct insn *i)
+{
+	emit_jrcxz_over_jmp(&t->e);
+	add_slow(t, SLOW_OP, emit_jmp(&t->e), i, false, 0);
+}
+
+/* S1 = linear address of `size` bytes at i's memory operand. S2 is clobbered; flags stay. */
+static void emit_address(struct tr *t, const struct insn *i, unsigned size)
+{
+	struct emit *e = &t->e;
+	if (i->seg != FS && i->seg != GS) {
+		emit_ea(t, i);
+		return;
+	}
+	if (t->word == 8) {
+		emit_ea(t, i);
 		emit_load(e, S2, state(OFF_CORE(v.seg[i->seg].base)));
 		emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0));
+		return;
 	}
+	/* Data segments of 4 GiB anywhere; the offset's last byte may not be beyond. */
+	emit_load(e, S1, state(OFF_JS(bounded[i->seg - FS])));
+	emit_op_unless_zero(t, i);
+	emit_ea(t, i);
+	emit_rm(e, 0x8b, 4, S2, rm_reg(S1));
+	if (size > 1) {
+		emit_lea(e, 8, S1, rm_mem(S1, (int32_t)size - 1));
+		emit_upper_half(e, S1);
+		emit_op_unless_zero(t, i);
+	}
+	emit_load(e, S1, state(OFF_CORE(v.seg[i->seg].base)));
+	emit_lea(e, 4, S1, rm_index(S1, S2, 0, 0));
 }
 
 static struct rm tlb_slot(const struct tr *t, size_t field)
@@ -156,7 +187,7 @@ static void emit_translate(struct tr *t, const struct insn *i, unsigned size, bo
 
 static void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write)
 {
-	emit_address(t, i);
+	emit_address(t, i, size);
 	emit_translate(t, i, size, write);
 }
 
@@ -321,9 +352,9 @@ static bool tr_movsx(struct tr *t, const struct insn *i)
 static bool tr_lea(struct tr *t, const struct insn *i)
 {
 	unsigned d = i->o[0].reg, size = i->o[0].size;
-	if (size < 4 || i->seg == FS || i->seg == GS)
+	if (size < 4)
 		return false;
-	emit_address(t, i);
+	emit_ea(t, i);
 	if (pinned(d))
 		emit_rm(&t->e, 0x8b, size, (unsigned)host_reg(d), rm_reg(S1));
 	else if (size == 8)
@@ -413,31 +444,42 @@ static bool tr_extend(struct tr *t, const struct insn *i, uint8_t opcode)
 
 /* ---- stack and control transfer ---- */
 
-/* The eight bytes at guest RSP + at: S1 = host address, S2 = page for writes. */
+/* The stack slot at guest RSP + at: S1 = host address, S2 = page for writes. */
 static void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write)
 {
-	emit_lea(&t->e, 8, S1, rm_mem(H_R15, at));
-	emit_translate(t, i, 8, write);
+	emit_lea(&t->e, t->word, S1, rm_mem(H_R15, at));
+	emit_translate(t, i, t->word, write);
+}
+
+/* RSP += slots */
+static void emit_move_stack(struct tr *t, int slots)
+{
+	emit_lea(&t->e, t->word, H_R15, rm_mem(H_R15, slots * (int32_t)t->word));
 }
 
 static bool tr_push(struct tr *t, const struct insn *i)
 {
 	const struct operand *o = &i->o[0];
-	if (i->osz != 8 || (o->kind != OPK_REG && o->kind != OPK_IMM))
+	if (i->osz != t->word || (!plain(o) && o->kind != OPK_IMM))
 		return false;
-	emit_stack(t, i, -8, true);
+	if (o->kind == OPK_MEM) {
+		emit_mem(t, i, t->word, false);
+		emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
+		emit_store(&t->e, state(OFF_JS(spill2)), S1);
+	}
+	emit_stack(t, i, -(int32_t)t->word, true);
 	if (o->kind == OPK_IMM) {
-		emit_rm(&t->e, 0xc7, 8, 0, rm_mem(S1, 0));
+		emit_rm(&t->e, 0xc7, t->word, 0, rm_mem(S1, 0));
 		emit32(&t->e, (uint32_t)i->imm);
-	} else if (pinned(o->reg)) {
-		emit_store(&t->e, rm_mem(S1, 0), (unsigned)host_reg(o->reg));
+	} else if (o->kind == OPK_REG && pinned(o->reg)) {
+		emit_rm(&t->e, 0x89, t->word, (unsigned)host_reg(o->reg), rm_mem(S1, 0));
 	} else {
 		emit_store(&t->e, state(OFF_JS(spill)), S2);
-		emit_load(&t->e, S2, gpr_slot(o->reg));
-		emit_store(&t->e, rm_mem(S1, 0), S2);
+		emit_load(&t->e, S2, o->kind == OPK_REG ? gpr_slot(o->reg) : state(OFF_JS(spill2)));
+		emit_rm(&t->e, 0x89, t->word, S2, rm_mem(S1, 0));
 		emit_load(&t->e, S2, state(OFF_JS(spill)));
 	}
-	emit_lea(&t->e, 8, H_R15, rm_mem(H_R15, -8));
+	emit_move_stack(t, -1);
 	emit_stored(t, i);
 	return true;
 }
@@ -445,12 +487,12 @@ static bool tr_push(struct tr *t, const struct insn *i)
 static bool tr_pop(struct tr *t, const struct insn *i)
 {
 	const struct operand *o = &i->o[0];
-	if (i->osz != 8 || o->kind != OPK_REG)
+	if (i->osz != t->word || o->kind != OPK_REG)
 		return false;
 	emit_stack(t, i, 0, false);
-	emit_lea(&t->e, 8, H_R15, rm_mem(H_R15, 8));
+	emit_move_stack(t, 1);
 	if (pinned(o->reg)) {
-		emit_load(&t->e, (unsigned)host_reg(o->reg), rm_mem(S1, 0));
+		emit_rm(&t->e, 0x8b, t->word, (unsigned)host_reg(o->reg), rm_mem(S1, 0));
 	} else {
 		emit_load(&t->e, S2, rm_mem(S1, 0));
 		emit_store(&t->e, gpr_slot(o->reg), S2);
@@ -458,15 +500,15 @@ static bool tr_pop(struct tr *t, const struct insn *i)
 	return true;
 }
 
-/* LEAVE: RSP = RBP + 8, RBP = [RBP]. */
+/* LEAVE: RSP = RBP + a slot, RBP = [RBP]. */
 static bool tr_leave(struct tr *t, const struct insn *i)
 {
-	if (i->osz != 8)
+	if (i->osz != t->word)
 		return false;
-	emit_rm(&t->e, 0x8b, 8, S1, rm_reg(H_RBP));
-	emit_translate(t, i, 8, false);
-	emit_lea(&t->e, 8, H_R15, rm_mem(H_RBP, 8));
-	emit_load(&t->e, H_RBP, rm_mem(S1, 0));
+	emit_rm(&t->e, 0x8b, t->word, S1, rm_reg(H_RBP));
+	emit_translate(t, i, t->word, false);
+	emit_lea(&t->e, t->word, H_R15, rm_mem(H_RBP, (int32_t)t->word));
+	emit_rm(&t->e, 0x8b, t->word, H_RBP, rm_mem(S1, 0));
 	return true;
 }
 
@@ -484,7 +526,7 @@ static void emit_goto(struct tr *t, int64_t to)
 		return;
 	}
 	emit_load(e, S1, state(OFF_JS(page_rip)));
-	emit_lea(e, 8, S1, rm_mem(S1, (int32_t)to));
+	emit_lea(e, t->word, S1, rm_mem(S1, (int32_t)to));
 	emit_jmp_to(e, t->j->go);
 }
 
@@ -497,7 +539,7 @@ static int64_t target(const struct tr *t, const struct insn *i)
 static void emit_push_return(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
-	emit_stack(t, i, -8, true);
+	emit_stack(t, i, -(int32_t)t->word, true);
 	emit_store(e, state(OFF_JS(spill)), S1);
 	emit_rm(e, 0x0fb6, 4, S1, rm_mem(S2, offsetof(struct ram_page, flags)));
 	emit_jrcxz_over_jmp(e);
@@ -505,8 +547,8 @@ static void emit_push_return(struct tr *t, const struct insn *i)
 	emit_load(e, S1, state(OFF_JS(spill)));
 	emit_load(e, S2, state(OFF_JS(page_rip)));
 	emit_lea(e, 8, S2, rm_mem(S2, t->off + i->end));
-	emit_store(e, rm_mem(S1, 0), S2);
-	emit_lea(e, 8, H_R15, rm_mem(H_R15, -8));
+	emit_rm(e, 0x89, t->word, S2, rm_mem(S1, 0));
+	emit_move_stack(t, -1);
 }
 
 /* S1 = target: S2 = code, kept in spill2; no code: the C operation. */
@@ -536,22 +578,22 @@ static bool tr_ret(struct tr *t, const struct insn *i)
 	if (i->o[0].kind != OPK_NONE)
 		return false;
 	emit_stack(t, i, 0, false);
-	emit_load(&t->e, S1, rm_mem(S1, 0));
+	emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
 	emit_lookup(t, i);
-	emit_lea(&t->e, 8, H_R15, rm_mem(H_R15, 8));
+	emit_move_stack(t, 1);
 	emit_enter_found(t);
 	return true;
 }
 
 static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
 {
-	if (i->o[0].size != 8 || !plain(&i->o[0]))
+	if (i->o[0].size != t->word || !plain(&i->o[0]))
 		return false;
 	if (i->o[0].kind == OPK_MEM) {
-		emit_mem(t, i, 8, false);
-		emit_load(&t->e, S1, rm_mem(S1, 0));
+		emit_mem(t, i, t->word, false);
+		emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
 	} else {
-		emit_load(&t->e, S1, guest(i->o[0].reg));
+		emit_rm(&t->e, 0x8b, t->word, S1, guest(i->o[0].reg));
 	}
 	emit_lookup(t, i);
 	if (call) {
@@ -565,6 +607,8 @@ static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
 
 static bool tr_flow(struct tr *t, const struct insn *i)
 {
+	if (i->osz != t->word)
+		return false;
 	if (i->op == op_jmp_rel) {
 		emit_goto(t, target(t, i));
 	} else if (i->op == op_jcc) {
@@ -612,8 +656,10 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 {
 	const struct operand *a = &i->o[0], *b = &i->o[1];
 	unsigned byte = a->size == 1 ? 0 : 1;
-	if (i->lock || i->rep || i->desc->attrs & (A_CHECKED | A_END) || i->asz != 8)
+	if (i->lock || i->rep || i->desc->attrs & (A_CHECKED | A_END) || i->asz != t->word)
 		return i->op == op_nop;
+	if (t->word == 4 && i->seg == CS && i->desc->attrs & A_ST) /* #GP */
+		return false;
 	for (unsigned n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_REGH)
 			return false;
@@ -722,13 +768,21 @@ static void find_dead_flags(const struct block *b, bool *dead)
 	}
 }
 
+/* Code size: 64-bit, or 32-bit with flat segments and a 32-bit stack (see block_get()); 0: other. */
+static unsigned word_of(const struct block *b)
+{
+	const unsigned flat32 = 4 | 1 << 4 | 1 << 6;
+	return (b->key & 15) == 8 ? 8 : (b->key & (15 | 1 << 4 | 1 << 6)) == flat32 ? 4 : 0;
+}
+
 bool jit_translate(struct jit *j, struct block *b)
 {
 	bool dead[BLOCK_MAX_INSNS];
 	struct tr t = {.j = j, .b = b, .off = (int32_t)(b->gpa & ~PAGE_MASK), .mode = b->key >> 7 & 3};
 
 	b->runs = UINT32_MAX;
-	if ((b->key & 15) != 8 || !b->page || b->crosses)
+	t.word = word_of(b);
+	if (!t.word || !b->page || b->crosses)
 		return true;
 	t.e = (struct emit){.w = j->next, .end = j->write + j->size, .to_exec = j->exec - j->write};
 	uint8_t *start = t.e.w;
