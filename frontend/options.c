@@ -421,7 +421,7 @@ static const struct option table[] = {
     {"", NULL, NULL, "The machine"},
     {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
     {"M", "pc", on_machine, NULL},
-    {"accel", "NAME", on_accel, "what executes the CPUs: interp or auto; -accel help"},
+    {"accel", "NAME", on_accel, "what executes the CPUs: interp, jit or auto; -accel help"},
     {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},
     {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
     {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},

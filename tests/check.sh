@@ -20,7 +20,7 @@ suite() {
 	"$@" >"$log" 2>&1
 	status=$?
 	cat "$log"
-	line=$(grep -aE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+	line=" $(grep -aE '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)"
 	p=$(printf '%s' "$line" | sed -n 's/.*[^0-9]\([0-9][0-9]*\) passed.*/\1/p')
 	f=$(printf '%s' "$line" | sed -n 's/.*[^0-9]\([0-9][0-9]*\) failed.*/\1/p')
 	s=$(printf '%s' "$line" | sed -n 's/.*[^0-9]\([0-9][0-9]*\) skipped.*/\1/p')

@@ -110,8 +110,9 @@ refuses "-smp 2.*apic" -cpu max,-apic -smp 2
 # ---- engines and boards ----
 refuses "nosuchaccel.*interp" -accel nosuchaccel
 refuses "-accel" -accel ""
-refuses "kvm is not supported yet.*interp" -accel kvm
-refuses "kvm is not supported yet.*interp" -enable-kvm
+refuses "kvm is not supported yet.*jit" -accel kvm
+refuses "kvm is not supported yet.*jit" -enable-kvm
+refuses "tcg is not supported yet.*jit" -accel tcg
 refuses "-accel" -accel interp,thread=multi
 refuses "q35 is not supported yet.*pc" -machine q35
 refuses "nosuchboard is not known.*pc" -machine nosuchboard

@@ -173,6 +173,20 @@ class Suite:
             finally:
                 g.close()
 
+    def cpu_models(self):
+        """Every CPU model takes the kernel to a shell without a complaint."""
+        for model in ("qemu64", "x86-64-v1", "x86-64-v2", "x86-64-v3"):
+            g = self.linux(f"cpu_{model}", "amd64", "-cpu", model)
+            try:
+                g.expect(r"/ # ", 240)
+                g.command("stty cols 500")
+                check_log(g.command("dmesg"))
+                check(model in g.command("grep name /proc/cpuinfo"), "another CPU model")
+                g.type("poweroff -f\n")
+                check(g.wait(60) == 0, "power-off does not give status 0")
+            finally:
+                g.close()
+
     def reboot(self):
         """A reset starts the same guest again; -no-reboot ends instead."""
         g = self.linux("reboot", "amd64")
@@ -193,7 +207,7 @@ class Suite:
 
 
 CASES = ["builtin", "multiboot", "debian_amd64", "debian_smp2", "debian_i386", "debian_pvh",
-         "reboot"]
+         "cpu_models", "reboot"]
 
 
 def main():

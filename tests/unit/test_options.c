@@ -119,8 +119,8 @@ Test(options, refusals)
 	refused("-device e1000", "device e1000 is not supported yet");
 	refused("-device isa-debugexit", "did you mean isa-debug-exit");
 	refused("-machine q35", "nearest is pc");
-	refused("-accel kvm", "nearest is interp");
-	refused("-enable-kvm", "nearest is interp");
+	refused("-accel kvm", "nearest is jit");
+	refused("-enable-kvm", "nearest is jit");
 	refused("-display gtk", "-display none");
 	refused("-kernel", "needs an argument");
 	refused("disk.img", "disk images");
