@@ -12,7 +12,7 @@ build/roms/guest/%.o: roms/guest/% config.mk
 	$(call say,CC)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
 build/roms/guest.elf: $(GUEST_OBJS) roms/guest/guest.ld
-	$(call say,LD)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,roms/guest/guest.ld -o $@ $(GUEST_OBJS)
+	$(call say,LD)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,roms/guest/guest.ld -o $@ $(GUEST_OBJS)
 	@strip $@
 
 $(B)/roms/roms.o: roms/roms.S build/roms/guest.elf
