@@ -16,7 +16,8 @@
 
 static int open_file(struct backend *b, const char *path, struct loop *loop)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	/* A pipe without a reader is refused rather than waited for. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
 
 	if (fd < 0)
 		return -errno;
@@ -25,7 +26,7 @@ static int open_file(struct backend *b, const char *path, struct loop *loop)
 }
 
 int backend_open(struct backend **out, const struct chardev_spec *spec, const char *label,
-		 struct loop *loop, char *err, size_t errlen)
+		 struct loop *loop, int cancel, char *err, size_t errlen)
 {
 	struct backend *b = calloc(1, sizeof(*b));
 	int r = -ENOMEM;
@@ -40,7 +41,7 @@ int backend_open(struct backend **out, const struct chardev_spec *spec, const ch
 			r = backend_open_pty(b, label, loop);
 			break;
 		case CHR_UNIX:
-			r = backend_open_unix(b, spec, label, loop);
+			r = backend_open_unix(b, spec, label, loop, cancel);
 			break;
 		default:
 			stream_init(&b->stream, loop, -1, -1, true);
@@ -54,6 +55,7 @@ int backend_open(struct backend **out, const struct chardev_spec *spec, const ch
 		free(b);
 		return -1;
 	}
+	b->stream.cancel = cancel;
 	*out = b;
 	return 0;
 }

@@ -19,13 +19,14 @@ struct backend {
 	char path[108]; /* unix server: removed at the end */
 };
 
-/* label names the device in messages. 0, or -1 with one line in err. */
+/* label names the device in messages; cancel, a descriptor, becomes readable when nothing is to be
+ * waited for any more (-1: none). 0, or -1 with one line in err. */
 int backend_open(struct backend **out, const struct chardev_spec *spec, const char *label,
-		 struct loop *loop, char *err, size_t errlen);
+		 struct loop *loop, int cancel, char *err, size_t errlen);
 void backend_close(struct backend *b);
 
 int backend_open_pty(struct backend *b, const char *label, struct loop *loop);
 int backend_open_unix(struct backend *b, const struct chardev_spec *spec, const char *label,
-		      struct loop *loop);
+		      struct loop *loop, int cancel);
 
 #endif

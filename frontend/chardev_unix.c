@@ -62,10 +62,29 @@ static void remove_stale(const struct sockaddr_un *sa)
 	close(fd);
 }
 
-static int open_server(struct backend *b, const struct sockaddr_un *sa, bool wait,
-		       const char *label)
+static int wait_client(int fd, int cancel)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), client, err;
+	for (;;) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+				      {.fd = cancel, .events = POLLIN}};
+		int client;
+
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (p[1].revents)
+			return -EINTR;
+		if (!p[0].revents)
+			continue;
+		client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (client >= 0 || (errno != EINTR && errno != EAGAIN && errno != ECONNABORTED))
+			return client >= 0 ? client : -errno;
+	}
+}
+
+static int open_server(struct backend *b, const struct sockaddr_un *sa, bool wait,
+		       const char *label, int cancel)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), client, err;
 
 	if (fd < 0)
 		return -errno;
@@ -80,17 +99,19 @@ static int open_server(struct backend *b, const struct sockaddr_un *sa, bool wai
 	if (!wait)
 		return loop_watch(b->stream.loop, fd, LOOP_IN, on_connect, b);
 	fprintf(stderr, "doppel: %s waits for a connection on %s\n", label, sa->sun_path);
-	do
-		client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	while (client < 0 && errno == EINTR);
-	if (client < 0)
-		return -errno;
+	client = wait_client(fd, cancel);
+	if (client < 0) {
+		b->listener = -1;
+		close(fd);
+		unlink(b->path);
+		return client;
+	}
 	use_client(b, client);
 	return 0;
 }
 
 int backend_open_unix(struct backend *b, const struct chardev_spec *spec, const char *label,
-		      struct loop *loop)
+		      struct loop *loop, int cancel)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	int fd, err;
@@ -102,8 +123,8 @@ int backend_open_unix(struct backend *b, const struct chardev_spec *spec, const 
 	b->stream.closed = on_closed;
 	b->stream.opaque = b;
 	if (spec->server)
-		return open_server(b, &sa, !spec->nowait, label);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		return open_server(b, &sa, !spec->nowait, label, cancel);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {

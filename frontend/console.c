@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,20 +114,36 @@ static size_t filter(void *opaque, uint8_t *buf, size_t len)
 	return n;
 }
 
-int console_open(struct console *c, struct loop *loop, bool mux)
+/* A terminal that has room for a byte need not have room for what is written next, and its open file
+ * description is not ours alone to make non-blocking. */
+static int reopen_terminal(int fd)
 {
-	int in = fcntl(STDIN_FILENO, F_GETFD) < 0 ? -1 : STDIN_FILENO;
-	int out = fcntl(STDOUT_FILENO, F_GETFD) < 0 ? -1 : STDOUT_FILENO;
+	char path[32];
+
+	if (!isatty(fd))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+int console_open(struct console *c, struct loop *loop, bool mux, int cancel)
+{
 	int r;
 
 	memset(c, 0, sizeof(*c));
-	stream_init(&c->stream, loop, in, out, false);
+	c->own_out = reopen_terminal(STDOUT_FILENO);
+	stream_init(&c->stream, loop, STDIN_FILENO, c->own_out >= 0 ? c->own_out : STDOUT_FILENO,
+		    false);
+	c->stream.cancel = cancel;
 	c->stream.filter = filter;
 	c->stream.opaque = c;
 	c->mux = mux;
 	r = stream_start(&c->stream);
-	if (r < 0)
+	if (r < 0) {
+		if (c->own_out >= 0)
+			close(c->own_out);
 		return r;
+	}
 	/* Without the monitor there are no Ctrl-A keys, so Ctrl-C must keep working. */
 	term_raw(!mux);
 	return 0;
@@ -135,5 +152,7 @@ int console_open(struct console *c, struct loop *loop, bool mux)
 void console_close(struct console *c)
 {
 	stream_stop(&c->stream);
+	if (c->own_out >= 0)
+		close(c->own_out);
 	term_restore();
 }

@@ -14,6 +14,7 @@
 
 struct console {
 	struct stream stream;
+	int own_out;  /* a terminal's output, opened anew; -1: standard output itself is used */
 	bool mux;     /* Ctrl-A keys are looked for */
 	bool escaped; /* the last byte was Ctrl-A */
 	bool monitor; /* the monitor has the keyboard */
@@ -25,8 +26,8 @@ struct console {
 	void *opaque;
 };
 
-/* Puts the terminal into raw mode. Machine lock held. 0 or -errno. */
-int console_open(struct console *c, struct loop *loop, bool mux);
+/* Puts the terminal into raw mode. cancel: see struct stream. Machine lock held. 0 or -errno. */
+int console_open(struct console *c, struct loop *loop, bool mux, int cancel);
 /* Waits for pending output and restores the terminal. */
 void console_close(struct console *c);
 /* Gives the keyboard to the monitor, with a prompt, or back to the guest. */

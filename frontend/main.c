@@ -41,7 +41,8 @@ struct app {
 	struct blob kernel;
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned nr_modules;
-	int signals;
+	int signals; /* signalfd of what we handle */
+	int dying;   /* signalfd of what ends us: never read, only looked at */
 	char err[512];
 };
 
@@ -257,7 +258,7 @@ static void on_break(void *opaque)
 
 static int open_console(struct app *a, bool mux)
 {
-	int r = console_open(&a->console, a->pc->m.loop, mux);
+	int r = console_open(&a->console, a->pc->m.loop, mux, a->dying);
 
 	if (r < 0)
 		return complain("cannot use standard input: %s", strerror(-r));
@@ -284,7 +285,7 @@ static int open_chardev(struct app *a, const struct chardev_spec *spec, const ch
 		*out = &a->console.stream.chr;
 		return 0;
 	}
-	if (backend_open(&b, spec, label, a->pc->m.loop, a->err, sizeof(a->err)) < 0)
+	if (backend_open(&b, spec, label, a->pc->m.loop, a->dying, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	b->next = a->backends;
 	a->backends = b;
@@ -348,21 +349,36 @@ static void on_signal(void *opaque, int fd, unsigned events)
 			term_raw(!a->console.mux);
 		return;
 	}
+	/* Who wants us gone does not wait for output that nobody takes. */
+	a->console.stream.lossy = true;
+	for (struct backend *b = a->backends; b; b = b->next)
+		b->stream.lossy = true;
 	/* The exit status tells the signal, as a shell would. */
 	machine_request_exit(&a->pc->m, 128 + (int)si.ssi_signo);
 }
 
+static const int deadly[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+
 /* Before any thread starts, so that all inherit the mask. */
-static void block_signals(sigset_t *set)
+static int block_signals(struct app *a)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
-	sigaddset(set, SIGTSTP);
-	pthread_sigmask(SIG_BLOCK, set, NULL);
+	struct sigaction hup;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		sigaddset(&set, deadly[i]);
+	/* nohup: a blocked signal would come through its being ignored. */
+	if (sigaction(SIGHUP, NULL, &hup) == 0 && hup.sa_handler == SIG_IGN)
+		sigdelset(&set, SIGHUP);
+	a->dying = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigaddset(&set, SIGTSTP);
+	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (a->dying < 0 || a->signals < 0)
+		return complain("cannot set up signals: %s", strerror(errno));
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	return 0;
 }
 
 /* ---- */
@@ -436,7 +452,7 @@ static int configure(struct app *a)
 	return 0;
 }
 
-static int run(struct app *a, const sigset_t *signals)
+static int run(struct app *a)
 {
 	struct machine *m;
 	int status;
@@ -447,10 +463,8 @@ static int run(struct app *a, const sigset_t *signals)
 	if (pc_load(a->pc, &a->kernel, a->modules, a->nr_modules, a->opt.append, a->err,
 		    sizeof(a->err)) < 0)
 		return complain("%s", a->err);
-	a->signals = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	pthread_mutex_lock(&m->lock);
-	if (a->signals >= 0)
-		loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);
+	loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);
 	status = open_chardevs(a);
 	pthread_mutex_unlock(&m->lock);
 	if (status == 0)
@@ -465,12 +479,27 @@ static int run(struct app *a, const sigset_t *signals)
 	return status;
 }
 
+/* So that no file of ours becomes standard input or output. */
+static int open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct app *app = calloc(1, sizeof(*app));
-	sigset_t signals;
 	int status = 1;
 
+	if (open_standard_files() < 0)
+		return complain("cannot open /dev/null: %s", strerror(errno));
 	if (!app)
 		return complain("out of memory");
 	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
@@ -478,9 +507,12 @@ int main(int argc, char **argv)
 	} else if (app->opt.action != ACT_RUN) {
 		status = help(app);
 	} else if (!configure(app) && !read_images(app)) {
-		block_signals(&signals);
-		status = run(app, &signals);
+		status = block_signals(app);
+		if (status == 0)
+			status = run(app);
 		pc_free(app->pc);
+		close(app->signals);
+		close(app->dying);
 	}
 	free_images(app);
 	free(app);

@@ -51,15 +51,21 @@ static void watch_out(struct stream *s, bool on)
 	watch(s, s->watching_in, on);
 }
 
-static bool writable(int fd, int timeout)
+/* Whether a write would not block; wait: not until it would not, or waiting is called off. */
+static bool writable(struct stream *s, bool wait)
 {
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	struct pollfd p[2] = {{.fd = s->out, .events = POLLOUT},
+			      {.fd = wait ? s->cancel : -1, .events = POLLIN}};
 
-	return poll(&p, 1, timeout) > 0;
+	while (poll(p, 2, wait ? -1 : 0) < 0 && errno == EINTR)
+		;
+	if (p[1].revents)
+		s->lossy = true;
+	return p[0].revents;
 }
 
-/* Writes what can be written now; wait: everything. Returns bytes done; errors swallow the rest,
- * for there is nobody to tell. */
+/* Writes what can be written now; wait: everything, unless that is called off. Returns bytes done;
+ * errors swallow the rest, for there is nobody to tell. */
 static size_t write_some(struct stream *s, const uint8_t *buf, size_t len, bool wait)
 {
 	size_t done = 0;
@@ -68,7 +74,7 @@ static size_t write_some(struct stream *s, const uint8_t *buf, size_t len, bool 
 		size_t n = len - done < CHUNK ? len - done : CHUNK;
 		ssize_t r;
 
-		if (!writable(s->out, wait ? -1 : 0))
+		if (!writable(s, wait))
 			break;
 		r = send(s->out, buf + done, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (r < 0 && errno == ENOTSOCK)
@@ -110,12 +116,13 @@ static size_t stream_write(struct chardev *c, const uint8_t *buf, size_t len)
 		s->outbuf = malloc(STREAM_OUT);
 	if (!s->outbuf)
 		return len;
-	if (len - done > STREAM_OUT - s->out_len) {
-		if (s->lossy)
-			return len;
+	if (len - done > STREAM_OUT - s->out_len && !s->lossy) {
 		drain(s, true);
-		done += write_some(s, buf + done, len - done, true);
+		if (!s->out_len)
+			done += write_some(s, buf + done, len - done, true);
 	}
+	if (len - done > STREAM_OUT - s->out_len)
+		return len;
 	memcpy(s->outbuf + s->out_len, buf + done, len - done);
 	s->out_len += len - done;
 	if (s->out_len)
@@ -189,6 +196,7 @@ void stream_init(struct stream *s, struct loop *loop, int in, int out, bool loss
 	s->in = in;
 	s->out = out;
 	s->lossy = lossy;
+	s->cancel = -1;
 	s->chr.write = stream_write;
 	s->chr.accept_input = stream_accept;
 }

@@ -23,6 +23,7 @@ struct stream {
 	struct loop *loop;
 	int in, out; /* -1: none */
 	bool lossy;  /* output beyond the bound is dropped; else it is waited for */
+	int cancel;  /* readable: no more waiting, the stream becomes lossy; -1: none */
 	bool watching_in, watching_out;
 	uint8_t inbuf[STREAM_IN];
 	size_t in_len;   /* read, not yet taken by the device */

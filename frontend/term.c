@@ -21,10 +21,17 @@ static struct {
 
 void term_restore(void)
 {
+	sigset_t set, old;
+
 	if (!term.raw)
 		return;
 	term.raw = 0;
+	/* Also from the background, where it would stop us. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTTOU);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
 	tcsetattr(STDIN_FILENO, TCSANOW, &term.saved);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 /* SA_RESETHAND: the signal comes again, with its default action, on return. */

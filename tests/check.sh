@@ -40,6 +40,7 @@ suite instructions sh -c "$make $build/tests/insn/fuzz_insn && $build/tests/insn
 suite privileged $make privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite options sh tests/cli.sh ./doppel
+suite endings python3 tests/boot/ends.py --doppel ./doppel
 suite boots python3 tests/boot/boot.py --doppel ./doppel
 
 echo

@@ -132,3 +132,57 @@ Test(stream, end_of_file)
 	cr_assert_eq(s.in, -1);
 	cr_assert_not(s.watching_in);
 }
+
+static void *read_late(void *opaque)
+{
+	static uint8_t in[65536];
+	size_t *n = opaque;
+	ssize_t r;
+
+	usleep(50000);
+	for (;;) {
+		r = read(pair[1], in, sizeof(in));
+		if (r > 0)
+			*n += (size_t)r;
+		else if (r == 0)
+			return NULL;
+		else
+			usleep(1000);
+	}
+}
+
+Test(stream, output_beyond_the_bound_waits)
+{
+	static const uint8_t text[4099];
+	pthread_t reader;
+	size_t n = 0;
+
+	s.lossy = false;
+	cr_assert_eq(pthread_create(&reader, NULL, read_late, &n), 0);
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < 1000; i++)
+		chardev_write(&s.chr, text, sizeof(text));
+	stream_stop(&s);
+	pthread_mutex_unlock(&lock);
+	close(pair[0]);
+	pthread_join(reader, NULL);
+	cr_assert_eq(n, 1000 * sizeof(text));
+}
+
+Test(stream, waiting_is_called_off, .timeout = 10)
+{
+	static const uint8_t text[4099];
+	int off[2];
+
+	s.lossy = false;
+	cr_assert_eq(pipe(off), 0);
+	s.cancel = off[0];
+	cr_assert_eq(write(off[1], "x", 1), 1);
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < 1000; i++)
+		cr_assert_eq(s.chr.write(&s.chr, text, sizeof(text)), sizeof(text));
+	cr_assert(s.lossy);
+	cr_assert_leq(s.out_len, STREAM_OUT);
+	stream_stop(&s);
+	pthread_mutex_unlock(&lock);
+}
