@@ -167,6 +167,32 @@
 76:
 .endm
 
+/* Goes to code elsewhere through IRET; RESULT follows, with V_END for its INT 80h. */
+.macro TRYTO cs, ss, addr, flags=2, sp=ustack_top
+	movl $77f, try_resume
+	movl $(\addr), try_ip
+	movl $V_NONE, rec_vec
+	.if M == 64
+	movq %rsp, try_sp
+	pushq $(\ss)
+	pushq $(\sp)
+	pushq $(\flags)
+	pushq $(\cs)
+	pushq $(\addr)
+	iretq
+	.else
+	movl %esp, try_sp
+	.if \cs & 3
+	pushl $(\ss)
+	pushl $(\sp)
+	.endif
+	pushl $(\flags)
+	pushl $(\cs)
+	pushl $(\addr)
+	iretl
+	.endif
+.endm
+
 .macro EXPECT_EXC name, vec, err, at
 	NAME "\name"
 	movl $(\vec), arg_vec

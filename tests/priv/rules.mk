@@ -2,7 +2,7 @@
 #
 # Bare-metal guests that check the processor's privileged half, each with the runtime of rt.S.
 
-PRIV_SRCS := $(filter-out tests/priv/rt.S,$(wildcard tests/priv/*.S))
+PRIV_SRCS := $(filter-out tests/priv/rt.S tests/priv/real.S,$(wildcard tests/priv/*.S))
 PRIV_GUESTS := $(PRIV_SRCS:%.S=build/%.elf)
 
 build/tests/priv/%.o: tests/priv/%.S config.mk
@@ -11,6 +11,8 @@ build/tests/priv/%.o: tests/priv/%.S config.mk
 
 build/tests/priv/%.elf: build/tests/priv/%.o build/tests/priv/rt.o tests/priv/priv.ld
 	$(call say,LD)ld -m elf_x86_64 -static -n --no-warn-rwx-segments -T tests/priv/priv.ld -o $@ $(filter %.o,$^)
+
+build/tests/priv/modes.elf build/tests/priv/v86.elf: build/tests/priv/real.o
 
 .SECONDARY: $(PRIV_GUESTS:.elf=.o)
 

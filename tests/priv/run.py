@@ -16,6 +16,7 @@ GUESTS = "build/tests/priv"
 
 # name, command line of the guest, -cpu, -smp, expected end: "exit" or "reset" (triple fault)
 RUNS = [
+    ("modes", "", "max", 1, "exit"),
     ("intr", "", "max", 1, "exit"),
     ("tlb", "", "max", 1, "exit"),
     ("paging", "", "max", 1, "exit"),
@@ -47,6 +48,10 @@ QEMU_DIFFERS = [
     ("intr", "gate not present", "no EXT bit, and vector * 16 in 64-bit mode"),
     ("intr", "which stays masked", "LVT entries can be unmasked while disabled"),
     ("intr", "CR8 = 16", "takes any CR8"),
+    ("modes", "a word at FFFFh.*|on the stack.*|a dword at FFFDh.*|a byte at 10000h.*|"
+     "limits are 64 KiB again.*|jump beyond.*", "no segment limits"),
+    ("modes", "and stay 0|EFER bit .*|clearing LME while paging", "reserved bits are taken"),
+    ("modes", "code with L and D|SYSCALL .*", "SYSCALL as AMD has it; L with D is not refused"),
     ("tlb", "implicit access .*", "AC opens SMAP for implicit accesses too"),
     ("tlb", "NX without NXE .*", "leaves P clear beside RSVD"),
     ("paging", ".*PDPTE.*|present again.*", "reads PDPTEs on each walk and does not check them"),
@@ -72,7 +77,7 @@ def run(emulator, qemu, guest, append, cpu, smp, end, verbose):
         (f" -cpu {cpu}" if cpu != "max" else "")
     try:
         p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, timeout=60)
+                           stderr=subprocess.STDOUT, timeout=30)
         out, status = p.stdout, p.returncode
     except subprocess.TimeoutExpired as e:
         out, status = e.stdout or b"", "timeout"
