@@ -66,9 +66,6 @@ check-run: doppel
 
 -include $(UNIT_SRCS:%.c=$(B)/%.d)
 
-#: make bench-interp    the interpreter's speed beside Bochs
-.PHONY: bench-interp
-bench-interp: doppel
-	@sh tests/bench/interp.sh ./doppel
 -include $(patsubst %.c,$(B)/%.d,$(wildcard tests/insn/*.c))
 include tests/priv/rules.mk
+include tests/bench/rules.mk
