@@ -99,20 +99,27 @@ static void match(struct hpet *h, int n)
 	}
 }
 
+/* A timer whose matches nobody hears of needs no host timer, which would wake an idle host: it is
+ * brought up to date when somebody looks. */
+static void schedule(struct hpet *h, int n, uint64_t deadline)
+{
+	h->next[n] = deadline;
+	if (deadline != UINT64_MAX && h->tconf[n] & (T_ENABLE | T_LEVEL))
+		timer_arm(&h->timer[n], deadline);
+	else
+		timer_cancel(&h->timer[n]);
+}
+
 static void arm(struct hpet *h, int n)
 {
-	uint64_t delta;
+	uint64_t delta = (h->cmp[n] - counter(h)) & mask(h, n), now = clock_now(h->clock);
+	uint64_t tick = now - (now - h->start) % HPET_PERIOD_NS;
 
-	if (!enabled(h)) {
-		timer_cancel(&h->timer[n]);
-		return;
-	}
-	delta = (h->cmp[n] - counter(h)) & mask(h, n);
 	/* Behind the counter, or centuries ahead of it: the same thing in 64 bits. */
-	if (delta > UINT64_MAX / HPET_PERIOD_NS / 4)
-		timer_cancel(&h->timer[n]);
+	if (!enabled(h) || delta > UINT64_MAX / HPET_PERIOD_NS / 4)
+		schedule(h, n, UINT64_MAX);
 	else
-		timer_arm(&h->timer[n], clock_now(h->clock) + delta * HPET_PERIOD_NS);
+		schedule(h, n, tick + delta * HPET_PERIOD_NS);
 }
 
 static void fire(void *opaque)
@@ -120,13 +127,13 @@ static void fire(void *opaque)
 	struct hpet_slot *slot = opaque;
 	struct hpet *h = slot->hpet;
 	int n = slot->n;
-	uint64_t now = counter(h), m = mask(h, n), late = (now - h->cmp[n]) & m;
+	uint64_t late = (clock_now(h->clock) - h->next[n]) / HPET_PERIOD_NS;
+	uint64_t m = mask(h, n), period = h->period[n] & m;
 
+	h->next[n] = UINT64_MAX;
 	if (!enabled(h))
 		return;
 	if (h->tconf[n] & T_PERIODIC) {
-		uint64_t period = h->period[n] & m;
-
 		/* Periods that passed unseen are lost. */
 		if (period) {
 			h->cmp[n] = (h->cmp[n] + (late / period + 1) * period) & m;
@@ -134,10 +141,17 @@ static void fire(void *opaque)
 		}
 	} else if (h->tconf[n] & T_32BIT) {
 		/* It matches again each time that the low half comes round. */
-		timer_arm(&h->timer[n],
-			  clock_now(h->clock) + (0x100000000ull - late) * HPET_PERIOD_NS);
+		late &= 0xffffffff;
+		schedule(h, n, clock_now(h->clock) + (0x100000000ull - late) * HPET_PERIOD_NS);
 	}
 	match(h, n);
+}
+
+static void catch_up(struct hpet *h)
+{
+	for (int n = 0; n < HPET_TIMERS; n++)
+		if (!h->timer[n].armed && h->next[n] <= clock_now(h->clock))
+			fire(&h->slot[n]);
 }
 
 static void write_config(struct hpet *h, uint64_t val)
@@ -271,8 +285,11 @@ static void write_reg(struct hpet *h, unsigned reg, uint64_t val, uint64_t bits)
 
 static uint64_t hpet_read(void *opaque, uint64_t off, unsigned size)
 {
-	uint64_t val = read_reg(opaque, off & ~7u) >> 8 * (off & 7);
+	uint64_t val;
 
+	if (off >= REG_TIMER)
+		catch_up(opaque);
+	val = read_reg(opaque, off & ~7u) >> 8 * (off & 7);
 	return size == 8 ? val : (uint32_t)val;
 }
 
@@ -281,6 +298,7 @@ static void hpet_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 	unsigned shift = 8 * (off & 7);
 	uint64_t bits = size == 8 ? ~0ull : 0xffffffffull;
 
+	catch_up(opaque);
 	write_reg(opaque, off & ~7u, val << shift, bits << shift);
 }
 
@@ -298,15 +316,11 @@ void hpet_legacy_in(void *opaque, int n, int level)
 }
 
 static const struct field fields[] = {
-    FIELD(hpet, config, 0),
-    FIELD(hpet, isr, 0),
-    FIELD(hpet, counter, 0),
-    FIELD(hpet, start, 0),
-    FIELD_ARRAY(hpet, tconf, 0),
-    FIELD_ARRAY(hpet, cmp, UINT64_MAX),
-    FIELD_ARRAY(hpet, period, 0),
-    FIELD_NORESET(hpet, legacy_in),
-    FIELD_END,
+    FIELD(hpet, config, 0),         FIELD(hpet, isr, 0),
+    FIELD(hpet, counter, 0),        FIELD(hpet, start, 0),
+    FIELD_ARRAY(hpet, tconf, 0),    FIELD_ARRAY(hpet, cmp, UINT64_MAX),
+    FIELD_ARRAY(hpet, period, 0),   FIELD_ARRAY(hpet, next, UINT64_MAX),
+    FIELD_NORESET(hpet, legacy_in), FIELD_END,
 };
 
 static void reset_done(void *state)
@@ -331,7 +345,7 @@ static void loaded(void *state)
 	struct hpet *h = state;
 
 	for (int n = 0; n < HPET_TIMERS; n++)
-		arm(h, n);
+		schedule(h, n, h->next[n]);
 }
 
 int hpet_init(struct hpet *h, struct aspace *mem, uint64_t base, struct clock *clk, uint32_t routes,

@@ -33,6 +33,7 @@ struct hpet {
 	uint64_t tconf[HPET_TIMERS];
 	uint64_t cmp[HPET_TIMERS];
 	uint64_t period[HPET_TIMERS]; /* what periodic mode adds at each match */
+	uint64_t next[HPET_TIMERS];   /* guest time of the next match, UINT64_MAX for none */
 	uint32_t routes;
 	uint8_t legacy_in; /* levels of PIT OUT0 (bit 0) and RTC IRQ (bit 1) */
 	struct irq_pin irq0, irq8, gsi;

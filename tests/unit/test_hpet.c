@@ -136,3 +136,21 @@ Test(hpet, shortest_period_terminates)
 		aspace_read(&b.mem, BASE + off, 8);
 	}
 }
+
+Test(hpet, disabled_periodic_timer_keeps_its_phase)
+{
+	wr32(&b, BASE + 0x10, 1);
+	wr32(&b, T(0), 2 << 9 | 0x148); /* periodic, 32 bits, interrupt off */
+	wr32(&b, T(0) + 8, 700);
+	wr32(&b, T(0) + 8, 1000);
+	cr_expect_not(h.timer[0].armed, "nobody listens");
+	clock_step(&b.clock, 100 * NSEC_PER_SEC); /* the low half comes round twice */
+	cr_expect_eq(rd32(&b, T(0) + 8), (uint32_t)(100 * NSEC_PER_SEC / 10 + 700));
+	clock_step(&b.clock, 6999);
+	wr32(&b, T(0), 2 << 9 | 0x10c);
+	cr_expect(h.timer[0].armed);
+	clock_step(&b.clock, 1);
+	cr_expect_eq(b.wire[2].rises, 1);
+	clock_step(&b.clock, 10000);
+	cr_expect_eq(b.wire[2].rises, 2);
+}
