@@ -336,7 +336,9 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 		}
 	}
 	while (c->retired < last) {
-		if (__builtin_expect(*c->events || c->v.activity != ACT_RUNNING, 0) &&
+		/* A kick may come after what it announced has been taken. */
+		if (__builtin_expect(*c->events || e->js.pending ||
+					 c->v.activity != ACT_RUNNING, 0) &&
 		    !take_events(e, &why))
 			break;
 		if (__builtin_expect(single || must_step(c), 0))
