@@ -115,6 +115,7 @@ static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
 		soft_destroy(*out);
 		return -ENOTSUP;
 	}
+	(*out)->js.full = (*out)->core.tlb.full - 1; /* its own TLB is not emptied yet */
 	return 0;
 }
 

@@ -37,6 +37,8 @@ suite includes sh tests/check-includes.sh
 suite unit $make -k unit
 suite decoder sh -c "$make $build/tests/insn/check_capstone && $build/tests/insn/check_capstone"
 suite instructions sh -c "$make $build/tests/insn/fuzz_insn && $build/tests/insn/fuzz_insn -n 2000000"
+suite translator $build/tests/insn/fuzz_insn -e jit -n 500000
+suite "translated blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 100000
 suite privileged $make privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite options sh tests/cli.sh ./doppel

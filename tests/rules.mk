@@ -34,12 +34,14 @@ $(B)/tests/insn/fuzz_stub.o: tests/insn/fuzz_stub.S
 
 $(B)/tests/insn/fuzz_insn: $(FUZZ_INSN_OBJS)
 
-#: make fuzz-insn       random instructions against the host CPU (COUNT=20000000 SEED=1)
+#: make fuzz-insn       random instructions against the host CPU (COUNT=20000000 SEED=1 ENGINE=both)
 COUNT ?= 20000000
 SEED ?= 1
+ENGINE ?= both
 .PHONY: fuzz-insn
 fuzz-insn: $(B)/tests/insn/fuzz_insn
-	$< -n $(COUNT) -s $(SEED)
+	$< -e $(ENGINE) -n $(COUNT) -s $(SEED)
+	$< -e $(ENGINE) -b 30 -n $$(($(COUNT) / 10)) -s $(SEED)
 
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -36,6 +36,13 @@ static bool access_lin(const struct core *c, const struct insn *i, uint64_t *lin
 	return true;
 }
 
+/* A tag that no address has in slot n: it belongs in the one beside it. (No single value will do for
+ * all slots: translations subtract the tag, and any tag is close to some address.) */
+static uint64_t no_tag(unsigned n)
+{
+	return (uint64_t)(n ^ 1) << PAGE_SHIFT;
+}
+
 /* Takes what the C operation left in the core's TLB over into the arrays of generated code. */
 static void fill(struct engine_cpu *e, uint64_t lin)
 {
@@ -46,8 +53,8 @@ static void fill(struct engine_cpu *e, uint64_t lin)
 	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
 	if (from->rd != tag && from->wr != tag)
 		return;
-	to->rd[n] = from->rd == tag ? page : TLB_NONE;
-	to->wr[n] = from->wr == tag ? page : TLB_NONE;
+	to->rd[n] = from->rd == tag ? page : no_tag(n);
+	to->wr[n] = from->wr == tag ? page : no_tag(n);
 	to->host[n] = from->host;
 	to->page[n] = from->page;
 }
@@ -104,13 +111,13 @@ static void load_regs(struct emit *e, int32_t bias)
 static void save_flags(struct emit *e, int32_t bias)
 {
 	static const uint8_t code[] = {
-		0x9f,                         /* lahf */
-		0x0f, 0x90, 0xc0,             /* seto al */
-		0x0f, 0xb6, 0xd4,             /* movzx edx, ah */
-		0x81, 0xe2, 0xd5, 0, 0, 0,    /* and edx, 0d5h */
-		0x0f, 0xb6, 0xc0,             /* movzx eax, al */
-		0xc1, 0xe0, 11,               /* shl eax, 11 */
-		0x09, 0xc2,                   /* or edx, eax */
+	    0x9f,                      /* lahf */
+	    0x0f, 0x90, 0xc0,          /* seto al */
+	    0x0f, 0xb6, 0xd4,          /* movzx edx, ah */
+	    0x81, 0xe2, 0xd5, 0, 0, 0, /* and edx, 0d5h */
+	    0x0f, 0xb6, 0xc0,          /* movzx eax, al */
+	    0xc1, 0xe0, 11,            /* shl eax, 11 */
+	    0x09, 0xc2,                /* or edx, eax */
 	};
 	emit_bytes(e, code, sizeof(code));
 	emit_rm(e, 0x89, 4, H_RDX, rm_mem(STATE, OFF_CORE(v.cc) + bias));
@@ -120,12 +127,12 @@ static void save_flags(struct emit *e, int32_t bias)
 static void load_flags(struct emit *e, int32_t bias)
 {
 	static const uint8_t code[] = {
-		0x89, 0xc2,                   /* mov edx, eax */
-		0xc1, 0xea, 11,               /* shr edx, 11 */
-		0x83, 0xe2, 1,                /* and edx, 1 */
-		0x88, 0xc4,                   /* mov ah, al */
-		0x80, 0xc2, 0x7f,             /* add dl, 7fh: OF */
-		0x9e,                         /* sahf */
+	    0x89, 0xc2,       /* mov edx, eax */
+	    0xc1, 0xea, 11,   /* shr edx, 11 */
+	    0x83, 0xe2, 1,    /* and edx, 1 */
+	    0x88, 0xc4,       /* mov ah, al */
+	    0x80, 0xc2, 0x7f, /* add dl, 7fh: OF */
+	    0x9e,             /* sahf */
 	};
 	emit_load32(e, H_RAX, rm_mem(STATE, OFF_CORE(v.cc) + bias));
 	emit_bytes(e, code, sizeof(code));
@@ -346,8 +353,8 @@ void jit_free_cpu(struct engine_cpu *e, size_t size)
 static void drop_tlb(struct jit_state *js)
 {
 	for (unsigned m = 0; m < TLB_MODES; m++) {
-		memset(js->tlb[m].rd, 0xff, sizeof(js->tlb[m].rd));
-		memset(js->tlb[m].wr, 0xff, sizeof(js->tlb[m].wr));
+		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
+			js->tlb[m].rd[n] = js->tlb[m].wr[n] = no_tag(n);
 	}
 }
 
@@ -404,7 +411,7 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 			uint64_t page = t->dropped[js->generation % TLB_DROPPED];
 			for (unsigned m = 0; m < TLB_MODES; m++) {
 				unsigned n = (page >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-				js->tlb[m].rd[n] = js->tlb[m].wr[n] = TLB_NONE;
+				js->tlb[m].rd[n] = js->tlb[m].wr[n] = no_tag(n);
 			}
 		}
 		if (js->asid != t->asid)

@@ -24,7 +24,7 @@ struct jit;
 
 /* Translated accesses: one direct-mapped table per access mode, as parallel arrays. */
 struct jit_tlb {
-	uint64_t rd[JIT_TLB_ENTRIES];    /* page address, or TLB_NONE */
+	uint64_t rd[JIT_TLB_ENTRIES];    /* page address, or one that belongs elsewhere */
 	uint64_t wr[JIT_TLB_ENTRIES];
 	uint8_t *host[JIT_TLB_ENTRIES];  /* host page */
 	struct ram_page *page[JIT_TLB_ENTRIES];

@@ -2,7 +2,8 @@
  *
  * The host-CPU differential fuzzer: one random instruction in one random state runs on the real CPU
  * in a sandboxed child (fuzz_host.c) and on the interpreter's operations (fuzz_interp.c), and
- * everything must come out the same (fuzz_compare.c). fuzz_gen.c makes the tests.
+ * everything must come out the same (fuzz_compare.c). The translator (fuzz_jit.c) is held to the same.
+ * fuzz_gen.c makes the tests; fuzz_block.c makes longer ones, several instructions in sequence.
  *
  * Both sides see the same linear addresses: two writable pages, one read-only page and two code pages,
  * with nothing mapped around any of them.
@@ -31,6 +32,7 @@
 enum {
 	XSAVE_SIZE = 832, /* x87, SSE and AVX in the standard format */
 	MAX_PATCH = 1024,
+	MAX_CODE = 480,  /* bytes of a block */
 	VEC_NONE = 0xff, /* completed without an exception */
 	VEC_LOST = 0xfe, /* the child died */
 };
@@ -47,20 +49,23 @@ struct fuzz_test {
 	uint8_t mode;   /* 2, 4 or 8 */
 	bool segmented; /* segments from the local descriptor table; else flat */
 	bool stack16;   /* SS is a 16-bit stack */
-	uint8_t len;    /* of the instruction */
+	uint16_t len;   /* of all instructions */
+	uint8_t nr;     /* instructions */
+	uint8_t open;   /* status flags that earlier instructions left undefined, as CC_BITS() */
 	bool decodes;
 	uint8_t undecoded; /* the vector when it does not: #UD, or #GP for more than 15 bytes */
-	uint8_t code[16];
+	uint8_t code[MAX_CODE];
 	uint32_t patch_addr, patch_len;
 	uint8_t patch[MAX_PATCH];
 	uint64_t ea;              /* of the memory operand, or 0 */
 	const struct opcode *row; /* that it was made for */
-	struct insn insn;
+	struct insn insn;         /* the last instruction */
 };
 
 struct fuzz_result {
 	struct fuzz_state out;
 	uint8_t vector;
+	uint8_t open; /* status flags that are not kept at this fault, as CC_BITS() */
 	uint32_t error;
 	uint64_t cr2;
 	uint32_t lo, hi; /* changed bytes of the writable pages: [lo, hi) */
@@ -100,6 +105,13 @@ static inline bool chance(struct fuzz_rng *r, unsigned percent)
 /* fuzz_gen.c: test number t->index for one row; false when the draw is of no use. */
 bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 		   const struct cpu_model *model);
+/* The same for an instruction that follows others: s->in is the state before it, and only its
+ * displacement and immediates can be chosen. */
+bool fuzz_generate_next(struct fuzz_test *s, struct fuzz_rng *r, const struct opcode *row,
+			const struct cpu_model *model);
+/* fuzz_block.c: 2 to `most` instructions, of which only the last may branch or fault. */
+bool fuzz_generate_block(struct fuzz_test *t, uint64_t seed, const struct opcode *const *rows,
+			 unsigned nr_rows, unsigned most, const struct cpu_model *model);
 void fuzz_fill_image(uint8_t *p, size_t len, struct fuzz_rng *r);
 
 /* fuzz_seg.c: segments of 16-bit and segmented tests. */
@@ -139,6 +151,16 @@ bool fuzz_host_alignment_checks(void);
 int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh,
 		     bool alignment_checks);
 void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r);
+/* The same in parts, for fuzz_block.c and fuzz_jit.c: state and code in place; one instruction at the
+ * code's offset `off`, returning the vector; what came out, and memory as it was. */
+struct engine_cpu *fuzz_interp_begin(const struct fuzz_test *t);
+uint8_t fuzz_interp_step(const struct fuzz_test *t, const struct insn *i, unsigned off);
+void fuzz_interp_end(const struct fuzz_test *t, struct fuzz_result *r);
+
+bool fuzz_jit_possible(void);
+
+/* fuzz_jit.c. False when the translator leaves the test to the interpreter. `done`: the interpreter's result. */
+bool fuzz_jit_run(const struct fuzz_test *t, const struct fuzz_result *done, struct fuzz_result *r);
 
 /* fuzz_compare.c: true when equal; else prints why to `f` (which may be NULL). What is open is made
  * equal in `ours`. */

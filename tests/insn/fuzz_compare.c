@@ -241,7 +241,8 @@ bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *
 		  struct fuzz_result *o)
 {
 	const struct fuzz_state *a = &h->out, *b = &o->out;
-	uint64_t mask = ~(undefined_flags(t) | FL_RF | FL_IF | FL_IOPL);
+	uint64_t mask =
+	    ~(undefined_flags(t) | flags_of(t->open | o->open) | FL_RF | FL_IF | FL_IOPL);
 	if (unaligned_sha(t, o) || misaligned_sse(h, o) || bit_offset(t, h, o) ||
 	    page_or_limit(t, h, o) || masked_fault(t, h, o) || misaligned_or_noncanonical(t, h, o))
 		return true;
@@ -269,6 +270,21 @@ bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *
 	return !bad;
 }
 
+static void print_block(FILE *f, const struct fuzz_test *t)
+{
+	struct cpu_model all;
+	memset(&all, 0xff, sizeof(all));
+	for (unsigned off = 0; off < t->len;) {
+		struct insn i;
+		char text[128];
+		if (decode(&i, t->code + off, t->len - off, t->mode, &all) != DECODE_OK)
+			return;
+		insn_print(text, sizeof(text), &i, t->in.rip + off);
+		fprintf(f, "  %" PRIx64 ": %s\n", t->in.rip + off, text);
+		off += i.len;
+	}
+}
+
 void fuzz_print_test(FILE *f, const struct fuzz_test *t)
 {
 	const struct fuzz_state *s = &t->in;
@@ -281,6 +297,8 @@ void fuzz_print_test(FILE *f, const struct fuzz_test *t)
 	for (unsigned n = 0; n < t->len; n++)
 		fprintf(f, " %02x", t->code[n]);
 	fprintf(f, "  %s\n", text);
+	if (t->nr > 1)
+		print_block(f, t);
 	for (unsigned n = 0; n < 16; n++)
 		fprintf(f, "  %-3s %016" PRIx64 "%s", gpr_names[n], s->gpr[n],
 			n % 4 == 3 ? "\n" : "");

@@ -239,7 +239,9 @@ static bool is(const struct opcode *d, const char *name)
 
 static void emit(struct gen *g, uint8_t b)
 {
-	g->t->code[g->n++ & 15] = b;
+	if (g->n < 16)
+		g->t->code[g->n] = b;
+	g->n++;
 }
 
 static bool near_branch(const struct gen *g)
@@ -511,6 +513,8 @@ static void redecode(struct gen *g, const struct cpu_model *model)
 	t->decodes = res == DECODE_OK;
 	t->undecoded = res == DECODE_GP ? EXC_GP : EXC_UD;
 	t->len = t->insn.len;
+	t->nr = 1;
+	t->open = 0;
 }
 
 static void patch_disp(struct gen *g, uint32_t disp)
@@ -915,4 +919,44 @@ bool fuzz_generate(struct fuzz_test *t, uint64_t seed, const struct opcode *row,
 	if (t->decodes && mem_operand(&t->insn) >= 0 && !(t->insn.desc->attrs & A_VSIB))
 		t->ea = effective(t);
 	return true;
+}
+
+/* Brings the memory operand to a good place by its displacement, if it has one that reaches. */
+static void solve_displacement(struct gen *g)
+{
+	struct fuzz_test *t = g->t;
+	struct insn *i = &t->insn;
+	int n = mem_operand(i);
+
+	if (n < 0 || g->disp_at < 0 || i->asz == 2)
+		return;
+	uint64_t at = place_operand(g, i->o[n].size), now = effective(t);
+	int64_t disp = (int64_t)(i->disp + (at - now));
+	if (i->base == REG_RIP)
+		disp -= t->len;
+	if (disp == (int32_t)disp || i->asz == 4)
+		patch_disp(g, disp);
+}
+
+bool fuzz_generate_next(struct fuzz_test *s, struct fuzz_rng *r, const struct opcode *row,
+			const struct cpu_model *model)
+{
+	struct gen g = {.r = {rnd(r)}, .t = s, .row = row, .disp_at = -1};
+
+	s->row = row;
+	s->ea = 0;
+	s->patch_len = 0;
+	emit_prefixes(&g);
+	emit_opcode(&g);
+	if (row->modrm != R_NONE)
+		emit_modrm(&g);
+	emit_immediates(&g);
+	redecode(&g, model);
+	if (!s->decodes || s->insn.desc != row || row->attrs & (A_NOFUZZ | A_VSIB) ||
+	    host_differs(&g) || unwanted(s))
+		return false;
+	solve_displacement(&g);
+	aim_branch(&g);
+	redecode(&g, model);
+	return s->decodes;
 }

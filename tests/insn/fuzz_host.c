@@ -153,6 +153,7 @@ static void run_one(const struct fuzz_test *t, struct fuzz_result *r, const uint
 	size_t off = t->in.rip + fuzz_seg_base(t, CS) - CODE_ADDR, tail;
 	const uint8_t *exit_code = fuzz_host_tail(t, &tail);
 
+	r->open = 0;
 	memcpy(&io->in, &t->in, sizeof(io->in));
 	memcpy(code + off, t->code, t->len);
 	memcpy(code + off + t->len, exit_code, tail);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Our side of the fuzzer: the same state and memory in a struct core at CPL 3 in long mode, one
- * instruction decoded and executed as the interpreter does it.
+ * Our side of the fuzzer: the same state and memory in a software vCPU at CPL 3 in long mode, one
+ * instruction after another decoded and executed as the interpreter does it.
  */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/engine.h"
+#include "accel/soft.h"
 #include "cpu/check.h"
 #include "cpu/core.h"
 #include "cpu/decode.h"
@@ -30,7 +32,7 @@ enum {
 enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_AD = 0x60 };
 
 static struct {
-	struct core core;
+	struct engine_cpu *e;
 	struct ram ram;
 	struct aspace mem, io;
 	struct cpu_bus bus;
@@ -67,8 +69,6 @@ static void flat_segment(struct segment *s, uint16_t sel, uint32_t attr)
 int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh,
 		     bool alignment_checks)
 {
-	struct vcpu *v = &us.core.v;
-
 	us.sh = sh;
 	int err = ram_init(&us.ram, "fuzz", RAM_SIZE);
 	if (err)
@@ -80,8 +80,12 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 	if (err)
 		return err;
 	us.bus = (struct cpu_bus){.mem = &us.mem, .io = &us.io, .tsc = no_tsc};
-	core_init(&us.core, model, &us.bus, 0);
-	us.core.events = &us.events;
+	err = engine_jit.create(&us.e, model, &us.bus, 0, &us.events);
+	if (err)
+		err = engine_interp.create(&us.e, model, &us.bus, 0, &us.events);
+	if (err)
+		return err;
+	struct vcpu *v = &us.e->core.v;
 
 	map_pages(PT_DATA, RW_ADDR, GPA_RW, RW_SIZE, PTE_W);
 	map_pages(PT_DATA, RO_ADDR, GPA_RO, RO_SIZE, 0);
@@ -100,6 +104,12 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 	v->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
 	v->tr.limit = 0; /* no I/O permission bitmap */
 	return 0;
+}
+
+/* The translator may want more than the host has. */
+bool fuzz_jit_possible(void)
+{
+	return us.e->jit != NULL;
 }
 
 static uint64_t get_le(const uint8_t *p, size_t n)
@@ -158,7 +168,8 @@ static void store_xstate(const struct vcpu *v, uint8_t *x)
 /* The instruction and what follows it, or INT3 again. */
 static void place_code(const struct fuzz_test *t, bool there)
 {
-	uint8_t *code = us.ram.host + GPA_CODE + (t->in.rip + fuzz_seg_base(t, CS) - CODE_ADDR);
+	uint64_t at = GPA_CODE + (t->in.rip + fuzz_seg_base(t, CS) - CODE_ADDR);
+	uint8_t *code = us.ram.host + at;
 	size_t tail;
 	const uint8_t *exit_code = fuzz_host_tail(t, &tail);
 
@@ -167,11 +178,12 @@ static void place_code(const struct fuzz_test *t, bool there)
 		memcpy(code, t->code, t->len);
 		memcpy(code + t->len, exit_code, tail);
 	}
+	ram_written(&us.ram, at, t->len + tail);
 }
 
 static void load_segments(const struct fuzz_test *t)
 {
-	struct segment *seg = us.core.v.seg;
+	struct segment *seg = us.e->core.v.seg;
 	const uint32_t data = 3 | SEG_S | SEG_DPL | SEG_P | SEG_DB | SEG_G;
 
 	for (unsigned n = 0; n < NR_SREGS; n++) {
@@ -195,7 +207,8 @@ static void load_segments(const struct fuzz_test *t)
 
 static void load(const struct fuzz_test *t)
 {
-	struct vcpu *v = &us.core.v;
+	struct core *c = &us.e->core;
+	struct vcpu *v = &c->v;
 
 	memcpy(v->gpr, t->in.gpr, sizeof(t->in.gpr));
 	v->gpr[REG_ZERO] = 0;
@@ -203,27 +216,31 @@ static void load(const struct fuzz_test *t)
 	load_segments(t);
 	load_xstate(v, t->in.xsave);
 	memcpy(us.ram.host + GPA_RW + (t->patch_addr - RW_ADDR), t->patch, t->patch_len);
-	v->rip = us.core.blk_rip = t->in.rip;
-	us.core.leave = false;
-	us.core.dr6_pending = 0;
+	v->rip = c->blk_rip = t->in.rip;
+	c->leave = false;
+	c->dr6_pending = 0;
 	v->sti_shadow = v->mov_ss_shadow = false;
-	core_update_mode(&us.core);
+	core_update_mode(c);
 }
 
-/* Runs t->insn to completion or to an exception; returns the vector. */
-static uint8_t execute(const struct fuzz_test *t, struct fuzz_result *r)
+struct engine_cpu *fuzz_interp_begin(const struct fuzz_test *t)
 {
-	struct core *c = &us.core;
-	const struct insn *i = &t->insn;
+	load(t);
+	place_code(t, true);
+	return us.e;
+}
+
+uint8_t fuzz_interp_step(const struct fuzz_test *t, const struct insn *i, unsigned off)
+{
+	struct core *c = &us.e->core;
 	sigjmp_buf fault;
 
-	if (!t->decodes)
-		return t->undecoded;
 	c->insn = i;
 	c->fault = &fault;
 	for (;;) {
 		switch (sigsetjmp(fault, 0)) {
 		case 0:
+			c->v.rip = c->blk_rip = t->in.rip + off;
 			insn_check(c, i);
 			i->desc->op(c, i);
 			if (!(i->desc->attrs & A_BR))
@@ -233,9 +250,7 @@ static uint8_t execute(const struct fuzz_test *t, struct fuzz_result *r)
 			continue;
 		case CORE_EXCEPTION:
 			if (!c->exc.trap)
-				c->v.rip = t->in.rip;
-			r->error = c->exc.has_error ? c->exc.error : 0;
-			r->cr2 = c->exc.vector == EXC_PF ? c->exc.cr2 : 0;
+				c->v.rip = t->in.rip + off;
 			return c->exc.vector;
 		default:
 			return VEC_LOST;
@@ -243,18 +258,34 @@ static uint8_t execute(const struct fuzz_test *t, struct fuzz_result *r)
 	}
 }
 
-void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r)
+/* Runs all instructions, or up to an exception; returns the vector. */
+static uint8_t execute(const struct fuzz_test *t, struct fuzz_result *r)
 {
-	struct vcpu *v = &us.core.v;
+	const struct core *c = &us.e->core;
+	uint8_t vector = VEC_NONE;
+
+	if (!t->decodes)
+		return t->undecoded;
+	for (unsigned off = 0; off < t->len && vector == VEC_NONE;) {
+		struct insn i = t->insn;
+		if (t->nr > 1)
+			decode(&i, t->code + off, t->len - off, t->mode, c->model);
+		vector = fuzz_interp_step(t, &i, off);
+		off += i.len;
+	}
+	if (vector != VEC_NONE) {
+		r->error = c->exc.has_error ? c->exc.error : 0;
+		r->cr2 = vector == EXC_PF ? c->exc.cr2 : 0;
+	}
+	return vector;
+}
+
+void fuzz_interp_end(const struct fuzz_test *t, struct fuzz_result *r)
+{
+	const struct vcpu *v = &us.e->core.v;
 	uint8_t *rw = us.ram.host + GPA_RW;
 
-	r->error = 0;
-	r->cr2 = 0;
-	load(t);
-	place_code(t, true);
-	r->vector = execute(t, r);
 	place_code(t, false);
-
 	memcpy(r->out.gpr, v->gpr, sizeof(r->out.gpr));
 	r->out.rip = v->rip;
 	r->out.rflags = rflags_get(v);
@@ -264,4 +295,14 @@ void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r)
 
 	fuzz_changed_range(rw, us.sh->image, r);
 	memcpy(rw + r->lo, us.sh->image + r->lo, r->hi - r->lo);
+}
+
+void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r)
+{
+	r->error = 0;
+	r->cr2 = 0;
+	r->open = 0;
+	fuzz_interp_begin(t);
+	r->vector = execute(t, r);
+	fuzz_interp_end(t, r);
 }
