@@ -8,6 +8,7 @@
 #include "cpu/decode.h"
 #include "cpu/exc.h"
 #include "cpu/mem.h"
+#include "cpu/mxcsr.h"
 #include "cpu/opcode.h"
 #include "mmu/aspace.h"
 
@@ -200,13 +201,29 @@ static bool second_page_ok(struct core *c, const struct block *b)
 	return e->gpa == b->gpa2 && (!b->page2 || ram_code_version(b->page2) == b->version2);
 }
 
+/* As insn_check() decides. What changes these ends its block or sets core.leave. */
+static unsigned vector_key(const struct core *c)
+{
+	const struct vcpu *v = &c->v;
+	const uint64_t need = XCR0_SSE | XCR0_AVX;
+	unsigned key = (v->mxcsr & MXCSR_MASKS) == MXCSR_MASKS ? BLOCK_FP_MASKED : 0;
+	if (v->cr0 & CR0_TS)
+		return key;
+	if (!(v->cr0 & CR0_EM) && v->cr4 & CR4_OSFXSR)
+		key |= BLOCK_SSE;
+	if (core_protected(c) && v->cr4 & CR4_OSXSAVE && (v->xcr0 & need) == need)
+		key |= BLOCK_AVX;
+	return key;
+}
+
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
 	bool user = vcpu_cpl(&c->v) == 3;
 	uint16_t key = (uint16_t)(c->mode | c->flat << 4 | user << 5 | c->tlb_mode << 7 |
-				(c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
+				  (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0) | vector_key(c));
 	uint64_t lin = fetch_lin(c, c->v.rip);
-	uint64_t tag = (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 16 | key | 0x8000;
+	uint64_t tag =
+	    (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 16 | key | 0x8000;
 	struct jump_entry *j = &bc->jump[(lin ^ lin >> 13) % JUMP_ENTRIES];
 
 	if (__builtin_expect(j->lin == lin && j->tag == tag && block_valid(j->b), 1))

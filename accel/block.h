@@ -23,6 +23,11 @@
  * translation are then those of the block itself. */
 enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 
+/* Bits of the key: what vector instructions find. */
+#define BLOCK_SSE       (1u << 9)  /* SSE instructions are neither #UD nor #NM */
+#define BLOCK_AVX       (1u << 10) /* likewise */
+#define BLOCK_FP_MASKED (1u << 11) /* MXCSR masks all exceptions */
+
 struct block {
 	uint64_t gpa;
 	uint16_t key; /* code size and what the run functions were chosen for */
@@ -31,8 +36,8 @@ struct block {
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
-	const uint8_t *code;       /* translation, or NULL */
-	uint32_t runs;             /* interpreted so far; UINT32_MAX: not worth another try */
+	const uint8_t *code;   /* translation, or NULL */
+	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */
 	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */

@@ -330,6 +330,7 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	int how = sigsetjmp(fault, 0);
 	c->fault = &fault;
 	if (how) {
+		jit_left(e);
 		left(e, how);
 		if (single) {
 			c->retired++;

@@ -11,6 +11,7 @@
 #include "cpu/exc.h"
 #include "cpu/fxstate.h"
 #include "cpu/mem.h"
+#include "cpu/mxcsr.h"
 #include "cpu/operand.h"
 #include "cpu/x87.h"
 #include "cpu/xstate.h"
@@ -104,6 +105,14 @@ static void load_mxcsr_check(struct core *c, uint32_t mxcsr)
 		raise_gp(c, 0);
 }
 
+/* Engines may have translated code for "all exceptions masked". */
+static void set_mxcsr(struct core *c, uint32_t mxcsr)
+{
+	if ((c->v.mxcsr ^ mxcsr) & MXCSR_MASKS)
+		c->leave = true;
+	c->v.mxcsr = mxcsr;
+}
+
 /* EFER.FFXSR: ring 0 in 64-bit mode leaves the XMM registers out. */
 static unsigned fxsave_vregs(const struct core *c)
 {
@@ -133,7 +142,7 @@ void op_fxrstor(struct core *c, const struct insn *i)
 	memcpy(&mxcsr, buf + FX_MXCSR, 4);
 	load_mxcsr_check(c, mxcsr);
 	fx_unpack_x87(&c->v.fpu, buf, form_of(c, i));
-	c->v.mxcsr = mxcsr;
+	set_mxcsr(c, mxcsr);
 	for (unsigned n = 0; n < regs; n++)
 		memcpy(&c->v.v[n], buf + FX_XMM + 16 * n, 16);
 }
@@ -142,7 +151,7 @@ void op_ldmxcsr(struct core *c, const struct insn *i)
 {
 	uint32_t mxcsr = mem_read32(c, lin_of(c, i, 4, ACC_READ));
 	load_mxcsr_check(c, mxcsr);
-	c->v.mxcsr = mxcsr;
+	set_mxcsr(c, mxcsr);
 }
 
 void op_stmxcsr(struct core *c, const struct insn *i)

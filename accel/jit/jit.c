@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xmmintrin.h>
 
 #include "accel/jit/jit_impl.h"
 #include "cpu/check.h"
 #include "cpu/mem.h"
+#include "cpu/mxcsr.h"
 #include "cpu/opcode.h"
 
 #define STACK_SIZE (256u << 10)
@@ -59,11 +61,44 @@ static void fill(struct engine_cpu *e, uint64_t lin)
 	to->page[n] = from->page;
 }
 
+/* The host runs with the guest's MXCSR while nothing unmasked can come of it. */
+static void mxcsr_to_host(struct engine_cpu *e)
+{
+	if ((e->core.v.mxcsr & MXCSR_MASKS) != MXCSR_MASKS)
+		return;
+	_mm_setcsr(e->core.v.mxcsr);
+	e->js.mxcsr_live = true;
+}
+
+static void mxcsr_to_guest(struct engine_cpu *e)
+{
+	if (!e->js.mxcsr_live)
+		return;
+	e->core.v.mxcsr = _mm_getcsr();
+	_mm_setcsr(MXCSR_MASKS);
+	e->js.mxcsr_live = false;
+}
+
+void jit_left(struct engine_cpu *e)
+{
+	mxcsr_to_guest(e);
+}
+
+/* Operations that look at v.mxcsr, change it or use the host's own: SSE, and the FXSAVE and XSAVE
+ * groups. */
+static bool uses_mxcsr(const struct opcode *d)
+{
+	return d->attrs & (A_SSE | A_AVX | A_X87) ||
+	       (d->map == M0F && (d->opcode == 0xae || d->opcode == 0xc7));
+}
+
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 {
 	struct core *c = &e->core;
 	uint64_t attrs = i->desc->attrs, lin = 0;
-	bool access = access_lin(c, i, &lin);
+	bool access = access_lin(c, i, &lin), mxcsr = uses_mxcsr(i->desc);
+	if (mxcsr)
+		mxcsr_to_guest(e);
 	if (attrs & A_CHECKED)
 		insn_check(c, i);
 	i->op(c, i);
@@ -73,6 +108,8 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 		c->v.rip = insn_next(c, i);
 		return true;
 	}
+	if (mxcsr)
+		mxcsr_to_host(e);
 	if (access)
 		fill(e, lin);
 	return false;
@@ -306,11 +343,13 @@ struct jit *jit_new(size_t cache, const char **why)
 		*why = "the host does not allow executable memory";
 		goto fail;
 	}
+	jit_host_features(&j->host);
 	struct emit e = {.w = j->write, .end = j->write + cache, .to_exec = j->exec - j->write};
 	make_enter(j, &e);
 	make_leave(j, &e);
 	make_calls(j, &e);
 	make_lookup(j, &e);
+	vec_make_stubs(j, &e);
 	j->first = j->next = e.w;
 	return j;
 fail:
@@ -401,6 +440,8 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	js->index_mask = (uint64_t)(JIT_TLB_ENTRIES - 1) << PAGE_SHIFT;
 	js->jump_mask = JIT_JUMP_ENTRIES - 1;
 	js->page_mask = PAGE_MASK;
+	js->mask16 = 15;
+	js->mask32 = 31;
 	if (js->full != t->full || t->nr_dropped - js->generation > TLB_DROPPED) {
 		drop_tlb(js);
 		drop_jumps(js);
@@ -451,7 +492,9 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 		e->js.link = 0;
 	}
 	e->js.page_rip = c->v.rip & PAGE_MASK;
+	mxcsr_to_host(e);
 	enter(e, b->code);
+	mxcsr_to_guest(e);
 	if (e->js.link)
 		e->js.spill2 = c->v.rip;
 }

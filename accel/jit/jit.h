@@ -41,6 +41,7 @@ struct jit_state {
 	uint64_t spill, spill2;
 	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
 	uint64_t jump_mask;      /* pext mask of a jump-table index */
+	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* identifies address space and mode in jump-table keys */
 	uint64_t
 	    bounded[2]; /* FS, GS: not a writable data segment of 4 GiB (outside 64-bit mode) */
@@ -52,6 +53,7 @@ struct jit_state {
 	uint64_t jump_version[JIT_JUMP_ENTRIES];
 
 	/* Not for generated code. */
+	bool mxcsr_live;         /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
 	uint32_t generation;     /* of core.tlb at the last jit_sync() */
 	uint32_t full;
 	uint64_t blocks_flushed; /* of the block cache whose translations these are */
@@ -69,6 +71,8 @@ bool jit_translate(struct jit *j, struct block *b);
 /* Runs from b (which has code) until something needs the engine loop; v is canonical afterwards. May
  * be left by the core's fault jump. */
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);
+/* After generated code was left by the fault jump: makes v canonical. */
+void jit_left(struct engine_cpu *e);
 /* Drops all translations, after the blocks are gone. */
 void jit_reset(struct engine_cpu *e);
 

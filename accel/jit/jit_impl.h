@@ -18,28 +18,31 @@
 #include "accel/jit/emit.h"
 #include "accel/jit/jit.h"
 #include "accel/soft.h"
+#include "cpu/cpuid.h"
 
 enum { S1 = H_RCX, S2 = H_R14, STATE = H_RSP };
 
 struct jit {
 	int fd;
-	uint8_t *write, *exec;  /* two mappings of the same memory */
+	uint8_t *write, *exec; /* two mappings of the same memory */
 	size_t size;
-	uint8_t *next;          /* in the writable mapping */
-	uint8_t *first;         /* after the stubs */
+	uint8_t *next;  /* in the writable mapping */
+	uint8_t *first; /* after the stubs */
 	/* Stubs, in the writable mapping. */
-	uint8_t *enter;         /* void (struct engine_cpu *, const uint8_t *code) */
-	uint8_t *leave;         /* rip = page_rip + rcx */
-	uint8_t *leave_link;    /* the same, and link = r14 */
-	uint8_t *leave_stored;  /* v is canonical already */
-	uint8_t *call_op;       /* r14 = insn, rcx = page offset of its block */
-	uint8_t *lookup;        /* rcx = rip: r14 = code or 0, next_page set */
-	uint8_t *go;            /* to rip = rcx */
-	uint8_t *stored;        /* r14 = page that was written: like call_op, for mem_stored() */
+	uint8_t *enter;        /* void (struct engine_cpu *, const uint8_t *code) */
+	uint8_t *leave;        /* rip = page_rip + rcx */
+	uint8_t *leave_link;   /* the same, and link = r14 */
+	uint8_t *leave_stored; /* v is canonical already */
+	uint8_t *call_op;      /* r14 = insn, rcx = page offset of its block */
+	uint8_t *lookup;       /* rcx = rip: r14 = code or 0, next_page set */
+	uint8_t *go;           /* to rip = rcx */
+	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
+	uint8_t *zero_upper;   /* VZEROUPPER in v.v; clobbers xmm0 */
+	struct cpu_model host; /* .feat: what instructions there are */
 	uint64_t translated, bytes, flushes;
 };
 
-#define OFF_GPR(n)  ((int32_t)offsetof(struct engine_cpu, core.v.gpr) + (int32_t)(n) * 8)
+#define OFF_GPR(n)  ((int32_t)offsetof(struct engine_cpu, core.v.gpr) + (int32_t)(n)*8)
 #define OFF_CORE(f) ((int32_t)offsetof(struct engine_cpu, core.f))
 #define OFF_JS(f)   ((int32_t)offsetof(struct engine_cpu, js.f))
 static_assert(offsetof(struct engine_cpu, core) == 0, "generated code passes RSP as the core");
@@ -60,6 +63,10 @@ static inline int host_reg(unsigned guest)
 		return (int)guest;
 	}
 }
+
+/* vector.c */
+void jit_host_features(struct cpu_model *host);
+void vec_make_stubs(struct jit *j, struct emit *e);
 
 /* cpu/insn.h operations called from generated code; true: leave for the engine loop. */
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i);

@@ -7,57 +7,29 @@
  * the instruction, does it whole (faults, devices, page crossings), fills the TLB, and the translation
  * goes on with the next instruction.
  */
-#include "accel/jit/jit_impl.h"
+#include "accel/jit/translate.h"
 #include "cpu/alu.h"
 #include "cpu/check.h"
 #include "cpu/opcode.h"
 #include "cpu/ops.h"
 
-#define MAX_SLOW (BLOCK_MAX_INSNS * 4)
-
-enum slow_kind { SLOW_OP, SLOW_STORED, SLOW_LINK, SLOW_LEAVE };
-
-/* Code that is placed after the block, out of the way of what usually happens. */
-struct slow {
-	enum slow_kind kind;
-	uint8_t *from;        /* displacement that leads here */
-	uint8_t *back;        /* where to go on; filled in when known */
-	const struct insn *i;
-	bool restore;         /* rdx is in js.spill */
-	int32_t off;          /* SLOW_LINK, SLOW_LEAVE: page offset to leave with */
-};
-
-struct tr {
-	struct emit e;
-	struct jit *j;
-	struct block *b;
-	int32_t off;          /* of the block in its page */
-	unsigned mode;        /* enum tlb_mode */
-	unsigned word;        /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
-	bool dead;            /* the status flags may be clobbered before the current instruction */
-	unsigned nr_slow, first_slow;
-	struct slow slow[MAX_SLOW];
-};
-
-static void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct insn *i, bool restore,
-		     int32_t off)
+void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct insn *i, bool restore,
+	      int32_t off)
 {
 	if (t->nr_slow == MAX_SLOW) {
 		t->e.overflow = true;
 		return;
 	}
-	t->slow[t->nr_slow++] = (struct slow){kind, from, NULL, i, restore, off};
+	t->slow[t->nr_slow++] = (struct slow){
+	    .kind = kind, .from = from, .i = i, .restore = restore, .off = off, .before = t->vec};
 }
 
-static struct rm state(int32_t off) { return rm_mem(STATE, off); }
-static struct rm gpr_slot(unsigned g) { return state(OFF_GPR(g)); }
 /* A guest register as an r/m operand. */
 static struct rm guest(unsigned g)
 {
 	int h = host_reg(g);
 	return h >= 0 ? rm_reg((unsigned)h) : gpr_slot(g);
 }
-static bool pinned(unsigned g) { return host_reg(g) >= 0; }
 
 /* ---- memory operands ---- */
 
@@ -106,14 +78,14 @@ static void emit_ea(struct tr *t, const struct insn *i)
 }
 
 /* Not-zero S1 or bits above the lower half of it: the C operation. */
-static void emit_op_unless_zero(struct tr *t, const struct insn *i)
+void emit_op_unless_zero(struct tr *t, const struct insn *i)
 {
 	emit_jrcxz_over_jmp(&t->e);
 	add_slow(t, SLOW_OP, emit_jmp(&t->e), i, false, 0);
 }
 
 /* S1 = linear address of `size` bytes at i's memory operand. S2 is clobbered; flags stay. */
-static void emit_address(struct tr *t, const struct insn *i, unsigned size)
+void emit_address(struct tr *t, const struct insn *i, unsigned size)
 {
 	struct emit *e = &t->e;
 	if (i->seg != FS && i->seg != GS) {
@@ -143,14 +115,14 @@ static void emit_address(struct tr *t, const struct insn *i, unsigned size)
 static struct rm tlb_slot(const struct tr *t, size_t field)
 {
 	return rm_index(STATE, S2, 3,
-			(int32_t)(offsetof(struct engine_cpu, js.tlb) + t->mode * sizeof(struct jit_tlb) +
-				  field));
+			(int32_t)(offsetof(struct engine_cpu, js.tlb) +
+				  t->mode * sizeof(struct jit_tlb) + field));
 }
 #define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb, f))
 
 /* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
  * with nothing changed. */
-static void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
+void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
 {
 	struct emit *e = &t->e;
 	emit_pext(e, S2, S1, state(OFF_JS(index_mask)));
@@ -192,7 +164,7 @@ static void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool wri
 }
 
 /* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
-static void emit_stored(struct tr *t, const struct insn *i)
+void emit_stored(struct tr *t, const struct insn *i)
 {
 	emit_rm(&t->e, 0x0fb6, 4, S1, rm_mem(S2, offsetof(struct ram_page, flags)));
 	emit_jrcxz_over_jmp(&t->e);
@@ -209,8 +181,8 @@ static void clear_upper(struct tr *t, unsigned g, unsigned size)
 }
 
 /* reg <- reg op r/m. `reads`: the register is an input; `src`: bytes of the r/m operand. */
-static void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opcode, unsigned nr,
-			 unsigned nm, bool reads, bool writes)
+static void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opcode,
+			 unsigned nr, unsigned nm, bool reads, bool writes)
 {
 	const struct operand *r = &i->o[nr], *m = &i->o[nm];
 	struct rm src;
@@ -259,8 +231,8 @@ static void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bo
 }
 
 /* r/m <- op r/m [, imm]. imm_size 0: none. */
-static void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsigned ext, unsigned imm_size,
-		     uint64_t imm, bool writes)
+static void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsigned ext,
+		     unsigned imm_size, uint64_t imm, bool writes)
 {
 	const struct operand *m = &i->o[0];
 	struct rm dst;
@@ -285,11 +257,17 @@ static void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsign
 		clear_upper(t, m->reg, m->size);
 }
 
-static unsigned imm_bytes(unsigned size) { return size == 8 ? 4 : size; }
+static unsigned imm_bytes(unsigned size)
+{
+	return size == 8 ? 4 : size;
+}
 
 /* ---- the instructions ---- */
 
-static bool plain(const struct operand *o) { return o->kind == OPK_REG || o->kind == OPK_MEM; }
+static bool plain(const struct operand *o)
+{
+	return o->kind == OPK_REG || o->kind == OPK_MEM;
+}
 
 /* ADD OR ADC SBB AND SUB XOR CMP: opcode group n. */
 static bool tr_alu(struct tr *t, const struct insn *i, unsigned n)
@@ -299,8 +277,11 @@ static bool tr_alu(struct tr *t, const struct insn *i, unsigned n)
 	if (i->o[1].kind == OPK_IMM) {
 		uint64_t imm = i->imm;
 		bool small = size > 1 && (uint64_t)(int64_t)(int8_t)imm == imm;
-		shape_rm(t, i, size == 1 ? 0x80 : small ? 0x83 : 0x81, n, small ? 1 : imm_bytes(size), imm,
-			 writes);
+		shape_rm(t, i,
+			 size == 1 ? 0x80
+			 : small   ? 0x83
+				   : 0x81,
+			 n, small ? 1 : imm_bytes(size), imm, writes);
 	} else if (i->o[0].kind == OPK_REG && (pinned(i->o[0].reg) || i->o[1].kind == OPK_MEM)) {
 		shape_reg_rm(t, i, 0, n << 3 | 2 | byte, 0, 1, true, writes);
 	} else {
@@ -609,6 +590,7 @@ static bool tr_flow(struct tr *t, const struct insn *i)
 {
 	if (i->osz != t->word)
 		return false;
+	vec_flush(t);
 	if (i->op == op_jmp_rel) {
 		emit_goto(t, target(t, i));
 	} else if (i->op == op_jcc) {
@@ -656,6 +638,8 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 {
 	const struct operand *a = &i->o[0], *b = &i->o[1];
 	unsigned byte = a->size == 1 ? 0 : 1;
+	if (i->desc->attrs & (A_SSE | A_AVX))
+		return tr_vector(t, i);
 	if (i->lock || i->rep || i->desc->attrs & (A_CHECKED | A_END) || i->asz != t->word)
 		return i->op == op_nop;
 	if (t->word == 4 && i->seg == CS && i->desc->attrs & A_ST) /* #GP */
@@ -701,7 +685,8 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	if (i->op == op_imul3)
 		return tr_imul3(t, i);
 	if (i->op == op_cmov)
-		return shape_reg_rm(t, i, 0, 0x0f40 | (i->desc->opcode & 15), 0, 1, true, true), true;
+		return shape_reg_rm(t, i, 0, 0x0f40 | (i->desc->opcode & 15), 0, 1, true, true),
+		       true;
 	if (i->op == op_setcc)
 		return shape_rm(t, i, 0x0f90 | (i->desc->opcode & 15), 0, 0, 0, true), true;
 	if (i->op == op_bswap)
@@ -720,6 +705,7 @@ static void emit_slow(struct tr *t, const struct slow *s)
 {
 	struct emit *e = &t->e;
 	emit_patch(s->from, e->w);
+	vec_store_regs(t, s->before.dirty, s->before.loaded);
 	switch (s->kind) {
 	case SLOW_OP:
 		if (s->restore)
@@ -743,8 +729,10 @@ static void emit_slow(struct tr *t, const struct slow *s)
 		emit_jmp_to(e, t->j->leave);
 		return;
 	}
-	if (s->back)
+	if (s->back) {
+		vec_load_regs(t, s->loaded);
 		emit_jmp_to(e, s->back);
+	}
 }
 
 /* Which instructions may clobber the status flags before they do their own work. An instruction that
@@ -778,12 +766,14 @@ static unsigned word_of(const struct block *b)
 bool jit_translate(struct jit *j, struct block *b)
 {
 	bool dead[BLOCK_MAX_INSNS];
-	struct tr t = {.j = j, .b = b, .off = (int32_t)(b->gpa & ~PAGE_MASK), .mode = b->key >> 7 & 3};
+	struct tr t = {
+	    .j = j, .b = b, .off = (int32_t)(b->gpa & ~PAGE_MASK), .mode = b->key >> 7 & 3};
 
 	b->runs = UINT32_MAX;
 	t.word = word_of(b);
 	if (!t.word || !b->page || b->crosses)
 		return true;
+	t.vex = vec_needs_upper(j, b);
 	t.e = (struct emit){.w = j->next, .end = j->write + j->size, .to_exec = j->exec - j->write};
 	uint8_t *start = t.e.w;
 	find_dead_flags(b, dead);
@@ -791,6 +781,7 @@ bool jit_translate(struct jit *j, struct block *b)
 	for (unsigned n = 0; n < b->nr; n++) {
 		const struct insn *i = &b->insn[n];
 		struct emit before = t.e;
+		struct vec_cache vec_before = t.vec;
 		unsigned slow_before = t.nr_slow;
 		t.dead = dead[n];
 		if (translate_insn(&t, i)) {
@@ -798,12 +789,17 @@ bool jit_translate(struct jit *j, struct block *b)
 		} else {
 			t.e = before;
 			t.nr_slow = slow_before;
+			t.vec = vec_before;
+			vec_flush(&t);
 			call_op(&t, i);
 			ended = i->desc->attrs & (A_BR | A_END);
 		}
-		for (; slow_before < t.nr_slow; slow_before++)
+		for (; slow_before < t.nr_slow; slow_before++) {
 			t.slow[slow_before].back = ended ? NULL : t.e.w;
+			t.slow[slow_before].loaded = t.vec.loaded;
+		}
 	}
+	vec_flush(&t);
 	if (!ended)
 		emit_goto(&t, (int64_t)t.off + b->insn[b->nr].end);
 	for (unsigned n = 0; n < t.nr_slow; n++)

@@ -58,6 +58,8 @@ static bool execute(const struct fuzz_test *t, struct engine_cpu *e, struct fuzz
 
 	c->fault = &fault;
 	int how = sigsetjmp(fault, 0);
+	if (how)
+		jit_left(e);
 	if (how == CORE_EXCEPTION) {
 		if (c->insn && !c->exc.trap)
 			c->v.rip = insn_rip(c, c->insn);
@@ -90,8 +92,10 @@ static void run_target(struct engine_cpu *e, uint64_t to)
 	sigjmp_buf fault;
 
 	c->fault = &fault;
-	if (sigsetjmp(fault, 0))
+	if (sigsetjmp(fault, 0)) {
+		jit_left(e);
 		return;
+	}
 	c->v.rip = to;
 	struct block *b = translated(e);
 	if (!b)

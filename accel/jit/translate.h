@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * One block being translated: what translate.c and vector.c share.
+ */
+#ifndef ACCEL_JIT_TRANSLATE_H
+#define ACCEL_JIT_TRANSLATE_H
+
+#include "accel/jit/jit_impl.h"
+
+#define MAX_SLOW (BLOCK_MAX_INSNS * 4)
+
+enum slow_kind { SLOW_OP, SLOW_STORED, SLOW_LINK, SLOW_LEAVE };
+
+/* Guest vector registers that are in the host register of the same number, and those of them that
+ * memory does not have yet: one bit each. */
+struct vec_cache {
+	uint16_t loaded, dirty;
+};
+
+/* Code that is placed after the block, out of the way of what usually happens. */
+struct slow {
+	enum slow_kind kind;
+	uint8_t *from; /* displacement that leads here */
+	uint8_t *back; /* where to go on; filled in when known */
+	const struct insn *i;
+	bool restore;            /* rdx is in js.spill */
+	int32_t off;             /* SLOW_LINK, SLOW_LEAVE: page offset to leave with */
+	struct vec_cache before; /* where `from` is */
+	uint16_t loaded;         /* vector registers expected at `back` */
+};
+
+struct tr {
+	struct emit e;
+	struct jit *j;
+	struct block *b;
+	int32_t off;   /* of the block in its page */
+	unsigned mode; /* enum tlb_mode */
+	unsigned word; /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
+	bool dead;     /* the status flags may be clobbered before the current instruction */
+	bool vex;      /* vector registers are loaded and stored with their upper halves */
+	struct vec_cache vec;
+	unsigned nr_slow;
+	struct slow slow[MAX_SLOW];
+};
+
+static inline struct rm state(int32_t off)
+{
+	return rm_mem(STATE, off);
+}
+static inline struct rm gpr_slot(unsigned g)
+{
+	return state(OFF_GPR(g));
+}
+static inline bool pinned(unsigned g)
+{
+	return host_reg(g) >= 0;
+}
+
+void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct insn *i, bool restore,
+	      int32_t off);
+/* Not-zero S1: the C operation. */
+void emit_op_unless_zero(struct tr *t, const struct insn *i);
+/* S1 = linear address of `size` bytes at i's memory operand. S2 is clobbered; flags stay. */
+void emit_address(struct tr *t, const struct insn *i, unsigned size);
+/* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
+ * with nothing changed. */
+void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write);
+/* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
+void emit_stored(struct tr *t, const struct insn *i);
+
+/* vector.c. Whether b has VEX instructions that will be translated. */
+bool vec_needs_upper(const struct jit *j, const struct block *b);
+/* Emits i; false when it has no translation. */
+bool tr_vector(struct tr *t, const struct insn *i);
+/* Stores `regs`; afterwards C code, or code without vector registers, may follow. */
+void vec_store_regs(struct tr *t, uint16_t regs, uint16_t loaded);
+void vec_load_regs(struct tr *t, uint16_t regs);
+/* Leaves no guest vector register in a host register. */
+void vec_flush(struct tr *t);
+
+#endif
