@@ -121,8 +121,8 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-int cpus_new(struct cpus **out, const struct engine *engine, const struct cpu_model *model,
-	     const struct cpu_bus *bus, unsigned n)
+int cpus_new(struct cpus **out, const struct engine *engine, const struct engine_config *config,
+	     const struct cpu_model *model, const struct cpu_bus *bus, unsigned n)
 {
 	int err = -ENOMEM;
 	if (!n || n > CPUS_MAX)
@@ -145,6 +145,13 @@ int cpus_new(struct cpus **out, const struct engine *engine, const struct cpu_mo
 		err = engine->create(&t->engine, model, bus, t->index, &t->events);
 		if (err < 0)
 			goto fail;
+		if (engine->configure) {
+			err = engine->configure(t->engine, config);
+			if (err < 0) {
+				engine->destroy(t->engine);
+				goto fail;
+			}
+		}
 		engine->load(t->engine, &t->state);
 		pthread_mutex_init(&t->lock, NULL);
 		pthread_cond_init(&t->wake, NULL);

@@ -13,14 +13,15 @@ struct cpu_bus;
 struct cpu_model;
 struct cpus;
 struct engine;
+struct engine_config;
 struct vcpu;
 
 #define CPUS_MAX 64
 
 /* Creates n vCPUs in the power-on state, threads started and paused. bus and model are borrowed.
  * 0 or -errno. */
-int cpus_new(struct cpus **out, const struct engine *engine, const struct cpu_model *model,
-	     const struct cpu_bus *bus, unsigned n);
+int cpus_new(struct cpus **out, const struct engine *engine, const struct engine_config *config,
+	     const struct cpu_model *model, const struct cpu_bus *bus, unsigned n);
 /* Stops and joins the threads. */
 void cpus_free(struct cpus *c);
 unsigned cpus_count(const struct cpus *c);

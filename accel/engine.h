@@ -25,6 +25,12 @@ enum cpu_event {
 	EV_STOP = 1 << 6, /* return from run() */
 };
 
+/* Settings of an engine, from the command line; 0: as it thinks best. */
+struct engine_config {
+	uint64_t cache; /* bytes of code memory */
+	unsigned hot;   /* runs of a block before it is translated */
+};
+
 enum run_exit {
 	RUN_STOPPED,  /* EV_STOP, EV_INIT or EV_SIPI pending */
 	RUN_HALTED,   /* HLT, MWAIT or wait-for-SIPI with nothing to wake it */
@@ -37,6 +43,8 @@ struct engine {
 	/* events: the vCPU's event word, shared with the posting threads. 0 or -errno. */
 	int (*create)(struct engine_cpu **out, const struct cpu_model *model,
 		      const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events);
+	/* Before the first run(); NULL when there is nothing to set. 0 or -errno. */
+	int (*configure)(struct engine_cpu *e, const struct engine_config *config);
 	void (*destroy)(struct engine_cpu *e);
 	void (*load)(struct engine_cpu *e, const struct vcpu *state);
 	void (*store)(struct engine_cpu *e, struct vcpu *state);

@@ -22,7 +22,7 @@
 
 #define DR6_BS (1ull << 14)
 
-/* Runs of a block before it is worth translating. */
+/* Runs of a block before it is worth translating, if not set otherwise. */
 #define JIT_HOT 8
 
 static uint64_t rip_mask(const struct core *c)
@@ -115,8 +115,21 @@ static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
 		soft_destroy(*out);
 		return -ENOTSUP;
 	}
+	(*out)->hot = JIT_HOT;
 	(*out)->js.full = (*out)->core.tlb.full - 1; /* its own TLB is not emptied yet */
 	return 0;
+}
+
+static int jit_configure(struct engine_cpu *e, const struct engine_config *config)
+{
+	const char *why;
+	if (config->hot)
+		e->hot = config->hot;
+	if (!config->cache)
+		return 0;
+	jit_free(e->jit);
+	e->jit = jit_new(config->cache, &why);
+	return e->jit ? 0 : -ENOMEM;
 }
 
 static void interp_load(struct engine_cpu *e, const struct vcpu *state)
@@ -253,7 +266,7 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	if (e->js.blocks_flushed != e->blocks.flushed)
 		jit_reset(e);
 	if (!b->code) {
-		if (b->runs == UINT32_MAX || ++b->runs < JIT_HOT)
+		if (b->runs == UINT32_MAX || ++b->runs < e->hot)
 			return false;
 		if (!jit_translate(e->jit, b)) {
 			drop_code(e); /* full */
@@ -339,8 +352,8 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	}
 	while (c->retired < last) {
 		/* A kick may come after what it announced has been taken. */
-		if (__builtin_expect(*c->events || e->js.pending ||
-					 c->v.activity != ACT_RUNNING, 0) &&
+		if (__builtin_expect(*c->events || e->js.pending || c->v.activity != ACT_RUNNING,
+				     0) &&
 		    !take_events(e, &why))
 			break;
 		if (__builtin_expect(single || must_step(c), 0))
@@ -378,6 +391,7 @@ const struct engine engine_interp = {
 const struct engine engine_jit = {
     .name = "jit",
     .create = jit_create,
+    .configure = jit_configure,
     .destroy = soft_destroy,
     .load = interp_load,
     .store = interp_store,

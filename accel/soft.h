@@ -17,6 +17,7 @@ struct engine_cpu {
 	struct insn single[2];     /* the instruction of step(), and its end marker */
 	_Atomic uint64_t retired;
 	struct jit *jit;           /* NULL: interpreter only */
+	uint32_t hot;              /* runs of a block before it is translated */
 };
 
 #endif

@@ -398,7 +398,11 @@ static int help(const struct app *a)
 	case ACT_ACCEL_HELP:
 		printf("Accelerators supported:\n"
 		       "interp               portable interpreter\n"
-		       "jit                  translator (in the making: 64-bit integer code)\n"
+		       "jit[,cache=SIZE][,hot=RUNS]  translator (in the making: 64-bit integer "
+		       "code);\n"
+		       "                     SIZE of its code memory per CPU, 1M to 1G (default "
+		       "64M); it\n"
+		       "                     translates what has run RUNS times (default 8)\n"
 		       "auto                 the best that is complete: interp (default)\n");
 		break;
 	case ACT_MACHINE_HELP:
@@ -434,6 +438,7 @@ static int configure(struct app *a)
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
 	c->cpus = o->cpus;
 	c->engine = strcmp(o->accel, "jit") == 0 ? &engine_jit : &engine_interp;
+	c->engine_config = (struct engine_config){.cache = o->jit_cache, .hot = o->jit_hot};
 	for (unsigned i = 0; i < o->nr_serial; i++)
 		c->uart[i] = o->serial[i].kind != CHR_NONE;
 	for (unsigned i = 0; i < o->nr_debugcon; i++) {

@@ -16,6 +16,9 @@
 
 #define MAX_CPUS 64
 
+#define JIT_CACHE_MIN (1ull << 20)
+#define JIT_CACHE_MAX (1ull << 30)
+
 struct option {
 	const char *name;
 	const char *arg; /* how the help calls the argument; NULL: none */
@@ -179,6 +182,8 @@ static int set_accel(struct parse *p, const char *name)
 		return fail(p, "accelerator %s is not supported yet; the nearest is jit", name);
 	static const char *const names[] = {"auto", "interp", "jit"};
 	p->o->accel = NULL;
+	p->o->jit_cache = 0;
+	p->o->jit_hot = 0;
 	for (unsigned n = 0; n < 3; n++)
 		if (strcmp(name, names[n]) == 0)
 			p->o->accel = names[n];
@@ -193,12 +198,33 @@ static int on_accel(struct parse *p, const char *arg)
 	struct keyval kv;
 
 	if (!next_keyval(&at, &kv))
-		return fail(p, "-accel needs a name; there are interp and auto");
-	if (next_keyval(&at, &(struct keyval){0}))
-		return fail(p, "-accel %s: accelerators take no properties yet", arg);
+		return fail(p, "-accel needs a name; there are auto, interp and jit");
 	if (kv.has_val)
-		return fail(p, "-accel %s: give the name alone, as in -accel interp", arg);
-	return set_accel(p, kv.key);
+		return fail(p, "-accel %s: the name comes first, as in -accel jit,cache=64M", arg);
+	if (set_accel(p, kv.key) < 0)
+		return -1;
+	while (p->o->action == ACT_RUN && next_keyval(&at, &kv)) {
+		const char *val = kv.has_val ? kv.val : "";
+
+		if (strcmp(p->o->accel, "jit") != 0)
+			return fail(p, "-accel %s: %s takes no properties", arg, p->o->accel);
+		if (strcmp(kv.key, "cache") == 0) {
+			if (parse_size(val, 1ull << 20, &p->o->jit_cache) < 0 ||
+			    p->o->jit_cache < JIT_CACHE_MIN || p->o->jit_cache > JIT_CACHE_MAX)
+				return fail(p, "-accel %s: cache=%s is not a size from 1M to 1G",
+					    arg, val);
+		} else if (strcmp(kv.key, "hot") == 0) {
+			if (parse_uint(val, 1000000, &p->o->jit_hot) < 0 || !p->o->jit_hot)
+				return fail(p,
+					    "-accel %s: hot=%s is not a number from 1 to 1000000",
+					    arg, val);
+		} else {
+			return fail(p,
+				    "-accel %s: %s is not known; jit has cache=SIZE and hot=RUNS",
+				    arg, kv.key);
+		}
+	}
+	return 0;
 }
 
 static int on_enable_kvm(struct parse *p, const char *arg)
@@ -421,7 +447,7 @@ static const struct option table[] = {
     {"", NULL, NULL, "The machine"},
     {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
     {"M", "pc", on_machine, NULL},
-    {"accel", "NAME", on_accel, "what executes the CPUs: interp, jit or auto; -accel help"},
+    {"accel", "NAME[,...]", on_accel, "what executes the CPUs: auto, interp or jit; -accel help"},
     {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},
     {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
     {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},

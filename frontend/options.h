@@ -53,6 +53,8 @@ struct options {
 	uint64_t ram_size;
 	unsigned cpus;
 	const char *cpu, *accel;
+	uint64_t jit_cache; /* 0: not set */
+	unsigned jit_hot;
 	bool nographic, no_reboot, no_shutdown;
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;

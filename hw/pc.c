@@ -632,7 +632,8 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	/* Engines look at their local APIC while they are made: not under the lock. */
 	if (r == 0) {
 		pc->m.engine = cfg->engine;
-		r = cpus_new(&pc->m.cpus, cfg->engine, &pc->model, &pc->m.bus, pc->cpus);
+		r = cpus_new(&pc->m.cpus, cfg->engine, &cfg->engine_config, &pc->model, &pc->m.bus,
+			     pc->cpus);
 	}
 	if (r < 0) {
 		snprintf(err, errlen, "cannot set up %s: %s", what,

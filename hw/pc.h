@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "accel/engine.h"
 #include "cpu/cpuid.h"
 #include "hw/acpi_pm.h"
 #include "hw/debug_exit.h"
@@ -54,6 +55,7 @@ struct pc_config {
 	unsigned cpus;
 	struct cpu_model model;
 	const struct engine *engine;
+	struct engine_config engine_config;
 	bool uart[PC_UARTS];
 	struct pc_debugcon_config debugcon[PC_DEBUGCONS];
 	bool debug_exit;

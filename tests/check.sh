@@ -40,10 +40,14 @@ suite instructions sh -c "$make $build/tests/insn/fuzz_insn && $build/tests/insn
 suite translator $build/tests/insn/fuzz_insn -e jit -n 500000
 suite "translated blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 100000
 suite privileged $make privileged
+suite "privileged, translated" $make ACCEL=jit,hot=1 privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite options sh tests/cli.sh ./doppel
 suite endings python3 tests/boot/ends.py --doppel ./doppel
 suite boots python3 tests/boot/boot.py --doppel ./doppel
+suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit
+suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \
+	--accel jit,cache=1M,hot=1 debian_amd64 debian_smp2
 
 echo
 echo "$passed passed, $failed failed, $skipped skipped"

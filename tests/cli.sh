@@ -113,7 +113,13 @@ refuses "-accel" -accel ""
 refuses "kvm is not supported yet.*jit" -accel kvm
 refuses "kvm is not supported yet.*jit" -enable-kvm
 refuses "tcg is not supported yet.*jit" -accel tcg
-refuses "-accel" -accel interp,thread=multi
+refuses "interp takes no properties" -accel interp,thread=multi
+refuses "thread is not known.*cache=SIZE" -accel jit,thread=multi
+refuses "cache=0 is not a size from 1M to 1G" -accel jit,cache=0
+refuses "cache= is not a size from 1M to 1G" -accel jit,cache
+refuses "cache=2G is not a size from 1M to 1G" -accel jit,cache=2G
+refuses "hot=0 is not a number" -accel jit,hot=0
+refuses "name comes first" -accel cache=1M,jit
 refuses "q35 is not supported yet.*pc" -machine q35
 refuses "nosuchboard is not known.*pc" -machine nosuchboard
 refuses "accel.*kvm" -machine pc,accel=kvm

@@ -19,7 +19,7 @@ struct jit;
 
 #define JIT_TLB_BITS     10
 #define JIT_JUMP_ENTRIES 8192
-#define JIT_CACHE_SIZE   (64u << 20)
+#define JIT_CACHE_SIZE   (64u << 20) /* if not set otherwise */
 #define JIT_TLB_ENTRIES (1u << JIT_TLB_BITS)
 
 /* Translated accesses: one direct-mapped table per access mode, as parallel arrays. */

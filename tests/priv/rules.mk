@@ -16,11 +16,12 @@ build/tests/priv/modes.elf build/tests/priv/v86.elf: build/tests/priv/real.o
 
 .SECONDARY: $(PRIV_GUESTS:.elf=.o)
 
-#: make privileged      assembly guests: modes, gates, exceptions, paging, interrupts
+#: make privileged      assembly guests: modes, gates, exceptions, paging, interrupts (ACCEL=interp)
 #: make privileged-qemu the same guests on QEMU, as an oracle
+ACCEL ?= interp
 .PHONY: privileged privileged-qemu
 privileged: $(PRIV_GUESTS) doppel
-	@python3 tests/priv/run.py ./doppel
+	@python3 tests/priv/run.py --accel $(ACCEL) ./doppel
 privileged-qemu: $(PRIV_GUESTS)
 	@python3 tests/priv/run.py --qemu qemu-system-x86_64
 

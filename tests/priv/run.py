@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the privileged-mode guests on doppel, or with --qemu on QEMU TCG as an oracle.
 
-run.py [--qemu] [-v] EMULATOR [GUEST...]
+run.py [--qemu] [--accel ENGINE] [-v] EMULATOR [GUEST...]
 
 Each guest prints "ok NAME" or "FAIL NAME: ..." per check on the debug console and leaves through
 isa-debug-exit: status 1 (all passed) or 3. The last line adds them up.
@@ -64,8 +64,9 @@ def differs(guest, name):
     return any(re.fullmatch(g, guest) and re.fullmatch(n, name) for g, n, _ in QEMU_DIFFERS)
 
 
-def run(emulator, qemu, guest, append, cpu, smp, end, verbose):
-    cmd = [emulator, "-accel", "tcg" if qemu else "interp", "-cpu", cpu, "-m", "128M",
+def run(emulator, accel, guest, append, cpu, smp, end, verbose):
+    qemu = accel == "tcg"
+    cmd = [emulator, "-accel", accel, "-cpu", cpu, "-m", "128M",
            "-smp", str(smp), "-display", "none", "-serial", "none", "-monitor", "none",
            "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x5e9", "-no-reboot", "-device", "pc-testdev", "-device",
            "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", f"{GUESTS}/{guest}.elf"]
@@ -116,6 +117,11 @@ def main():
     args = sys.argv[1:]
     qemu = "--qemu" in args
     verbose = "-v" in args
+    accel = "tcg" if qemu else "interp"
+    if "--accel" in args:
+        at = args.index("--accel")
+        accel = args[at + 1]
+        del args[at:at + 2]
     args = [a for a in args if not a.startswith("-")]
     emulator, only = args[0], args[1:]
     passed = failed = 0
@@ -126,7 +132,7 @@ def main():
             print(f"{guest}: not built")
             failed += 1
             continue
-        p, f = run(emulator, qemu, guest, append, cpu, smp, end, verbose)
+        p, f = run(emulator, accel, guest, append, cpu, smp, end, verbose)
         passed, failed = passed + p, failed + f
     print(f"privileged: {passed} passed, {failed} failed")
     return failed != 0
