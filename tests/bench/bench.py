@@ -3,8 +3,8 @@
 """The benchmark: one static program, natively and in a guest of each engine, as a table of ratios.
 
 The same Debian kernel boots under every engine with the same initramfs, to which the program and an
-init are appended. Engines run one at a time and in turn, once each repetition, with a native run before
-each guest; the best time of each workload counts. Sums that differ between engines are reported.
+init are appended. Engines run one at a time and in turn, once each repetition, with native runs between
+them; the best time of each workload counts. Sums that differ between engines are reported.
 """
 import argparse
 import gzip
@@ -164,7 +164,11 @@ class Bench:
             except GuestError as e:
                 keep = os.path.join(self.opt.logs, f"bench-{engine}-{left[0]}.log")
                 shutil.copy(log, keep)
-                why = str(e).splitlines()[0].replace("doppel", engine)
+                why = str(e).splitlines()[0]
+                if why.startswith("timed out"):
+                    why = f"not done after {self.opt.timeout:g} s"
+                elif why.startswith("doppel ended"):
+                    why = "the emulator ended"
                 print(f"bench: {engine}: {left[0]}: {why}; log in {keep}", file=sys.stderr)
                 if engine not in self.results.boots:
                     return
