@@ -51,12 +51,36 @@ def cpio(files):
     return bytes(out)
 
 
-def fetch(what):
+def tree(top, name):
+    """The files of a folder, for cpio(), under name."""
+    files = [(name, 0o40755, b"")]
+    for folder, folders, names in os.walk(top):
+        for n in sorted(folders) + sorted(names):
+            path = os.path.join(folder, n)
+            inside = os.path.join(name, os.path.relpath(path, top))
+            if os.path.islink(path):
+                files.append((inside, 0o120777, os.readlink(path).encode()))
+            elif os.path.isdir(path):
+                files.append((inside, 0o40755, b""))
+            else:
+                with open(path, "rb") as f:
+                    files.append((inside, 0o100755, f.read()))
+    return files
+
+
+def fetch(what, needed=True):
     r = subprocess.run(["sh", os.path.join(HERE, "../guests/fetch.sh"), what, "amd64"],
                        capture_output=True, text=True)
     if r.returncode:
-        sys.exit(f"bench: {r.stderr.strip() or 'no ' + what}")
+        why = f"bench: {r.stderr.strip() or 'no ' + what}"
+        if needed:
+            sys.exit(why)
+        print(why, file=sys.stderr)
     return r.stdout.strip()
+
+
+def is_program(name):
+    return name.startswith("prog-")
 
 
 class Results:
@@ -110,6 +134,12 @@ class Bench:
         for name in only:
             if name not in every:
                 sys.exit(f"bench: no workload {name}; there are {', '.join(every)}")
+        if any(map(is_program, only)):
+            programs = fetch("programs", needed=False)
+            if programs:
+                os.environ["BENCH_PROGRAMS"] = programs
+            else:
+                only = [n for n in only if not is_program(n)]
         return [n for n in every if n in only]
 
     def scale(self, engine):
@@ -124,37 +154,49 @@ class Bench:
             self.results.take("native", line)
 
     def pack(self):
-        """The test guest's initramfs and a second archive behind it, which the kernel unpacks too."""
+        """The test guest's initramfs and a second archive behind it, which the kernel unpacks too.
+        Programs go into a third, in an initramfs of their own: booting must not wait for them."""
         self.kernel = fetch("kernel")
         self.initrd = os.path.join(self.folder, "initrd")
+        self.initrd_programs = os.path.join(self.folder, "initrd-programs")
         with open(self.opt.work, "rb") as f:
             work = f.read()
         more = cpio([("bench", 0o40755, b""), ("bench/init", 0o100755, INIT.encode()),
                      ("bench/work", 0o100755, work)])
         with open(fetch("initrd"), "rb") as base, open(self.initrd, "wb") as out:
             out.write(base.read() + gzip.compress(more, 1))
+        if any(map(is_program, self.order)):
+            shutil.copy(self.initrd, self.initrd_programs)
+            with open(self.initrd_programs, "ab") as out:
+                # The kernel wants an archive that is not compressed to start at a multiple of 4.
+                out.write(b"\0" * (-out.tell() % 4))
+                out.write(cpio(tree(os.environ["BENCH_PROGRAMS"], "bench/programs")))
 
     def argv(self, engine, names):
         # The kernel gives init 32 arguments at most: the names are one.
         append = ("console=ttyS0 mitigations=off panic=-1 rdinit=/bench/init -- "
                   f"{self.scale(engine)} {','.join(names)}")
+        initrd = self.initrd_programs if is_program(names[0]) else self.initrd
         machine = ["-cpu", self.opt.cpu, "-smp", str(self.opt.smp), "-m", "512M", "-kernel",
-                   self.kernel, "-initrd", self.initrd, "-append", append, "-nographic",
+                   self.kernel, "-initrd", initrd, "-append", append, "-nographic",
                    "-no-reboot"]
         if engine == "tcg":
             return [self.opt.qemu, "-accel", "tcg", *machine]
         return [self.opt.doppel, "-accel", engine, *machine]
 
-    def guest(self, engine):
-        """Runs every workload under engine; goes on behind one that ends or hangs the guest."""
+    def guest(self, engine, names):
+        """Runs workloads under engine; goes on behind one that ends or hangs the guest."""
         dead = self.dead.setdefault(engine, [])
-        left = [n for n in self.order if n not in dead]
+        left = [n for n in names if n not in dead]
         log = os.path.join(self.folder, f"{engine}.log")
         while left:
             g = Guest(self.argv(engine, left), log)
+            booted = False
             try:
                 m = g.expect(r"bench: init after ([0-9.]+)", self.opt.boot_timeout)
-                self.results.booted(engine, g.seconds(), float(m[1]))
+                booted = True
+                if not is_program(left[0]):
+                    self.results.booted(engine, g.seconds(), float(m[1]))
                 while left:
                     m = g.expect(REPORT, self.opt.timeout)
                     if m[1].startswith("bench"):
@@ -170,7 +212,7 @@ class Bench:
                 elif why.startswith("doppel ended"):
                     why = "the emulator ended"
                 print(f"bench: {engine}: {left[0]}: {why}; log in {keep}", file=sys.stderr)
-                if engine not in self.results.boots:
+                if not booted:
                     return
                 dead.append(left[0])
                 self.results.notes[engine, left[0]] = why
@@ -194,7 +236,8 @@ class Bench:
             for e in engines:
                 if sys.stderr.isatty():
                     print(f"bench: repetition {rep + 1}, {e}", file=sys.stderr)
-                self.guest(e)
+                self.guest(e, [n for n in self.order if not is_program(n)])
+                self.guest(e, [n for n in self.order if is_program(n)])
                 # Sums can be compared only where rounds are the same.
                 self.native(self.scale(e))
         return engines

@@ -18,7 +18,7 @@
 #include "work.h"
 
 static const struct workload_group *const groups[] = {
-    &work_int, &work_mem, &work_fp, &work_simd, &work_sys, &work_thread,
+    &work_int, &work_mem, &work_fp, &work_simd, &work_sys, &work_thread, &work_prog,
 };
 
 _Noreturn void work_die(const char *what)

@@ -33,7 +33,8 @@ struct workload_group {
 	size_t count;
 };
 
-extern const struct workload_group work_int, work_mem, work_fp, work_simd, work_sys, work_thread;
+extern const struct workload_group work_int, work_mem, work_fp, work_simd, work_sys, work_thread,
+    work_prog;
 
 /* Untimed memory for a setup, touched and never freed; NULL if there is none. */
 void *work_alloc(size_t bytes);

@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|busybox|initrd amd64|i386: prints the path of a guest file, made from Debian's
-# packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
+# fetch.sh kernel|busybox|initrd|programs amd64|i386: prints the path of a guest file (of a folder for
+# programs: compiler, interpreters and tools for the benchmark), made from Debian's packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
 # with its state in the cache. Exit 1 with one line when no package mirror can be reached.
 set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | busybox/amd64 | initrd/amd64 | kernel/i386 | busybox/i386 | initrd/i386) ;;
-*) echo "usage: fetch.sh kernel|busybox|initrd amd64|i386" >&2; exit 1 ;;
+kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64) ;;
+kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
+*) echo "usage: fetch.sh kernel|busybox|initrd|programs amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -104,6 +105,33 @@ initrd() {
 		rm -rf "$root"
 	fi
 	echo "$img"
+}
+
+programs() {
+	dir=$cache/programs
+	if [ ! -d "$dir" ]; then
+		[ -f "$cache/apt/status" ] || update
+		debs=$cache/debs
+		rm -rf "$debs" "$dir.tmp"
+		mkdir -p "$debs/partial"
+		# With nothing installed in this state, apt also takes what they depend on.
+		fill() {
+			say "downloading programs and their libraries"
+			apt_private -o Dir::Cache::archives="$debs" --no-install-recommends -y \
+				--download-only install cpp-12 python3.11-minimal perl-base xz-utils \
+				sqlite3 openssl >>"$cache/apt.log" 2>&1
+		}
+		fill || { update && fill; } ||
+			die "cannot download programs from the package mirror (see $cache/apt.log)"
+		for deb in "$debs"/*.deb; do
+			dpkg-deb -x "$deb" "$dir.tmp" || die "cannot unpack $deb"
+		done
+		(cd "$dir.tmp" && rm -rf bin sbin etc var lib64 usr/sbin usr/share usr/bin/*-cpp-12 \
+			usr/bin/perl5* usr/bin/dpkg* usr/lib/*/gconv usr/lib/*/perl-base/unicore)
+		mv "$dir.tmp" "$dir"
+		rm -rf "$debs"
+	fi
+	echo "$dir"
 }
 
 $what
