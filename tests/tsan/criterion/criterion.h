@@ -68,6 +68,7 @@ void mini_say(const char *fmt, ...);
 
 #define cr_assert(a, ...)           MINI_CHECK(a, #a, true, __VA_ARGS__)
 #define cr_assert_not(a, ...)       MINI_CHECK(!(a), "not " #a, true, __VA_ARGS__)
+#define cr_expect_null(a, ...)      MINI_CHECK(!(a), #a " is null", false, __VA_ARGS__)
 #define cr_assert_null(a, ...)      MINI_CHECK(!(a), #a " is null", true, __VA_ARGS__)
 #define cr_assert_eq(a, b, ...)     MINI_OP(a, ==, b, true, __VA_ARGS__)
 #define cr_assert_neq(a, b, ...)    MINI_OP(a, !=, b, true, __VA_ARGS__)
