@@ -185,18 +185,19 @@ static bool look_up(struct core *c, uint16_t sel, unsigned types, struct descrip
 	return vcpu_cpl(&c->v) <= desc_dpl(d->raw) && (sel & SEL_RPL) <= desc_dpl(d->raw);
 }
 
+/* Neither looks at the present bit. */
 void op_verr(struct core *c, const struct insn *i)
 {
 	struct descriptor d;
 	bool ok = look_up(c, (uint16_t)op_read(c, i, 0), 0, &d);
-	set_zf(c, ok && desc_present(d.raw) && (!desc_code(d.raw) || desc_type(d.raw) & SEG_R));
+	set_zf(c, ok && (!desc_code(d.raw) || desc_type(d.raw) & SEG_R));
 }
 
 void op_verw(struct core *c, const struct insn *i)
 {
 	struct descriptor d;
 	bool ok = look_up(c, (uint16_t)op_read(c, i, 0), 0, &d);
-	set_zf(c, ok && desc_present(d.raw) && !desc_code(d.raw) && desc_type(d.raw) & SEG_W);
+	set_zf(c, ok && !desc_code(d.raw) && desc_type(d.raw) & SEG_W);
 }
 
 void op_lar(struct core *c, const struct insn *i)
