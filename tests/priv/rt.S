@@ -145,11 +145,15 @@ record32:
 	pop rec_cs
 	pop rec_fl
 	movl %esp, rec_frame
-	movl (%esp), %eax
+	testl $FL_VM, rec_fl
+	jnz 1f
+	testl $3, rec_cs
+	jz 2f
+1:	movl (%esp), %eax
 	movl %eax, rec_sp
 	movl 4(%esp), %eax
 	movl %eax, rec_ss
-	movl %cr2, %eax
+2:	movl %cr2, %eax
 	movl %eax, rec_cr2
 	movl $0, rec_cr2 + 4
 	incl rec_count
