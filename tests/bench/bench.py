@@ -268,13 +268,15 @@ class Table:
             cols.append(("tcg", "jit", "tcg/jit"))
         return cols
 
-    def common(self):
-        """Workloads that every engine has run: only over the same rows do means compare."""
-        return [n for n in self.names if all((e, n) in self.r.best
+    def groups(self):
+        """Rows that every engine has run: only over the same rows do means compare."""
+        rows = [n for n in self.names if all((e, n) in self.r.best
                                              for e in ["native", *self.engines])]
+        return {"workloads": [n for n in rows if not is_program(n)],
+                "programs": [n for n in rows if is_program(n)]}
 
-    def means(self):
-        return {title: geomean([self.ratio(a, b, n) for n in self.common()])
+    def means(self, rows):
+        return {title: geomean([self.ratio(a, b, n) for n in rows])
                 for a, b, title in self.columns()}
 
     def text(self):
@@ -287,8 +289,10 @@ class Table:
             if (self.ratio("tcg", "jit", n) or 1) < 1:
                 row += "  slower than tcg"
             out.append(row)
-        out.append(f"{'geomean':12} {'':10}" + "".join(number(v, 15) for v in self.means().values()) +
-                   f"  over {len(self.common())} workloads")
+        for group, rows in self.groups().items():
+            if rows:
+                means = "".join(number(v, 15) for v in self.means(rows).values())
+                out.append(f"{'geomean':12} {'':10}{means}  over {len(rows)} {group}")
         out += [f"no time for {n} under {e}: {why}" for (e, n), why in self.r.notes.items()]
         if self.r.boots:
             out += ["", "boot to init     seconds   guest kernel's own count"]
@@ -301,7 +305,7 @@ class Table:
             "host": host(), "date": time.strftime("%Y-%m-%d %H:%M:%S"),
             "workloads": {n: {e: self.r.best.get((e, n)) for e in ["native", *self.engines]}
                           for n in self.names},
-            "unit": "seconds a round", "rounds": self.rounds, "geomean": self.means(),
+            "unit": "seconds a round", "rounds": self.rounds, "geomean": {g: self.means(rows) for g, rows in self.groups().items()},
             "boot": self.r.boots, "different": self.r.wrong(),
             "missing": [[e, n, why] for (e, n), why in self.r.notes.items()],
         }
