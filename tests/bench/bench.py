@@ -3,8 +3,8 @@
 """The benchmark: one static program, natively and in a guest of each engine, as a table of ratios.
 
 The same Debian kernel boots under every engine with the same initramfs, to which the program and an
-init are appended. Engines run one at a time and in turn, once each repetition, with native runs between
-them; the best time of each workload counts. Sums that differ between engines are reported.
+init are appended. Engines run one at a time and in turn, once each repetition, with native runs
+between them; the best time of each workload counts. Sums that differ between engines are reported.
 """
 import argparse
 import gzip
@@ -256,7 +256,8 @@ def number(value, width, digits=2):
 class Table:
     def __init__(self, bench, engines):
         self.r, self.engines, self.names = bench.results, engines, bench.order
-        self.rounds = {n: max((r for (m, r) in self.r.sums if m == n), default=0) for n in self.names}
+        self.rounds = {n: max((r for m, r in self.r.sums if m == n), default=0)
+                       for n in self.names}
 
     def ratio(self, a, b, name):
         x, y = self.r.best.get((a, name)), self.r.best.get((b, name))
@@ -305,7 +306,8 @@ class Table:
             "host": host(), "date": time.strftime("%Y-%m-%d %H:%M:%S"),
             "workloads": {n: {e: self.r.best.get((e, n)) for e in ["native", *self.engines]}
                           for n in self.names},
-            "unit": "seconds a round", "rounds": self.rounds, "geomean": {g: self.means(rows) for g, rows in self.groups().items()},
+            "unit": "seconds a round", "rounds": self.rounds,
+            "geomean": {g: self.means(rows) for g, rows in self.groups().items()},
             "boot": self.r.boots, "different": self.r.wrong(),
             "missing": [[e, n, why] for (e, n), why in self.r.notes.items()],
         }
