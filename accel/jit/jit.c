@@ -14,6 +14,10 @@
 #include "cpu/mxcsr.h"
 #include "cpu/opcode.h"
 
+#ifdef UNDER_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define STACK_SIZE (256u << 10)
 
 /* ---- what generated code calls ---- */
@@ -477,6 +481,17 @@ static void enter_jump(struct engine_cpu *e, const struct block *b)
 	js->jump_version[n] = ~(uint64_t)b->version;
 }
 
+/* A fault's jump out leaves its frames behind, and AddressSanitizer cannot tell, because it does not know
+ * this memory as a stack. */
+static void forget_frames(struct engine_cpu *e)
+{
+#ifdef UNDER_ASAN
+	__asan_unpoison_memory_region((uint8_t *)e - STACK_SIZE, STACK_SIZE);
+#else
+	(void)e;
+#endif
+}
+
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 {
 	struct core *c = &e->core;
@@ -493,6 +508,7 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 	}
 	e->js.page_rip = c->v.rip & PAGE_MASK;
 	mxcsr_to_host(e);
+	forget_frames(e);
 	enter(e, b->code);
 	mxcsr_to_guest(e);
 	if (e->js.link)
