@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Small 64-bit guests on the interpreter and on the translator, state and RAM compared at every HLT:
+ * code that changes under the translator's feet by every route there is, mappings that change, and
+ * loops that an event must leave. Everything is translated at its first run.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "accel/engine.h"
+#include "synth.h"
+
+/* Guests are assembled here and copied to TEXT: they must not care where they are. */
+#define GUEST(name, text)                                                                          \
+	extern const char name[], name##_end[];                                                    \
+	__asm__(".pushsection .rodata\n" #name ":\n" text "\n" #name "_end:\n.popsection")
+
+enum {
+	PT = 0x11000,      /* of the first 2 MiB, 4 KiB pages */
+	PT_HIGH = 0x12000, /* of the second: page 0 is TEXT again */
+	ALIAS = 0x200000,
+	PML4_2 = 0x13000, /* another address space, */
+	PT_2 = 0x16000,   /* where ... */
+	FUNC = 0x9000,    /* ... this page is FUNC_2 */
+	FUNC_2 = 0xb000,
+	BITS = 7,
+};
+
+struct pair {
+	struct synth *s[2];
+	struct engine_cpu *e[2];
+	_Atomic uint32_t events[2];
+	bool faults;
+};
+
+static const struct engine *const engines[2] = {&engine_interp, &engine_jit};
+
+static void map_small_pages(struct synth *s)
+{
+	poke(s, 0x4000, 0x5000 | BITS, 8);
+	poke(s, 0x5000, 0x10000 | BITS, 8);
+	poke(s, 0x10000, PT | BITS, 8);
+	poke(s, 0x10008, PT_HIGH | BITS, 8);
+	poke(s, PML4_2, 0x14000 | BITS, 8);
+	poke(s, 0x14000, 0x15000 | BITS, 8);
+	poke(s, 0x15000, PT_2 | BITS, 8);
+	for (unsigned n = 0; n < 256; n++) {
+		poke(s, PT + 8 * n, n << 12 | BITS, 8);
+		poke(s, PT_2 + 8 * n, n << 12 | BITS, 8);
+	}
+	poke(s, PT_HIGH, TEXT | BITS, 8);
+	poke(s, PT_2 + 8 * (FUNC >> 12), FUNC_2 | BITS, 8);
+}
+
+/* handler: offset in the code of what takes #PF, or 0. */
+static void pair_new(struct pair *p, const char *code, const char *end, const char *handler,
+		     uint64_t cache)
+{
+	const struct engine_config config = {.cache = cache, .hot = 1};
+	memset(p, 0, sizeof(*p));
+	p->faults = handler != NULL;
+	for (unsigned k = 0; k < 2; k++) {
+		struct synth *s = p->s[k] = synth_new("max");
+		enter_long(s, 0);
+		map_small_pages(s);
+		s->c.v.efer |= EFER_NXE;
+		s->c.v.cr0 |= CR0_WP;
+		memcpy(s->ram.host + TEXT, code, end - code);
+		if (handler)
+			poke(s, IDT + EXC_PF * 16, gate(CODE64, TEXT + (handler - code), 0x8e, 0),
+			     8);
+		int err = engines[k]->create(&p->e[k], &s->model, &s->bus, 0, &p->events[k]);
+		if (err == -ENOTSUP)
+			cr_skip_test("the translator does not run on this CPU");
+		cr_assert_eq(err, 0);
+		if (engines[k]->configure)
+			cr_assert_eq(engines[k]->configure(p->e[k], &config), 0);
+	}
+}
+#define PAIR(p, name) pair_new(p, name, name##_end, NULL, 0)
+
+static void pair_free(struct pair *p)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		engines[k]->destroy(p->e[k]);
+		synth_free(p->s[k]);
+	}
+}
+
+/* Both to their next HLT; everything must be the same then. */
+static struct vcpu *run(struct pair *p)
+{
+	struct vcpu *v[2];
+	for (unsigned k = 0; k < 2; k++) {
+		v[k] = &p->s[k]->c.v;
+		v[k]->activity = ACT_RUNNING;
+		engines[k]->load(p->e[k], v[k]);
+		cr_assert_eq(engines[k]->run(p->e[k], UINT64_MAX), RUN_HALTED, "%s",
+			     engines[k]->name);
+		engines[k]->store(p->e[k], v[k]);
+		/* The flags in a fault's frame may hold anything where they are dead. */
+		if (p->faults)
+			memset(p->s[k]->ram.host + STACK0 - 64, 0, 64);
+	}
+	cr_expect_arr_eq(v[0]->gpr, v[1]->gpr, sizeof(v[0]->gpr));
+	cr_expect_eq(v[0]->rip, v[1]->rip);
+	cr_expect_eq(rflags_get(v[0]), rflags_get(v[1]));
+	cr_expect_eq(v[0]->cr2, v[1]->cr2);
+	cr_expect_arr_eq(v[0]->v, v[1]->v, sizeof(v[0]->v));
+	cr_expect(!memcmp(p->s[0]->ram.host, p->s[1]->ram.host, 1 << 20), "RAM differs");
+	return v[1];
+}
+
+/* An immediate is written right before it is executed, in the same block. */
+GUEST(own_block, "mov $40, %ecx\n"
+		 "1: mov %cl, 2f + 1(%rip)\n"
+		 "2: mov $0, %eax\n"
+		 "add %rax, %rbx\n"
+		 "dec %ecx\n"
+		 "jnz 1b\n"
+		 "hlt");
+Test(code_changes, in_its_own_block)
+{
+	struct pair p;
+	PAIR(&p, own_block);
+	cr_expect_eq(run(&p)->gpr[RBX], 820);
+	pair_free(&p);
+}
+
+/* The same through another linear address of the page, and by a string instruction. */
+GUEST(by_alias, "mov $40, %ecx\n"
+		"lea by_alias(%rip), %rsi\n"
+		"lea 2f + 1(%rip), %rdi\n"
+		"sub %rsi, %rdi\n"
+		"add $0x200000, %rdi\n"
+		"1: mov %cl, (%rdi)\n"
+		"2: mov $0, %eax\n"
+		"add %rax, %rbx\n"
+		"dec %ecx\n"
+		"jnz 1b\n"
+		"hlt");
+Test(code_changes, through_an_alias)
+{
+	struct pair p;
+	PAIR(&p, by_alias);
+	cr_expect_eq(run(&p)->gpr[RBX], 820);
+	pair_free(&p);
+}
+
+GUEST(by_string, "mov $40, %r8d\n"
+		 "1: lea 2f + 1(%rip), %rdi\n"
+		 "mov %r8b, %al\n"
+		 "mov $1, %ecx\n"
+		 "rep stosb\n"
+		 "2: mov $0, %eax\n"
+		 "add %rax, %rbx\n"
+		 "lea 3f + 1(%rip), %rdi\n"
+		 "lock addb $1, (%rdi)\n"
+		 "3: mov $0, %eax\n"
+		 "add %rax, %rbx\n"
+		 "dec %r8d\n"
+		 "jnz 1b\n"
+		 "hlt");
+Test(code_changes, by_string_and_locked_instructions)
+{
+	struct pair p;
+	PAIR(&p, by_string);
+	cr_expect_eq(run(&p)->gpr[RBX], 1640);
+	pair_free(&p);
+}
+
+/* MOV EAX, n; RET is written to another page and called. */
+GUEST(other_page, "mov $30, %r8d\n"
+		  "mov $0x9000, %edi\n"
+		  "1: movb $0xb8, (%rdi)\n"
+		  "mov %r8d, 1(%rdi)\n"
+		  "movb $0xc3, 5(%rdi)\n"
+		  "call *%rdi\n"
+		  "add %rax, %rbx\n"
+		  "call *%rdi\n"
+		  "add %rax, %rbx\n"
+		  "dec %r8d\n"
+		  "jnz 1b\n"
+		  "hlt");
+Test(code_changes, in_another_page)
+{
+	struct pair p;
+	PAIR(&p, other_page);
+	cr_expect_eq(run(&p)->gpr[RBX], 930);
+	pair_free(&p);
+}
+
+/* The stack's page holds code and return addresses both. */
+GUEST(on_stack, "mov $25, %r8d\n"
+		"1: mov $0xc300000000b8, %rax\n"
+		"mov %r8, %rcx\n"
+		"shl $8, %rcx\n"
+		"or %rcx, %rax\n"
+		"push %rax\n"
+		"call *%rsp\n"
+		"pop %rcx\n"
+		"add %rax, %rbx\n"
+		"dec %r8d\n"
+		"jnz 1b\n"
+		"hlt");
+Test(code_changes, on_the_stack)
+{
+	struct pair p;
+	PAIR(&p, on_stack);
+	cr_expect_eq(run(&p)->gpr[RBX], 325);
+	pair_free(&p);
+}
+
+/* A device writes the page while the CPU is between two runs. */
+GUEST(by_dma, "1: mov $5, %eax\n"
+	      "add %rax, %rbx\n"
+	      "hlt\n"
+	      "jmp 1b");
+Test(code_changes, by_dma)
+{
+	struct pair p;
+	PAIR(&p, by_dma);
+	cr_expect_eq(run(&p)->gpr[RBX], 5);
+	cr_expect_eq(run(&p)->gpr[RBX], 10);
+	for (unsigned k = 0; k < 2; k++) {
+		poke(p.s[k], TEXT + 1, 7, 1);
+		ram_written(&p.s[k]->ram, TEXT + 1, 1);
+	}
+	cr_expect_eq(run(&p)->gpr[RBX], 17);
+	pair_free(&p);
+}
+
+/* A function's page is mapped elsewhere and back: by INVLPG, then by another address space. */
+GUEST(remapped, "movl $0xc301b0, 0x9000\n" /* mov al, 1; ret */
+		"movl $0xc302b0, 0xb000\n"
+		"mov $20, %r8d\n"
+		"1: xor %eax, %eax\n"
+		"mov $0x9000, %esi\n"
+		"call *%rsi\n"
+		"add %rax, %rbx\n"
+		"movq $0xb007, 0x11048\n"
+		"invlpg 0x9000\n"
+		"call *%rsi\n"
+		"add %rax, %rbx\n"
+		"movq $0x9007, 0x11048\n"
+		"invlpg 0x9000\n"
+		"call *%rsi\n"
+		"shl $8, %rax\n"
+		"add %rax, %rbx\n"
+		"mov %cr3, %rdx\n"
+		"mov $0x13000, %ecx\n"
+		"mov %rcx, %cr3\n"
+		"xor %eax, %eax\n"
+		"call *%rsi\n"
+		"shl $16, %rax\n"
+		"add %rax, %rbx\n"
+		"mov %rdx, %cr3\n"
+		"dec %r8d\n"
+		"jnz 1b\n"
+		"hlt");
+Test(mappings, of_code_change)
+{
+	struct pair p;
+	PAIR(&p, remapped);
+	cr_expect_eq(run(&p)->gpr[RBX], 20 * 3 + (20 << 8) + (40 << 16));
+	pair_free(&p);
+}
+
+/* A page turns read-only, then away, then not executable: each access faults once, is counted and
+ * repeated by the handler. */
+GUEST(rights, "mov $20, %r8d\n"
+	      "movb $0xc3, 0xc000\n"
+	      "1: movq $0xc005, 0x11060\n"
+	      "invlpg 0xc000\n"
+	      "add %r8, 0xc010\n"
+	      "movq $0, 0x11060\n"
+	      "invlpg 0xc000\n"
+	      "cmp %r8, 0xc010\n"
+	      "adc $0, %r9\n"
+	      "btsq $63, 0x11060\n"
+	      "invlpg 0xc000\n"
+	      "mov $0xc000, %eax\n"
+	      "call *%rax\n"
+	      "dec %r8d\n"
+	      "jnz 1b\n"
+	      "hlt\n"
+	      "rights_pf: incq 0xd000\n"
+	      "push %rax\n"
+	      "mov 8(%rsp), %eax\n" /* the error code */
+	      "imul %rax, %rax\n"
+	      "add %rax, 0xd008\n"
+	      "pop %rax\n"
+	      "movq $0xc007, 0x11060\n"
+	      "invlpg 0xc000\n"
+	      "add $8, %rsp\n"
+	      "iretq");
+extern const char rights_pf[];
+Test(mappings, lose_rights)
+{
+	struct pair p;
+	pair_new(&p, rights, rights_end, rights_pf, 0);
+	run(&p);
+	cr_expect_eq(peek(p.s[1], 0xd000, 8), 60);
+	cr_expect_eq(peek(p.s[1], 0xd008, 8), 20 * (3 * 3 + 0 + 0x11 * 0x11));
+	pair_free(&p);
+}
+
+/* The first page and the last bytes of the address space are not mapped; no empty slot of a TLB may
+ * look as if they were. */
+GUEST(edges, "movq $0, 0x11000\n"
+	     "mov $20, %r8d\n"
+	     "1: invlpg 0\n"
+	     "mov $8, %ebp\n" /* what the handler skips */
+	     "add 0x10, %rax\n"
+	     "invlpg 0\n"
+	     "mov %r8d, 0x20\n"
+	     "mov $-1, %rsi\n"
+	     "mov $2, %ebp\n"
+	     "add (%rsi), %al\n"
+	     "mov %al, (%rsi)\n"
+	     "dec %r8d\n"
+	     "jnz 1b\n"
+	     "hlt\n"
+	     "edges_pf: incq 0xd000\n"
+	     "add %rbp, 8(%rsp)\n"
+	     "add $8, %rsp\n"
+	     "iretq");
+extern const char edges_pf[];
+Test(mappings, at_the_ends_of_the_address_space)
+{
+	struct pair p;
+	pair_new(&p, edges, edges_end, edges_pf, 0);
+	run(&p);
+	cr_expect_eq(peek(p.s[1], 0xd000, 8), 80);
+	pair_free(&p);
+}
+
+/* Many functions in little code memory, twice: they are translated, dropped and translated again. */
+GUEST(many, "1: mov $0x20000, %esi\n"
+	    "2: call *%rsi\n"
+	    "add $16, %esi\n"
+	    "cmp $0xa0000, %esi\n"
+	    "jb 2b\n"
+	    "dec %r8d\n"
+	    "jnz 1b\n"
+	    "hlt");
+Test(code_memory, is_reused)
+{
+	/* add rax, imm32; rol rax, 1; xor ecx, ecx; ret */
+	static const uint8_t function[] = {0x48, 0x05, 0,    0,    0,    0,
+					   0x48, 0xd1, 0xc0, 0x31, 0xc9, 0xc3};
+	struct pair p;
+	pair_new(&p, many, many_end, NULL, 256 << 10);
+	for (unsigned k = 0; k < 2; k++) {
+		for (uint32_t at = 0x20000; at < 0xa0000; at += 16) {
+			memcpy(p.s[k]->ram.host + at, function, sizeof(function));
+			poke(p.s[k], at + 2, at * 77 & 0x7fffffff, 4);
+		}
+		p.s[k]->c.v.gpr[R8] = 3;
+	}
+	run(&p);
+	pair_free(&p);
+}
+
+/* Each kind of loop, left by an event from another thread. */
+GUEST(jump_loop, "1: jmp 1b");
+GUEST(branch_loop, "xor %eax, %eax\n1: test %eax, %eax\njz 1b");
+GUEST(indirect_loop, "lea 1f(%rip), %rax\n1: jmp *%rax");
+GUEST(call_loop, "1: call 2f\njmp 1b\n2: ret");
+GUEST(far_loop, "lea 1f + 4096(%rip), %rax\nlea 1f(%rip), %rbx\nmovl $0xe3ff, (%rax)\n"
+		"1: jmp *%rax"); /* to a page with jmp *%rbx */
+
+static void *stop_soon(void *arg)
+{
+	struct pair *p = arg;
+	usleep(30000);
+	atomic_fetch_or(&p->events[1], EV_STOP);
+	engine_jit.kick(p->e[1]);
+	return NULL;
+}
+
+static void must_stop(const char *code, const char *end)
+{
+	struct pair p;
+	pthread_t t;
+	pair_new(&p, code, end, NULL, 0);
+	engine_jit.load(p.e[1], &p.s[1]->c.v);
+	cr_assert_eq(pthread_create(&t, NULL, stop_soon, &p), 0);
+	cr_expect_eq(engine_jit.run(p.e[1], UINT64_MAX), RUN_STOPPED);
+	pthread_join(t, NULL);
+	pair_free(&p);
+}
+
+Test(events, leave_every_loop, .timeout = 20)
+{
+	must_stop(jump_loop, jump_loop_end);
+	must_stop(branch_loop, branch_loop_end);
+	must_stop(indirect_loop, indirect_loop_end);
+	must_stop(call_loop, call_loop_end);
+	must_stop(far_loop, far_loop_end);
+}
