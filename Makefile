@@ -86,6 +86,6 @@ install: doppel
 	install -D -m 755 doppel $(DESTDIR)$(PREFIX)/bin/doppel
 
 help:
-	@sed -n '3,7s/^# //p' Makefile; sed -n 's/^#: //p' Makefile tests/rules.mk tests/bench/rules.mk roms/rules.mk
+	@sed -n '3,7s/^# //p' Makefile; sed -n 's/^#: //p' Makefile tests/rules.mk tests/*/rules.mk
 
 -include $(LIB_OBJS:.o=.d) $(B)/frontend/main.d
