@@ -161,6 +161,18 @@ static inline void emit_upper_half(struct emit *e, unsigned reg)
 	emit_rm(e, 0x8b, 4, reg, rm_reg(reg));
 }
 
+/* VEX prefix, opcode and operands: v<op> reg, vvvv, r/m. pp: 0, 66h, F3h, F2h as 0-3. */
+static inline void emit_vex(struct emit *e, unsigned map, unsigned pp, bool w, bool l, uint8_t opcode,
+		     unsigned reg, unsigned vvvv, struct rm m)
+{
+	unsigned x = m.mem && m.index != H_RSP ? m.index >> 3 & 1u : 0;
+	emit8(e, 0xc4);
+	emit8(e, (uint8_t)((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (m.reg & 8 ? 0 : 0x20) | map));
+	emit8(e, (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | (l ? 4 : 0) | pp));
+	emit8(e, opcode);
+	emit_modrm(e, reg, &m);
+}
+
 /* Jumps: emit_j*() leave a 32-bit displacement to be patched and return where it is. */
 static inline uint8_t *emit_jmp(struct emit *e)
 {

@@ -445,6 +445,7 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	js->jump_mask = JIT_JUMP_ENTRIES - 1;
 	js->page_mask = PAGE_MASK;
 	js->mask16 = 15;
+	js->mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
 	js->mask32 = 31;
 	if (js->full != t->full || t->nr_dropped - js->generation > TLB_DROPPED) {
 		drop_tlb(js);

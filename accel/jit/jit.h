@@ -41,6 +41,7 @@ struct jit_state {
 	uint64_t spill, spill2;
 	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
 	uint64_t jump_mask;      /* pext mask of a jump-table index */
+	uint64_t mxcsr_fixed;    /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* identifies address space and mode in jump-table keys */
 	uint64_t

@@ -24,13 +24,6 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 	    .kind = kind, .from = from, .i = i, .restore = restore, .off = off, .before = t->vec};
 }
 
-/* A guest register as an r/m operand. */
-static struct rm guest(unsigned g)
-{
-	int h = host_reg(g);
-	return h >= 0 ? rm_reg((unsigned)h) : gpr_slot(g);
-}
-
 /* ---- memory operands ---- */
 
 /* S1 = effective address of i's memory operand. S2 is clobbered; flags stay. */
@@ -216,6 +209,8 @@ static void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bo
 				emit_store(&t->e, state(OFF_JS(spill)), S2);
 			emit_load(&t->e, S2, gpr_slot(r->reg));
 		}
+		if (i->lock)
+			emit8(&t->e, 0xf0);
 		emit_rm(&t->e, opcode, m->size, reg, rm_mem(S1, 0));
 		if (reg == S2 && writes)
 			emit_load(&t->e, S2, state(OFF_JS(spill)));
@@ -242,6 +237,8 @@ static void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsign
 	} else {
 		dst = guest(m->reg);
 	}
+	if (i->lock)
+		emit8(&t->e, 0xf0);
 	emit_rm(&t->e, opcode, m->size, ext, dst);
 	if (imm_size == 1)
 		emit8(&t->e, (uint8_t)imm);
@@ -633,6 +630,13 @@ static bool tr_group(struct tr *t, const struct insn *i)
 	return false;
 }
 
+/* Those whose shapes below write LOCK. */
+static bool lockable(const struct insn *i)
+{
+	FIND_OP(alu_ops) return true;
+	return i->op == op_inc || i->op == op_dec || i->op == op_not || i->op == op_neg;
+}
+
 /* Emits i; false when it has no translation (nothing has been emitted then that matters). */
 static bool translate_insn(struct tr *t, const struct insn *i)
 {
@@ -640,15 +644,20 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	unsigned byte = a->size == 1 ? 0 : 1;
 	if (i->desc->attrs & (A_SSE | A_AVX))
 		return tr_vector(t, i);
-	if (i->lock || i->rep || i->desc->attrs & (A_CHECKED | A_END) || i->asz != t->word)
-		return i->op == op_nop;
+	if (i->op == op_nop)
+		return true;
+	if (i->desc->attrs & (A_CHECKED | A_END) || i->asz != t->word)
+		return false;
 	if (t->word == 4 && i->seg == CS && i->desc->attrs & A_ST) /* #GP */
 		return false;
 	for (unsigned n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_REGH)
-			return false;
-	if (i->op == op_nop)
-		return true;
+			return tr_high_byte(t, i);
+	tr_fn *handler = integer_handler(i);
+	if (handler)
+		return handler(t, i);
+	if (i->rep || (i->lock && !lockable(i)))
+		return false;
 	if (i->desc->attrs & A_BR)
 		return tr_flow(t, i);
 	if (i->op == op_push)

@@ -51,6 +51,12 @@ static inline struct rm gpr_slot(unsigned g)
 {
 	return state(OFF_GPR(g));
 }
+/* A guest register as an r/m operand. */
+static inline struct rm guest(unsigned g)
+{
+	int h = host_reg(g);
+	return h >= 0 ? rm_reg((unsigned)h) : gpr_slot(g);
+}
 static inline bool pinned(unsigned g)
 {
 	return host_reg(g) >= 0;
@@ -68,10 +74,15 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 /* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
 void emit_stored(struct tr *t, const struct insn *i);
 
+/* Emits i; false when it has no translation. */
+typedef bool tr_fn(struct tr *t, const struct insn *i);
+tr_fn tr_vector;    /* vector.c */
+tr_fn tr_high_byte; /* integer.c: one operand is AH, CH, DH or BH */
+/* integer.c: what translates i, or NULL. */
+tr_fn *integer_handler(const struct insn *i);
+
 /* vector.c. Whether b has VEX instructions that will be translated. */
 bool vec_needs_upper(const struct jit *j, const struct block *b);
-/* Emits i; false when it has no translation. */
-bool tr_vector(struct tr *t, const struct insn *i);
 /* Stores `regs`; afterwards C code, or code without vector registers, may follow. */
 void vec_store_regs(struct tr *t, uint16_t regs, uint16_t loaded);
 void vec_load_regs(struct tr *t, uint16_t regs);

@@ -64,18 +64,6 @@ void jit_host_features(struct cpu_model *host)
 
 /* ---- registers ---- */
 
-/* VEX prefix, opcode and operands: v<op> reg, vvvv, r/m. pp: 0, 66h, F3h, F2h as 0-3. */
-static void emit_vex(struct emit *e, unsigned map, unsigned pp, bool w, bool l, uint8_t opcode,
-		     unsigned reg, unsigned vvvv, struct rm m)
-{
-	unsigned x = m.mem && m.index != H_RSP ? m.index >> 3 & 1u : 0;
-	emit8(e, 0xc4);
-	emit8(e, (uint8_t)((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (m.reg & 8 ? 0 : 0x20) | map));
-	emit8(e, (uint8_t)((w ? 0x80 : 0) | (~vvvv & 15) << 3 | (l ? 4 : 0) | pp));
-	emit8(e, opcode);
-	emit_modrm(e, reg, &m);
-}
-
 /* movups or vmovups between host register n and v.v[n] */
 static void move_reg(struct tr *t, unsigned n, bool store)
 {
@@ -156,6 +144,8 @@ static bool usable(const struct jit *j, const struct block *b, const struct insn
 		return false;
 	if (!cpu_has(&j->host, i->desc->feature) || (attrs & A_AVX && !cpu_has(&j->host, FEAT_AVX)))
 		return false;
+	if (i->op == op_stmxcsr || i->op == op_ldmxcsr)
+		return b->key & BLOCK_FP_MASKED;
 	if (LISTED(as_is, i->op) || i->op == op_vzeroupper)
 		return true;
 	return b->key & BLOCK_FP_MASKED && LISTED(masked_fp, i->op);
@@ -364,6 +354,28 @@ void vec_make_stubs(struct jit *j, struct emit *e)
 	emit8(e, 0xc3);
 }
 
+/* While everything is masked the guest's MXCSR is the host's. */
+static bool tr_mxcsr(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	bool store = i->op == op_stmxcsr;
+	emit_address(t, i, 4);
+	emit_translate(t, i, 4, store);
+	if (!store) {
+		/* Masks or reserved bits that are not as they are now: the C operation. */
+		emit_store(e, state(OFF_JS(spill2)), S1);
+		emit_load32(e, S2, rm_mem(S1, 0));
+		emit_pext(e, S1, S2, state(OFF_JS(mxcsr_fixed)));
+		emit_lea(e, 8, S1, rm_mem(S1, -0x3f));
+		emit_op_unless_zero(t, i);
+		emit_load(e, S1, state(OFF_JS(spill2)));
+	}
+	emit_rm(e, 0x0fae, 4, store ? 3 : 2, rm_mem(S1, 0));
+	if (store)
+		emit_stored(t, i);
+	return true;
+}
+
 bool tr_vector(struct tr *t, const struct insn *i)
 {
 	const struct operand *a = &i->o[0];
@@ -374,6 +386,8 @@ bool tr_vector(struct tr *t, const struct insn *i)
 		return false;
 	if (t->word == 4 && i->seg == CS && store) /* #GP */
 		return false;
+	if (i->op == op_stmxcsr || i->op == op_ldmxcsr)
+		return tr_mxcsr(t, i);
 	if (i->op == op_vzeroupper) {
 		if (t->word == 8)
 			emit_zero_upper(t);
