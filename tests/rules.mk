@@ -27,6 +27,19 @@ $(B)/tests/insn/%: $(B)/tests/insn/%.o $(B)/libdoppel.a
 
 $(B)/tests/insn/check_capstone: LIBS += -lcapstone
 
+$(B)/tests/jit/%: $(B)/tests/jit/%.o $(B)/libdoppel.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/tests/jit/emitted: LIBS += -lcapstone
+-include $(patsubst %.c,$(B)/%.d,$(wildcard tests/jit/*.c))
+
+#: make emitted         the translator's output for common shapes against what was reviewed
+#: make emitted-accept  takes the output as reviewed
+.PHONY: emitted emitted-accept
+emitted: $(B)/tests/jit/emitted
+	@$< tests/jit/emitted.txt
+emitted-accept: $(B)/tests/jit/emitted
+	$< > tests/jit/emitted.txt
+
 FUZZ_INSN_OBJS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/insn/fuzz_*.c)) $(B)/tests/insn/fuzz_stub.o
 $(B)/tests/insn/fuzz_stub.o: tests/insn/fuzz_stub.S
 	@mkdir -p $(@D)

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What the translator emits for common shapes, disassembled: tests/jit/emitted.txt holds what was last
+ * reviewed. Addresses that change from build to build are given names.
+ *
+ *   emitted            prints
+ *   emitted FILE       compares, and says where the first difference is
+ */
+#include <capstone/capstone.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/jit/jit_impl.h"
+#include "cpu/decode.h"
+
+#define SHAPES(X)                                                                                  \
+	X(registers, "add %rbx, %rax", "xor %r13d, %ecx", "mov %rsp, %r14", "sub $8, %rsp")        \
+	X(load_with_live_flags, "mov 8(%rdi), %rax")                                               \
+	X(load_with_dead_flags, "mov 8(%rdi), %rax", "add %rbx, %rax")                             \
+	X(store, "mov %eax, 16(%rsp, %rcx, 4)", "test %eax, %eax")                                 \
+	X(read_modify_write, "addq $1, (%rdx)")                                                    \
+	X(push_and_pop, "push %rbp", "pop %r15", "cmp %rax, %rbx")                                 \
+	X(gs_and_rip_relative, "mov %gs:0x10, %rax", "lea 0x100(%rip), %rdx")                      \
+	X(compare_and_branch, "1: dec %rcx", "cmp %rsi, %rdi", "jne 1b")                           \
+	X(call, "call . + 0x20")                                                                   \
+	X(indirect_jump, "jmp *%rax")                                                              \
+	X(ret, "ret")                                                                              \
+	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
+	X(shift_by_cl, "shl %cl, %rdx")
+
+#define TEXT1(a)                 a
+#define TEXT2(a, b)              a "\n" b
+#define TEXT3(a, b, c)           a "\n" b "\n" c
+#define TEXT4(a, b, c, d)        a "\n" b "\n" c "\n" d
+#define PICK(a, b, c, d, n, ...) n
+#define TEXT(...)                PICK(__VA_ARGS__, TEXT4, TEXT3, TEXT2, TEXT1, )(__VA_ARGS__)
+#define DEFINE(name, ...)                                                                          \
+	extern const char in_##name[], in_##name##_end[];                                          \
+	__asm__(".pushsection .rodata\nin_" #name ":\n" TEXT(__VA_ARGS__) "\nin_" #name            \
+									  "_end:\n.popsection");
+SHAPES(DEFINE)
+
+static const struct shape {
+	const char *name, *code, *end;
+} shapes[] = {
+#define ROW(name, ...) {#name, in_##name, in_##name##_end},
+    SHAPES(ROW)};
+
+enum { MODE = TLB_KERNEL, BLOCK_AT = 0x200 };
+
+static const struct {
+	int32_t off;
+	const char *name;
+} fields[] = {
+    {OFF_GPR(RCX), "rcx"},
+    {OFF_GPR(RSP), "rsp"},
+    {OFF_GPR(R13), "r13"},
+    {OFF_GPR(R14), "r14"},
+    {OFF_GPR(R15), "r15"},
+    {OFF_GPR(R13) + 4, "r13 + 4"},
+    {OFF_GPR(R14) + 4, "r14 + 4"},
+    {OFF_GPR(R15) + 4, "r15 + 4"},
+    {OFF_CORE(v.seg[FS].base), "fs.base"},
+    {OFF_CORE(v.seg[GS].base), "gs.base"},
+    {OFF_JS(pending), "pending"},
+    {OFF_JS(page_rip), "page_rip"},
+    {OFF_JS(next_page), "next_page"},
+    {OFF_JS(index_mask), "index_mask"},
+    {OFF_JS(page_mask), "page_mask"},
+    {OFF_JS(spill), "spill"},
+    {OFF_JS(spill2), "spill2"},
+    {OFF_JS(tlb[MODE].rd), "tlb.rd"},
+    {OFF_JS(tlb[MODE].wr), "tlb.wr"},
+    {OFF_JS(tlb[MODE].host), "tlb.host"},
+    {OFF_JS(tlb[MODE].page), "tlb.page"},
+};
+
+/* [rsp + index*8 + 0x1234] with the field's name in place of the number. */
+static void name_field(char *text, size_t size)
+{
+	char *at = strstr(text, "[rsp"), *end = at ? strchr(at, ']') : NULL;
+	if (!end)
+		return;
+	char *hex = end, rest[64];
+	while (hex > at && strncmp(hex, "0x", 2))
+		hex--;
+	int32_t off = hex > at ? (int32_t)strtoul(hex, NULL, 16) : 0;
+	for (size_t n = 0; n < sizeof(fields) / sizeof(fields[0]); n++) {
+		if (fields[n].off != off)
+			continue;
+		snprintf(rest, sizeof(rest), "%s", end);
+		snprintf(hex > at ? hex : at + 1, size - (size_t)(hex > at ? hex - text : 1),
+			 "%s%s", fields[n].name, rest);
+		return;
+	}
+}
+
+static const char *stub_name(const struct jit *j, uint64_t to)
+{
+	const struct {
+		const uint8_t *at;
+		const char *name;
+	} stubs[] = {{j->leave, "leave"},     {j->leave_link, "leave_link"},
+		     {j->call_op, "call_op"}, {j->lookup, "lookup"},
+		     {j->go, "go"},           {j->stored, "stored"}};
+	for (size_t n = 0; n < sizeof(stubs) / sizeof(stubs[0]); n++)
+		if ((uint64_t)(uintptr_t)stubs[n].at == to)
+			return stubs[n].name;
+	return NULL;
+}
+
+static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct block *b,
+			  const uint8_t *code, size_t len)
+{
+	uint64_t start = (uint64_t)(uintptr_t)code;
+	cs_insn *insn;
+	size_t count = cs_disasm(cs, code, len, start, 0, &insn);
+	for (size_t n = 0; n < count; n++) {
+		const cs_x86 *x = &insn[n].detail->x86;
+		char text[192];
+		snprintf(text, sizeof(text), "%s", insn[n].op_str);
+		name_field(text, sizeof(text));
+		if (x->op_count && x->operands[x->op_count - 1].type == X86_OP_IMM) {
+			uint64_t v = (uint64_t)x->operands[x->op_count - 1].imm;
+			const char *stub = stub_name(j, v);
+			char *last = strrchr(text, ' ') ? strrchr(text, ' ') + 1 : text;
+			size_t room = sizeof(text) - (size_t)(last - text);
+			uint64_t in_block = v - (uint64_t)(uintptr_t)b->insn;
+			if (stub)
+				snprintf(last, room, "%s", stub);
+			else if (v - start < len + 1)
+				snprintf(last, room, "+%" PRIx64, v - start);
+			else if (in_block < b->nr * sizeof(struct insn))
+				snprintf(last, room, "insn[%" PRIu64 "]",
+					 in_block / sizeof(struct insn));
+		}
+		fprintf(f, "    +%-3" PRIx64 " %s %s\n", insn[n].address - start, insn[n].mnemonic,
+			text);
+	}
+	cs_free(insn, count);
+}
+
+static struct block *make_block(const struct shape *s, struct ram_page *page)
+{
+	struct cpu_model all;
+	struct block *b = calloc(1, sizeof(*b) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn));
+	memset(&all, 0xff, sizeof(all));
+	b->gpa = BLOCK_AT;
+	b->key = (uint16_t)(8 | 1 << 4 | MODE << 7);
+	b->page = page;
+	size_t off = 0, len = (size_t)(s->end - s->code);
+	while (off < len) {
+		struct insn *i = &b->insn[b->nr++];
+		if (decode(i, (const uint8_t *)s->code + off, len - off, 8, &all) != DECODE_OK)
+			abort();
+		if (i->base == REG_RIP)
+			i->disp += (int64_t)off;
+		off += i->len;
+		i->end = (uint16_t)off;
+	}
+	b->insn[b->nr].end = (uint16_t)off;
+	return b;
+}
+
+static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s)
+{
+	struct ram_page page = {0};
+	struct block *b = make_block(s, &page);
+	fprintf(f, "%s\n", s->name);
+	for (unsigned n = 0; n < b->nr; n++) {
+		char text[128];
+		insn_print(text, sizeof(text), &b->insn[n],
+			   BLOCK_AT + b->insn[n].end - b->insn[n].len);
+		fprintf(f, "  %s\n", text);
+	}
+	if (jit_translate(j, b) && b->code) {
+		const uint8_t *code = b->code - j->exec + j->write;
+		print_emitted(f, cs, j, b, code, (size_t)(j->next - code));
+	}
+	fprintf(f, "\n");
+	free(b);
+}
+
+/* 0 when the file holds the same. */
+static int compare(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "r");
+	char want[256], shape[256] = "";
+	if (!f) {
+		perror(path);
+		return 2;
+	}
+	for (unsigned line = 1; fgets(want, sizeof(want), f); line++) {
+		size_t len = strcspn(text, "\n");
+		if (want[0] != ' ' && want[0] != '\n')
+			memcpy(shape, want, sizeof(shape));
+		if (strlen(want) != len + 1 || memcmp(want, text, len)) {
+			printf("%s:%u: in %s  reviewed: %s  emitted:  %.*s\n"
+			       "If that is intended: make emitted-accept, and look at the diff.\n"
+			       "0 passed, 1 failed\n",
+			       path, line, shape, want, (int)len, text);
+			fclose(f);
+			return 1;
+		}
+		text += len + 1;
+	}
+	fclose(f);
+	printf("%u passed, %u failed\n", !*text, *text != 0);
+	return *text != 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *why;
+	struct jit *j = jit_new(1 << 20, &why);
+	csh cs;
+	if (!j) {
+		printf("%s\n0 passed, 0 failed, 1 skipped\n", why);
+		return 0;
+	}
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
+		return 2;
+	cs_option(cs, CS_OPT_DETAIL, CS_OPT_ON);
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	for (size_t n = 0; n < sizeof(shapes) / sizeof(shapes[0]); n++)
+		print_shape(f, cs, j, &shapes[n]);
+	fclose(f);
+	int status = 0;
+	if (argc > 1)
+		status = compare(argv[1], text);
+	else
+		fputs(text, stdout);
+	free(text);
+	cs_close(&cs);
+	jit_free(j);
+	return status;
+}
