@@ -194,7 +194,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	return b;
 }
 
-static bool second_page_ok(struct core *c, const struct block *b)
+bool block_second_page_ok(struct core *c, const struct block *b)
 {
 	uint64_t next = (fetch_lin(c, c->v.rip) & PAGE_MASK) + PAGE_SIZE;
 	const struct itlb_entry *e = mem_fetch_page(c, c->mode == 8 ? next : (uint32_t)next);
@@ -240,7 +240,7 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 			break;
 	/* Blocks decoded under a CS limit are only good while the limit cannot cut them short; device
 	 * memory may answer differently each time. */
-	if (b && (!block_valid(b) || !b->page || (b->crosses && !second_page_ok(c, b)) ||
+	if (b && (!block_valid(b) || !b->page || (b->crosses && !block_second_page_ok(c, b)) ||
 		  (c->mode != 8 && c->v.rip + b->insn[b->nr].end - 1 > c->v.seg[CS].limit))) {
 		*link = b->hash_next;
 		b = NULL;

@@ -72,6 +72,10 @@ struct block *block_get(struct block_cache *bc, struct core *c);
 /* Decodes the one instruction at c->v.rip without caching; raises likewise. */
 void block_decode_one(struct core *c, struct insn *i);
 
+/* Whether b, which crosses and starts at v.rip, continues where and as it did when it was decoded; raises
+ * the fault of the fetch. */
+bool block_second_page_ok(struct core *c, const struct block *b);
+
 static inline bool block_valid(const struct block *b)
 {
 	return !b->page || ram_code_version(b->page) == b->version;

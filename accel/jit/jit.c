@@ -20,6 +20,10 @@
 
 #define STACK_SIZE (256u << 10)
 
+/* Bits of an address that make its two places in the jump table. */
+#define JUMP_MASK  (JIT_JUMP_ENTRIES - 1)
+#define JUMP_MASK2 (0xfffu | JUMP_MASK >> 12 << 15)
+
 /* ---- what generated code calls ---- */
 
 /* Linear address of the data access that a translated instruction makes, for the fill after a miss. */
@@ -106,10 +110,9 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	if (attrs & A_CHECKED)
 		insn_check(c, i);
 	i->op(c, i);
-	if (attrs & A_BR)
-		return true;
 	if (attrs & A_END || c->leave) {
-		c->v.rip = insn_next(c, i);
+		if (!(attrs & A_BR))
+			c->v.rip = insn_next(c, i);
 		return true;
 	}
 	if (mxcsr)
@@ -117,6 +120,18 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	if (access)
 		fill(e, lin);
 	return false;
+}
+
+/* An instruction that continues in the next page: no link or lookup has looked at that one. */
+static bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
+{
+	const struct block *b =
+	    (const struct block *)((const uint8_t *)i - offsetof(struct block, insn));
+	e->core.insn = NULL;
+	if (!block_second_page_ok(&e->core, b))
+		return true;
+	e->core.insn = i;
+	return jit_exec_op(e, i);
 }
 
 /* A store hit a page with flags. True when the block may have changed: i is where to go on. */
@@ -252,9 +267,27 @@ static void make_calls(struct jit *j, struct emit *e)
 	j->call_op = e->w;
 	make_call(e, (const void *)jit_exec_op, false);
 	emit_jmp_to(e, j->leave_stored);
+	j->call_cross = e->w;
+	make_call(e, (const void *)jit_exec_cross, false);
+	emit_jmp_to(e, j->leave_stored);
 	j->stored = e->w;
 	make_call(e, (const void *)jit_stored, true);
 	emit_jmp_to(e, j->leave_stored);
+}
+
+/* S2 = the entry (/ 8) of the address in spill2 under the mask at `mask`; returns the jump that is taken
+ * when it is another's. Clobbers rcx and rdx. */
+static uint8_t *probe_jump(struct emit *e, int32_t mask, int32_t bias)
+{
+	static_assert(sizeof(struct jit_jump) == 32, "the index is doubled twice");
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + bias));
+	emit_pext(e, S2, S1, rm_mem(STATE, mask));
+	emit_lea(e, 8, S2, rm_index(S2, S2, 0, 0));
+	emit_lea(e, 8, S2, rm_index(S2, S2, 0, 0));
+	emit_load(e, H_RDX, rm_index(STATE, S2, 3, OFF_JS(jump[0].key) + bias));
+	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 1));
+	emit_jrcxz_over_jmp(e);
+	return emit_jmp(e);
 }
 
 /* rcx = rip: r14 = code, with next_page set, or 0, with rcx as it was. Other registers and flags stay.
@@ -269,22 +302,18 @@ static void make_lookup(struct jit *j, struct emit *e)
 	emit_load(e, S1, rm_mem(STATE, OFF_JS(pending) + bias));
 	emit_jrcxz_over_jmp(e);
 	pending = emit_jmp(e);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + bias));
-	emit_pext(e, S2, S1, rm_mem(STATE, OFF_JS(jump_mask) + bias));
-	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(context) + bias));
+	differs = probe_jump(e, OFF_JS(jump_mask) + bias, bias);
+	const uint8_t *found = e->w;
+	/* version of the page + context + ~expected + 1 == 0 */
+	emit_load(e, H_RDX, rm_index(STATE, S2, 3, OFF_JS(jump[0].page) + bias));
+	emit_load32(e, H_RDX, rm_mem(H_RDX, offsetof(struct ram_page, version)));
+	emit_load(e, S1, rm_index(STATE, S2, 3, OFF_JS(jump[0].version) + bias));
 	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 1));
-	emit_load(e, H_RDX, rm_index(STATE, S2, 3, OFF_JS(jump_key) + bias));
+	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(context) + bias));
 	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 0));
 	emit_jrcxz_over_jmp(e);
-	differs = emit_jmp(e);
-	/* version of the page + ~expected + 1 == 0 */
-	emit_load(e, H_RDX, rm_index(STATE, S2, 3, OFF_JS(jump_page) + bias));
-	emit_load32(e, H_RDX, rm_mem(H_RDX, offsetof(struct ram_page, version)));
-	emit_load(e, S1, rm_index(STATE, S2, 3, OFF_JS(jump_version) + bias));
-	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 1));
-	emit_jrcxz_over_jmp(e);
 	stale = emit_jmp(e);
-	emit_load(e, S2, rm_index(STATE, S2, 3, OFF_JS(jump_code) + bias));
+	emit_load(e, S2, rm_index(STATE, S2, 3, OFF_JS(jump[0].code) + bias));
 	/* The page of rip without touching flags: its high bits, rotated back into place. */
 	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + bias));
 	emit_pext(e, S1, S1, rm_mem(STATE, OFF_JS(page_mask) + bias));
@@ -293,6 +322,9 @@ static void make_lookup(struct jit *j, struct emit *e)
 	emit_store(e, rm_mem(STATE, OFF_JS(next_page) + bias), S1);
 	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill) + bias));
 	emit8(e, 0xc3);
+	emit_patch(differs, e->w);
+	differs = probe_jump(e, OFF_JS(jump_mask2) + bias, bias);
+	emit_jmp_to(e, found);
 	emit_patch(differs, e->w);
 	emit_patch(stale, e->w);
 	emit_patch(pending, e->w);
@@ -382,7 +414,17 @@ struct engine_cpu *jit_alloc_cpu(size_t size)
 	if (p == MAP_FAILED)
 		return NULL;
 	mprotect(p, PAGE_SIZE, PROT_NONE);
-	return (struct engine_cpu *)(p + PAGE_SIZE + STACK_SIZE);
+	struct engine_cpu *e = (struct engine_cpu *)(p + PAGE_SIZE + STACK_SIZE);
+	e->js.index_mask = (uint64_t)(JIT_TLB_ENTRIES - 1) << PAGE_SHIFT;
+	e->js.jump_mask = JUMP_MASK;
+	e->js.jump_mask2 = JUMP_MASK2;
+	e->js.page_mask = PAGE_MASK;
+	e->js.mask16 = 15;
+	e->js.mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
+	e->js.mask32 = 31;
+	/* An empty entry is one for the address ~0: have none where that is looked up. */
+	e->js.jump[JIT_JUMP_ENTRIES - 1].key = ~(uint64_t)0;
+	return e;
 }
 
 void jit_free_cpu(struct engine_cpu *e, size_t size)
@@ -403,9 +445,13 @@ static void drop_tlb(struct jit_state *js)
 
 static void drop_jumps(struct jit_state *js)
 {
-	memset(js->jump_key, 0, sizeof(js->jump_key));
 	memset(js->contexts, 0, sizeof(js->contexts));
-	js->nr_contexts = 0;
+	memset(js->code_pages, 0, sizeof(js->code_pages));
+}
+
+static unsigned page_bit(uint64_t lin)
+{
+	return (unsigned)((lin >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 52);
 }
 
 void jit_reset(struct engine_cpu *e)
@@ -417,16 +463,21 @@ void jit_reset(struct engine_cpu *e)
 	drop_jumps(&e->js);
 }
 
-/* The jump table's number for this address space and mode, in the bits above any address. */
+/* The jump table's number for this address space and mode. */
 static uint64_t context_of(struct jit_state *js, uint64_t what)
 {
-	for (unsigned n = 0; n < js->nr_contexts; n++)
-		if (js->contexts[n] == what)
-			return (uint64_t)(n + 1) << 57;
-	if (js->nr_contexts == 126)
-		drop_jumps(js);
-	js->contexts[js->nr_contexts++] = what;
-	return (uint64_t)js->nr_contexts << 57;
+	unsigned n = (unsigned)(what * 0x9e3779b97f4a7c15ull >> 56) % JIT_CONTEXTS;
+	if (js->contexts[n].what != what) {
+		if (++js->last_context == 0) { /* they have all been used */
+			for (unsigned k = 0; k < JIT_JUMP_ENTRIES; k++)
+				js->jump[k].version = ~(uint64_t)0;
+			drop_jumps(js);
+			js->last_context = 1;
+		}
+		js->contexts[n].what = what;
+		js->contexts[n].number = js->last_context;
+	}
+	return (uint64_t)js->contexts[n].number << 32;
 }
 
 /* Not a data segment that reaches all of memory from its base. */
@@ -441,20 +492,15 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 {
 	struct jit_state *js = &e->js;
 	const struct tlb *t = &e->core.tlb;
-	js->index_mask = (uint64_t)(JIT_TLB_ENTRIES - 1) << PAGE_SHIFT;
-	js->jump_mask = JIT_JUMP_ENTRIES - 1;
-	js->page_mask = PAGE_MASK;
-	js->mask16 = 15;
-	js->mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
-	js->mask32 = 31;
 	if (js->full != t->full || t->nr_dropped - js->generation > TLB_DROPPED) {
 		drop_tlb(js);
 		drop_jumps(js);
 	} else {
-		if (js->generation != t->nr_dropped)
-			drop_jumps(js);
 		for (; js->generation != t->nr_dropped; js->generation++) {
 			uint64_t page = t->dropped[js->generation % TLB_DROPPED];
+			unsigned bit = page_bit(page);
+			if (js->code_pages[bit / 64] >> bit % 64 & 1)
+				drop_jumps(js);
 			for (unsigned m = 0; m < TLB_MODES; m++) {
 				unsigned n = (page >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
 				js->tlb[m].rd[n] = js->tlb[m].wr[n] = no_tag(n);
@@ -475,11 +521,19 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 static void enter_jump(struct engine_cpu *e, const struct block *b)
 {
 	struct jit_state *js = &e->js;
-	unsigned n = e->core.v.rip % JIT_JUMP_ENTRIES;
-	js->jump_key[n] = ~(e->core.v.rip + js->context);
-	js->jump_code[n] = b->code;
-	js->jump_page[n] = b->page;
-	js->jump_version[n] = ~(uint64_t)b->version;
+	struct jit_jump *first = &js->jump[e->core.v.rip & JUMP_MASK];
+	uint64_t holder = ~first->key;
+	/* Another address of this context moves to its second place. */
+	if (holder != e->core.v.rip && (~first->version ^ js->context) >> 32 == 0)
+		js->jump[(holder & 0xfff) | (holder >> 15 & JUMP_MASK >> 12) << 12] = *first;
+	*first = (struct jit_jump){
+	    .key = ~e->core.v.rip,
+	    .code = b->code,
+	    .page = b->page,
+	    .version = ~(js->context | b->version),
+	};
+	unsigned bit = page_bit(e->core.v.rip);
+	js->code_pages[bit / 64] |= 1ull << bit % 64;
 }
 
 /* A fault's jump out leaves its frames behind, and AddressSanitizer cannot tell, because it does not know

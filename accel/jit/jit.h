@@ -18,7 +18,8 @@ struct engine_cpu;
 struct jit;
 
 #define JIT_TLB_BITS     10
-#define JIT_JUMP_ENTRIES 8192
+#define JIT_JUMP_ENTRIES 32768
+#define JIT_CONTEXTS     256
 #define JIT_CACHE_SIZE   (64u << 20) /* if not set otherwise */
 #define JIT_TLB_ENTRIES (1u << JIT_TLB_BITS)
 
@@ -28,6 +29,14 @@ struct jit_tlb {
 	uint64_t wr[JIT_TLB_ENTRIES];
 	uint8_t *host[JIT_TLB_ENTRIES];  /* host page */
 	struct ram_page *page[JIT_TLB_ENTRIES];
+};
+
+/* Where an indirect jump goes. */
+struct jit_jump {
+	uint64_t key; /* ~address */
+	const uint8_t *code;
+	struct ram_page *page;
+	uint64_t version; /* ~(version of the page + context) */
 };
 
 /* What generated code reads and writes besides the core. */
@@ -40,18 +49,14 @@ struct jit_state {
 	uint64_t saved_rsp;      /* the thread's own stack while generated code runs */
 	uint64_t spill, spill2;
 	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
-	uint64_t jump_mask;      /* pext mask of a jump-table index */
+	uint64_t jump_mask;      /* pext mask of a jump-table index, */
+	uint64_t jump_mask2;     /* and of where else to look */
 	uint64_t mxcsr_fixed;    /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
-	uint64_t context;        /* identifies address space and mode in jump-table keys */
-	uint64_t
-	    bounded[2]; /* FS, GS: not a writable data segment of 4 GiB (outside 64-bit mode) */
+	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
+	uint64_t bounded[2];     /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
 	struct jit_tlb tlb[TLB_MODES];
-	/* Where indirect jumps go: ~(address + context), code, and the page with its version. */
-	uint64_t jump_key[JIT_JUMP_ENTRIES];
-	const uint8_t *jump_code[JIT_JUMP_ENTRIES];
-	struct ram_page *jump_page[JIT_JUMP_ENTRIES];
-	uint64_t jump_version[JIT_JUMP_ENTRIES];
+	struct jit_jump jump[JIT_JUMP_ENTRIES];
 
 	/* Not for generated code. */
 	bool mxcsr_live;         /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
@@ -59,8 +64,14 @@ struct jit_state {
 	uint32_t full;
 	uint64_t blocks_flushed; /* of the block cache whose translations these are */
 	uint16_t asid;
-	uint64_t contexts[128];  /* what each context number stands for */
-	unsigned nr_contexts;
+	/* Context numbers by what they stand for (hashed); a number is never used again. */
+	struct {
+		uint64_t what;
+		uint32_t number;
+	} contexts[JIT_CONTEXTS];
+	uint32_t last_context;
+	uint64_t
+	    code_pages[64]; /* filter of the pages that have had entries in jump, by page_bit() */
 };
 
 /* cache: bytes of code memory. NULL and a reason in *why when this host cannot. */

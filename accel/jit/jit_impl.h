@@ -34,6 +34,7 @@ struct jit {
 	uint8_t *leave_link;   /* the same, and link = r14 */
 	uint8_t *leave_stored; /* v is canonical already */
 	uint8_t *call_op;      /* r14 = insn, rcx = page offset of its block */
+	uint8_t *call_cross;   /* the same for the instruction of a block that crosses pages */
 	uint8_t *lookup;       /* rcx = rip: r14 = code or 0, next_page set */
 	uint8_t *go;           /* to rip = rcx */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */

@@ -707,7 +707,11 @@ static void call_op(struct tr *t, const struct insn *i)
 {
 	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)i);
 	emit_mov_imm(&t->e, S1, (uint64_t)t->off);
-	emit_call(&t->e, t->j->call_op);
+	emit_call(&t->e, t->b->crosses ? t->j->call_cross : t->j->call_op);
+	if (i->desc->attrs & A_BR) {
+		emit_load(&t->e, S1, state(OFF_CORE(v.rip)));
+		emit_jmp_to(&t->e, t->j->go);
+	}
 }
 
 static void emit_slow(struct tr *t, const struct slow *s)
@@ -780,7 +784,7 @@ bool jit_translate(struct jit *j, struct block *b)
 
 	b->runs = UINT32_MAX;
 	t.word = word_of(b);
-	if (!t.word || !b->page || b->crosses)
+	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
 	t.vex = vec_needs_upper(j, b);
 	t.e = (struct emit){.w = j->next, .end = j->write + j->size, .to_exec = j->exec - j->write};
@@ -793,7 +797,7 @@ bool jit_translate(struct jit *j, struct block *b)
 		struct vec_cache vec_before = t.vec;
 		unsigned slow_before = t.nr_slow;
 		t.dead = dead[n];
-		if (translate_insn(&t, i)) {
+		if (!b->crosses && translate_insn(&t, i)) {
 			ended = i->desc->attrs & A_BR;
 		} else {
 			t.e = before;
