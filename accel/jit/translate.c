@@ -755,7 +755,8 @@ static void find_dead_flags(const struct block *b, bool *dead)
 	uint64_t live = CC_ALL;
 	for (int n = b->nr - 1; n >= 0; n--) {
 		const struct insn *i = &b->insn[n];
-		uint64_t attrs = i->desc->attrs, writes = attrs & CC_ALL;
+		/* What is left undefined need not be what it was before. */
+		uint64_t attrs = i->desc->attrs, writes = (attrs | attrs >> 6) & CC_ALL;
 		bool shift = i->op == op_shld || i->op == op_shrd;
 		for (unsigned k = 0; k < sizeof(shift_ops) / sizeof(shift_ops[0]); k++)
 			shift |= shift_ops[k].op == i->op;

@@ -44,7 +44,7 @@ static uint8_t dead_flags(const struct insn *i)
 	uint64_t dead = 0, live = 0;
 	for (; i->desc; i++) {
 		live |= i->desc->attrs >> 12 & CC_ALL & ~dead;
-		dead |= i->desc->attrs & CC_ALL & ~live;
+		dead |= (i->desc->attrs | i->desc->attrs >> 6) & CC_ALL & ~live;
 	}
 	return (uint8_t)dead;
 }

@@ -4,6 +4,7 @@
  * reviewed. Addresses that change from build to build are given names.
  *
  *   emitted            prints
+ *   emitted -x         prints, with the bytes
  *   emitted FILE       compares, and says where the first difference is
  */
 #include <capstone/capstone.h>
@@ -28,7 +29,8 @@
 	X(indirect_jump, "jmp *%rax")                                                              \
 	X(ret, "ret")                                                                              \
 	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
-	X(shift_by_cl, "shl %cl, %rdx")
+	X(shift_by_cl, "shl %cl, %rdx")                                                            \
+	X(sum_of_a_list, "1: add 8(%rdi), %rax", "mov (%rdi), %rdi", "test %rdi, %rdi", "jne 1b")
 
 #define TEXT1(a)                 a
 #define TEXT2(a, b)              a "\n" b
@@ -112,7 +114,7 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 }
 
 static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct block *b,
-			  const uint8_t *code, size_t len)
+			  const uint8_t *code, size_t len, bool bytes)
 {
 	uint64_t start = (uint64_t)(uintptr_t)code;
 	cs_insn *insn;
@@ -138,6 +140,9 @@ static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct blo
 		}
 		fprintf(f, "    +%-3" PRIx64 " %s %s\n", insn[n].address - start, insn[n].mnemonic,
 			text);
+		for (unsigned k = 0; bytes && k < insn[n].size; k++)
+			fprintf(f, "%s%02x%s", k ? " " : "         ", insn[n].bytes[k],
+				k + 1u == insn[n].size ? "\n" : "");
 	}
 	cs_free(insn, count);
 }
@@ -164,7 +169,7 @@ static struct block *make_block(const struct shape *s, struct ram_page *page)
 	return b;
 }
 
-static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s)
+static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, bool bytes)
 {
 	struct ram_page page = {0};
 	struct block *b = make_block(s, &page);
@@ -177,7 +182,7 @@ static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s)
 	}
 	if (jit_translate(j, b) && b->code) {
 		const uint8_t *code = b->code - j->exec + j->write;
-		print_emitted(f, cs, j, b, code, (size_t)(j->next - code));
+		print_emitted(f, cs, j, b, code, (size_t)(j->next - code), bytes);
 	}
 	fprintf(f, "\n");
 	free(b);
@@ -216,6 +221,7 @@ int main(int argc, char **argv)
 	const char *why;
 	struct jit *j = jit_new(1 << 20, &why);
 	csh cs;
+	bool bytes = argc > 1 && !strcmp(argv[1], "-x");
 	if (!j) {
 		printf("%s\n0 passed, 0 failed, 1 skipped\n", why);
 		return 0;
@@ -227,10 +233,10 @@ int main(int argc, char **argv)
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 	for (size_t n = 0; n < sizeof(shapes) / sizeof(shapes[0]); n++)
-		print_shape(f, cs, j, &shapes[n]);
+		print_shape(f, cs, j, &shapes[n], bytes);
 	fclose(f);
 	int status = 0;
-	if (argc > 1)
+	if (argc > 1 && !bytes)
 		status = compare(argv[1], text);
 	else
 		fputs(text, stdout);
