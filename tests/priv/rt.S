@@ -394,7 +394,7 @@ pds: .skip 4 * 4096
 idt32: .skip 256 * 8
 idt64: .skip 256 * 16
 	.balign 4096
-tss32: .skip 4096
+tss32: .skip 3 * 4096 /* with room for an I/O bitmap */
 tss64: .skip 4096
 	.skip 8192
 stack_top: .skip 64

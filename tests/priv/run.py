@@ -16,6 +16,9 @@ GUESTS = "build/tests/priv"
 
 # name, command line of the guest, -cpu, -smp, expected end: "exit" or "reset" (triple fault)
 RUNS = [
+    ("v86", "", "max", 1, "exit"),
+    ("tasks", "", "max", 1, "exit"),
+    ("gates", "", "max", 1, "exit"),
     ("seg", "", "max", 1, "exit"),
     ("modes", "", "max", 1, "exit"),
     ("intr", "", "max", 1, "exit"),
@@ -57,6 +60,18 @@ QEMU_DIFFERS = [
     ("seg", ".*(beyond|limit|write|across|read|at 0|10000h|nothing|FFFF).*|LTR of null|"
      "ENTER .*", "no segment limits or rights"),
     ("seg", "null SS with RPL 3.*|LTR: base.*|LLDT: base.*|LAR of half.*", "not checked"),
+    ("gates", "#UD.*", "no EXT bit"),
+    ("gates", "level stays|.*beyond the limit|.*too small|.*SS not present|call gate: not present|"
+     "INT: not present", "no limits; #TS or #NP for absent stacks"),
+    ("gates", "iret with VM.*|does not set VM|sets VIP.*", "IRET at level 3 can enter v86 mode"),
+    ("gates", "offset not canonical|null SS to 32.*|null SS of RPL 1.*|RIP not canonical.*|L and D",
+     "not checked"),
+    ("tasks", "RF is set.*", "RF is not set in saved flags"),
+    ("tasks", "TSS in the LDT|SS not present", "#TS or #NP instead"),
+    ("tasks", "T bit.*|DR6.BT", "the T bit is not looked at"),
+    ("v86", "a word at FFFFh.*|INT to level 1", "no segment limits; level not checked"),
+    ("v86", "redirected.*|handled in.*|CLI, STI.*|PUSHF after.*|after CLI|POPF sets.*|VIF, not.*|"
+     "16-bit IRET.*|sets VIF|STI .*", "no VME and PVI"),
     ("tlb", "implicit access .*", "AC opens SMAP for implicit accesses too"),
     ("tlb", "NX without NXE .*", "leaves P clear beside RSVD"),
     ("paging", ".*PDPTE.*|present again.*", "reads PDPTEs on each walk and does not check them"),
