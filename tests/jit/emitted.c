@@ -113,37 +113,76 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 	return NULL;
 }
 
+/* The instruction that `to` is in; count when in none. */
+static size_t find_insn(const cs_insn *insn, size_t count, uint64_t to)
+{
+	for (size_t n = 0; n < count; n++)
+		if (to - insn[n].address < insn[n].size)
+			return n;
+	return count;
+}
+
+/* The last operand when it is a number. */
+static bool number(const cs_insn *i, uint64_t *v)
+{
+	const cs_x86 *x = &i->detail->x86;
+	if (!x->op_count || x->operands[x->op_count - 1].type != X86_OP_IMM)
+		return false;
+	*v = (uint64_t)x->operands[x->op_count - 1].imm;
+	return true;
+}
+
+/* Gives a number that is an address its name. */
+static void name_address(char *text, size_t size, const struct jit *j, const struct block *b,
+			 const cs_insn *insn, size_t count, const unsigned *label, uint64_t v)
+{
+	char *last = strrchr(text, ' ') ? strrchr(text, ' ') + 1 : text;
+	size_t room = size - (size_t)(last - text), n = find_insn(insn, count, v);
+	uint64_t in_block = v - (uint64_t)(uintptr_t)b->insn;
+	const char *stub = stub_name(j, v);
+	if (stub)
+		snprintf(last, room, "%s", stub);
+	else if (n < count && !label)
+		snprintf(last, room, "+%" PRIx64, v - insn[0].address);
+	else if (n < count && v != insn[n].address)
+		snprintf(last, room, "L%u + %u", label[n], (unsigned)(v - insn[n].address));
+	else if (n < count)
+		snprintf(last, room, "L%u", label[n]);
+	else if (in_block < b->nr * sizeof(struct insn))
+		snprintf(last, room, "insn[%" PRIu64 "]", in_block / sizeof(struct insn));
+}
+
+/* With labels, so that code of another length does not change every line; with offsets and bytes. */
 static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct block *b,
 			  const uint8_t *code, size_t len, bool bytes)
 {
-	uint64_t start = (uint64_t)(uintptr_t)code;
+	uint64_t start = (uint64_t)(uintptr_t)code, v;
 	cs_insn *insn;
 	size_t count = cs_disasm(cs, code, len, start, 0, &insn);
+	unsigned *label = calloc(count + 1, sizeof(*label)), labels = 0;
+	for (size_t n = 0; n < count; n++)
+		if (number(&insn[n], &v))
+			label[find_insn(insn, count, v)] = 1;
+	for (size_t n = 0; n < count; n++)
+		if (label[n])
+			label[n] = ++labels;
 	for (size_t n = 0; n < count; n++) {
-		const cs_x86 *x = &insn[n].detail->x86;
-		char text[192];
+		char text[192], name[16] = "";
 		snprintf(text, sizeof(text), "%s", insn[n].op_str);
 		name_field(text, sizeof(text));
-		if (x->op_count && x->operands[x->op_count - 1].type == X86_OP_IMM) {
-			uint64_t v = (uint64_t)x->operands[x->op_count - 1].imm;
-			const char *stub = stub_name(j, v);
-			char *last = strrchr(text, ' ') ? strrchr(text, ' ') + 1 : text;
-			size_t room = sizeof(text) - (size_t)(last - text);
-			uint64_t in_block = v - (uint64_t)(uintptr_t)b->insn;
-			if (stub)
-				snprintf(last, room, "%s", stub);
-			else if (v - start < len + 1)
-				snprintf(last, room, "+%" PRIx64, v - start);
-			else if (in_block < b->nr * sizeof(struct insn))
-				snprintf(last, room, "insn[%" PRIu64 "]",
-					 in_block / sizeof(struct insn));
-		}
-		fprintf(f, "    +%-3" PRIx64 " %s %s\n", insn[n].address - start, insn[n].mnemonic,
-			text);
+		if (number(&insn[n], &v))
+			name_address(text, sizeof(text), j, b, insn, count, bytes ? NULL : label,
+				     v);
+		if (bytes)
+			snprintf(name, sizeof(name), "+%" PRIx64, insn[n].address - start);
+		else if (label[n])
+			snprintf(name, sizeof(name), "L%u:", label[n]);
+		fprintf(f, "    %-4s %s %s\n", name, insn[n].mnemonic, text);
 		for (unsigned k = 0; bytes && k < insn[n].size; k++)
 			fprintf(f, "%s%02x%s", k ? " " : "         ", insn[n].bytes[k],
 				k + 1u == insn[n].size ? "\n" : "");
 	}
+	free(label);
 	cs_free(insn, count);
 }
 
