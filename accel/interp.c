@@ -352,7 +352,9 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	}
 	while (c->retired < last) {
 		/* A kick may come after what it announced has been taken. */
-		if (__builtin_expect(*c->events || e->js.pending || c->v.activity != ACT_RUNNING,
+		if (__builtin_expect(*c->events ||
+					 __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
+					 c->v.activity != ACT_RUNNING,
 				     0) &&
 		    !take_events(e, &why))
 			break;
