@@ -219,15 +219,18 @@ static unsigned vector_key(const struct core *c)
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
 	bool user = vcpu_cpl(&c->v) == 3;
-	uint16_t key = (uint16_t)(c->mode | c->flat << 4 | user << 5 | c->tlb_mode << 7 |
-				  (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0) | vector_key(c));
+	uint16_t key = (uint16_t)(c->mode | user << 5 | c->tlb_mode << 7 | vector_key(c));
+	if (c->mode != 8) /* 64-bit code does not see its segments */
+		key |= (uint16_t)(c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
 	uint64_t lin = fetch_lin(c, c->v.rip);
 	uint64_t tag =
 	    (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 16 | key | 0x8000;
 	struct jump_entry *j = &bc->jump[(lin ^ lin >> 13) % JUMP_ENTRIES];
 
-	if (__builtin_expect(j->lin == lin && j->tag == tag && block_valid(j->b), 1))
+	if (__builtin_expect(j->lin == lin && j->tag == tag && block_valid(j->b), 1)) {
+		bc->global = j->global;
 		return j->b;
+	}
 
 	c->insn = NULL;
 	if (!fetch_limit(c, c->v.rip))
@@ -249,6 +252,7 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 		b = build(bc, c, &page, gpa, key);
 	/* The jump cache does not look at a second page, at CS limits or at devices. */
 	if (b->page && !b->crosses && (c->mode == 8 || c->flat))
-		*j = (struct jump_entry){lin, tag, b};
+		*j = (struct jump_entry){lin, tag, b, page.global};
+	bc->global = page.global;
 	return b;
 }

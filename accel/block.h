@@ -46,6 +46,7 @@ struct block {
 struct jump_entry {
 	uint64_t lin, tag;
 	struct block *b;
+	bool global;
 };
 
 struct block_cache {
@@ -54,6 +55,7 @@ struct block_cache {
 	uint8_t *arena;
 	size_t arena_used;
 	uint64_t built, flushed; /* counters */
+	bool global;             /* the block last got is in a global page */
 	/* Chooses insn.run when a block is built. */
 	void (*prepare)(struct block *b, const struct core *c);
 };

@@ -326,7 +326,11 @@ const struct itlb_entry *mem_fetch_page(struct core *c, uint64_t lin)
 		raise_pf(c, lin, err);
 	if (t.page_size > PAGE_SIZE)
 		tlb_note_large(&c->tlb, lin, t.page_size);
-	*e = (struct itlb_entry){.tag = tag, .gpa = t.gpa & c->bus->mem->addr_mask & PAGE_MASK};
+	*e = (struct itlb_entry){
+	    .tag = tag,
+	    .gpa = t.gpa & c->bus->mem->addr_mask & PAGE_MASK,
+	    .global = t.global,
+	};
 	if (ram_page_of(c, t.gpa, &r) && r.kind != RANGE_DEV) {
 		uint64_t off = r.ram_off + e->gpa - r.base;
 		e->host = r.ram->host + off;

@@ -7,6 +7,7 @@
 #ifndef MMU_TLB_H
 #define MMU_TLB_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "mmu/ram.h"
@@ -39,6 +40,7 @@ struct itlb_entry {
 	uint64_t gpa;  /* of the page, A20 applied */
 	uint8_t *host; /* NULL when the code is not in RAM or ROM */
 	struct ram_page *page;
+	bool global; /* the same in every address space */
 };
 
 struct tlb {

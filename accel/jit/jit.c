@@ -463,6 +463,24 @@ void jit_reset(struct engine_cpu *e)
 	drop_jumps(&e->js);
 }
 
+static unsigned second_place(uint64_t rip)
+{
+	return (unsigned)((rip & 0xfff) | (rip >> 15 & JUMP_MASK >> 12) << 12);
+}
+
+/* Drops where jumps into one page lead, in all contexts. */
+static void drop_jump_page(struct jit_state *js, uint64_t page)
+{
+	struct jit_jump *first = &js->jump[page & JUMP_MASK],
+			*second = &js->jump[second_place(page)];
+	for (unsigned n = 0; n < PAGE_SIZE; n++) {
+		if ((~first[n].key & PAGE_MASK) == page)
+			first[n].version = ~(uint64_t)0;
+		if ((~second[n].key & PAGE_MASK) == page)
+			second[n].version = ~(uint64_t)0;
+	}
+}
+
 /* The jump table's number for this address space and mode. */
 static uint64_t context_of(struct jit_state *js, uint64_t what)
 {
@@ -500,7 +518,7 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 			uint64_t page = t->dropped[js->generation % TLB_DROPPED];
 			unsigned bit = page_bit(page);
 			if (js->code_pages[bit / 64] >> bit % 64 & 1)
-				drop_jumps(js);
+				drop_jump_page(js, page);
 			for (unsigned m = 0; m < TLB_MODES; m++) {
 				unsigned n = (page >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
 				js->tlb[m].rd[n] = js->tlb[m].wr[n] = no_tag(n);
@@ -514,7 +532,8 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	js->asid = t->asid;
 	js->bounded[0] = bounded(&e->core.v.seg[FS]);
 	js->bounded[1] = bounded(&e->core.v.seg[GS]);
-	js->context = context_of(js, (uint64_t)t->asid << 16 | b->key);
+	/* Code in global pages is the same in every address space, and finds only its like. */
+	js->context = context_of(js, (e->blocks.global ? 0 : (uint64_t)t->asid << 16) | b->key);
 }
 
 /* Lets generated code find b by its address. */
@@ -525,7 +544,7 @@ static void enter_jump(struct engine_cpu *e, const struct block *b)
 	uint64_t holder = ~first->key;
 	/* Another address of this context moves to its second place. */
 	if (holder != e->core.v.rip && (~first->version ^ js->context) >> 32 == 0)
-		js->jump[(holder & 0xfff) | (holder >> 15 & JUMP_MASK >> 12) << 12] = *first;
+		js->jump[second_place(holder)] = *first;
 	*first = (struct jit_jump){
 	    .key = ~e->core.v.rip,
 	    .code = b->code,
