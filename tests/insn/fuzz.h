@@ -150,6 +150,7 @@ bool fuzz_host_alignment_checks(void);
 /* fuzz_interp.c */
 int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh,
 		     bool alignment_checks);
+void fuzz_interp_fini(void);
 void fuzz_interp_run(const struct fuzz_test *t, struct fuzz_result *r);
 /* The same in parts, for fuzz_block.c and fuzz_jit.c: state and code in place; one instruction at the
  * code's offset `off`, returning the vector; what came out, and memory as it was. */

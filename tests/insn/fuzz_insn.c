@@ -306,5 +306,6 @@ int main(int argc, char **argv)
 		return fail("run", err);
 	report(&z, now() - start);
 	fuzz_host_stop();
+	fuzz_interp_fini();
 	return z.bad ? 1 : 0;
 }

@@ -106,6 +106,11 @@ int fuzz_interp_init(const struct cpu_model *model, const struct fuzz_shared *sh
 	return 0;
 }
 
+void fuzz_interp_fini(void)
+{
+	engine_interp.destroy(us.e);
+}
+
 /* The translator may want more than the host has. */
 bool fuzz_jit_possible(void)
 {
