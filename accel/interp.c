@@ -20,8 +20,6 @@
 #include "cpu/mem.h"
 #include "cpu/opcode.h"
 
-#define DR6_BS (1ull << 14)
-
 /* Runs of a block before it is worth translating, if not set otherwise. */
 #define JIT_HOT 8
 
@@ -229,7 +227,9 @@ static void step(struct engine_cpu *e)
 		}
 	}
 	c->step_trap = c->v.rflags & FL_TF;
-	c->dr6_pending = 0;
+	/* What MOV SS hit itself is reported together with the instruction after it. */
+	if (!mov_ss)
+		c->dr6_pending = 0;
 	block_decode_one(c, i);
 	i->run = interp_run_any;
 	e->single[1] = (struct insn){.run = run_end, .end = i->end};
@@ -243,9 +243,11 @@ static void step(struct engine_cpu *e)
 		c->v.sti_shadow = false;
 	if (mov_ss)
 		c->v.mov_ss_shadow = false;
+	if (c->v.mov_ss_shadow)
+		return;
 	uint64_t dr6 = c->dr6_pending | (c->step_trap ? DR6_BS : 0);
 	c->dr6_pending = 0;
-	if (dr6 && !c->v.mov_ss_shadow) {
+	if (dr6) {
 		c->insn = NULL;
 		c->exc = (struct exception){.vector = EXC_DB, .dr6 = dr6, .trap = true};
 		siglongjmp(*c->fault, CORE_EXCEPTION);
@@ -325,11 +327,16 @@ static void left(struct engine_cpu *e, int how)
 	if (how == CORE_EXCEPTION) {
 		settle_rip(c);
 		deliver_exception(c);
-	} else if (how == CORE_RESTART && c->step_trap && c->v.rflags & FL_TF) {
-		c->exc = (struct exception){.vector = EXC_DB, .dr6 = DR6_BS, .trap = true};
-		deliver_exception(c);
+	} else if (how == CORE_RESTART) {
+		/* Between two iterations. */
+		uint64_t dr6 = c->dr6_pending | (c->step_trap ? DR6_BS : 0);
+		if (dr6) {
+			c->exc = (struct exception){.vector = EXC_DB, .dr6 = dr6, .trap = true};
+			deliver_exception(c);
+		}
 	}
 	c->step_trap = false;
+	c->dr6_pending = 0;
 }
 
 static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)

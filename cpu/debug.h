@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define DR6_BS (1u << 14)
+
 struct core;
 
 /* DR6 bits (B0-B3) of enabled breakpoints that match. */

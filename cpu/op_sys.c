@@ -2,6 +2,7 @@
  *
  * MSRs, time, identification, halting, extended state control and fast system calls.
  */
+#include "cpu/debug.h"
 #include "cpu/exc.h"
 #include "cpu/msr.h"
 #include "cpu/opcode.h"
@@ -281,6 +282,9 @@ void op_sysret(struct core *c, const struct insn *i)
 	fast_segments(v, wide ? sel + 16 : sel, sel + 8, 3, wide ? SEG_L : SEG_DB);
 	core_update_mode(c);
 	c->leave = true;
+	/* As if the SYSCALL had just been completed. */
+	if (v->rflags & FL_TF)
+		raise_db(c, DR6_BS, true);
 }
 
 void op_sysenter(struct core *c, const struct insn *i)
