@@ -16,6 +16,7 @@ GUESTS = "build/tests/priv"
 
 # name, command line of the guest, -cpu, -smp, expected end: "exit" or "reset" (triple fault)
 RUNS = [
+    ("debug", "", "max", 1, "exit"),
     ("v86", "", "max", 1, "exit"),
     ("tasks", "", "max", 1, "exit"),
     ("gates", "", "max", 1, "exit"),
@@ -72,6 +73,10 @@ QEMU_DIFFERS = [
     ("v86", "a word at FFFFh.*|INT to level 1", "no segment limits; level not checked"),
     ("v86", "redirected.*|handled in.*|CLI, STI.*|PUSHF after.*|after CLI|POPF sets.*|VIF, not.*|"
      "16-bit IRET.*|sets VIF|STI .*", "no VME and PVI"),
+    ("debug", "after STI.*|not right after MOV SS|MOV SS from it.*",
+     "shadows of STI and MOV SS hold wrongly for debug exceptions"),
+    ("debug", "REP MOVSB: once|two at once|with TF", "breakpoints in REP, and DR6 of several hits"),
+    ("debug", "DR6 with.*|bits 12.*|GD:.*|and is cleared", "reserved bits; GD"),
     ("tlb", "implicit access .*", "AC opens SMAP for implicit accesses too"),
     ("tlb", "NX without NXE .*", "leaves P clear beside RSVD"),
     ("paging", ".*PDPTE.*|present again.*", "reads PDPTEs on each walk and does not check them"),
