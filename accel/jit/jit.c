@@ -223,6 +223,7 @@ static void make_leave(struct jit *j, struct emit *e)
 	j->leave = e->w;
 	save_regs(e, 0);
 	save_flags(e, 0);
+	vec_emit_save(j, e, 0);
 	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(page_rip)));
 	emit_store(e, rm_mem(STATE, OFF_CORE(v.rip)), S1);
 	j->leave_stored = e->w;
@@ -234,11 +235,12 @@ static void make_leave(struct jit *j, struct emit *e)
 
 /* Everything to memory, fn(core, r14, page) in C, and back; leaves when fn says so. The block's page
  * offset is in rcx on entry, except that `stored` gets the page there and the offset in spill. */
-static void make_call(struct emit *e, const void *fn, bool stored)
+static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored)
 {
 	const int32_t bias = 8; /* the return address */
 	save_regs(e, bias);
 	save_flags(e, bias);
+	vec_emit_save(j, e, bias);
 	if (stored) {
 		emit_rm(e, 0x8b, 8, H_RDX, rm_reg(S1));
 		emit_load(e, S1, rm_mem(STATE, OFF_JS(spill) + bias));
@@ -265,13 +267,13 @@ static void make_call(struct emit *e, const void *fn, bool stored)
 static void make_calls(struct jit *j, struct emit *e)
 {
 	j->call_op = e->w;
-	make_call(e, (const void *)jit_exec_op, false);
+	make_call(j, e, (const void *)jit_exec_op, false);
 	emit_jmp_to(e, j->leave_stored);
 	j->call_cross = e->w;
-	make_call(e, (const void *)jit_exec_cross, false);
+	make_call(j, e, (const void *)jit_exec_cross, false);
 	emit_jmp_to(e, j->leave_stored);
 	j->stored = e->w;
-	make_call(e, (const void *)jit_stored, true);
+	make_call(j, e, (const void *)jit_stored, true);
 	emit_jmp_to(e, j->leave_stored);
 }
 
@@ -385,7 +387,7 @@ struct jit *jit_new(size_t cache, const char **why)
 	make_leave(j, &e);
 	make_calls(j, &e);
 	make_lookup(j, &e);
-	vec_make_stubs(j, &e);
+	vec_make_load(j, &e);
 	j->first = j->next = e.w;
 	return j;
 fail:
@@ -581,6 +583,7 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 		e->js.link = 0;
 	}
 	e->js.page_rip = c->v.rip & PAGE_MASK;
+	e->js.vec_dead = 1;
 	mxcsr_to_host(e);
 	forget_frames(e);
 	enter(e, b->code);

@@ -51,6 +51,7 @@ struct jit_state {
 	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
 	uint64_t jump_mask;      /* pext mask of a jump-table index, */
 	uint64_t jump_mask2;     /* and of where else to look */
+	uint64_t vec_dead;       /* 0: guest vector registers are in the host's, else in v.v */
 	uint64_t mxcsr_fixed;    /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */

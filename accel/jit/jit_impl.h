@@ -38,7 +38,7 @@ struct jit {
 	uint8_t *lookup;       /* rcx = rip: r14 = code or 0, next_page set */
 	uint8_t *go;           /* to rip = rcx */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
-	uint8_t *zero_upper;   /* VZEROUPPER in v.v; clobbers xmm0 */
+	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
 	uint64_t translated, bytes, flushes;
 };
@@ -67,7 +67,9 @@ static inline int host_reg(unsigned guest)
 
 /* vector.c */
 void jit_host_features(struct cpu_model *host);
-void vec_make_stubs(struct jit *j, struct emit *e);
+void vec_make_load(struct jit *j, struct emit *e);
+/* Stores guest vector registers that are in the host's. RSP: the engine_cpu - bias. Clobbers flags. */
+void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
 
 /* cpu/insn.h operations called from generated code; true: leave for the engine loop. */
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i);

@@ -20,8 +20,8 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 		t->e.overflow = true;
 		return;
 	}
-	t->slow[t->nr_slow++] = (struct slow){
-	    .kind = kind, .from = from, .i = i, .restore = restore, .off = off, .before = t->vec};
+	t->slow[t->nr_slow++] =
+	    (struct slow){.kind = kind, .from = from, .i = i, .restore = restore, .off = off};
 }
 
 /* ---- memory operands ---- */
@@ -587,7 +587,6 @@ static bool tr_flow(struct tr *t, const struct insn *i)
 {
 	if (i->osz != t->word)
 		return false;
-	vec_flush(t);
 	if (i->op == op_jmp_rel) {
 		emit_goto(t, target(t, i));
 	} else if (i->op == op_jcc) {
@@ -718,7 +717,6 @@ static void emit_slow(struct tr *t, const struct slow *s)
 {
 	struct emit *e = &t->e;
 	emit_patch(s->from, e->w);
-	vec_store_regs(t, s->before.dirty, s->before.loaded);
 	switch (s->kind) {
 	case SLOW_OP:
 		if (s->restore)
@@ -743,7 +741,8 @@ static void emit_slow(struct tr *t, const struct slow *s)
 		return;
 	}
 	if (s->back) {
-		vec_load_regs(t, s->loaded);
+		if (s->vec)
+			emit_call(e, t->j->vec_load);
 		emit_jmp_to(e, s->back);
 	}
 }
@@ -787,7 +786,6 @@ bool jit_translate(struct jit *j, struct block *b)
 	t.word = word_of(b);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
-	t.vex = vec_needs_upper(j, b);
 	t.e = (struct emit){.w = j->next, .end = j->write + j->size, .to_exec = j->exec - j->write};
 	uint8_t *start = t.e.w;
 	find_dead_flags(b, dead);
@@ -795,7 +793,6 @@ bool jit_translate(struct jit *j, struct block *b)
 	for (unsigned n = 0; n < b->nr; n++) {
 		const struct insn *i = &b->insn[n];
 		struct emit before = t.e;
-		struct vec_cache vec_before = t.vec;
 		unsigned slow_before = t.nr_slow;
 		t.dead = dead[n];
 		if (!b->crosses && translate_insn(&t, i)) {
@@ -803,17 +800,15 @@ bool jit_translate(struct jit *j, struct block *b)
 		} else {
 			t.e = before;
 			t.nr_slow = slow_before;
-			t.vec = vec_before;
-			vec_flush(&t);
 			call_op(&t, i);
+			t.vec = false;
 			ended = i->desc->attrs & (A_BR | A_END);
 		}
 		for (; slow_before < t.nr_slow; slow_before++) {
 			t.slow[slow_before].back = ended ? NULL : t.e.w;
-			t.slow[slow_before].loaded = t.vec.loaded;
+			t.slow[slow_before].vec = t.vec;
 		}
 	}
-	vec_flush(&t);
 	if (!ended)
 		emit_goto(&t, (int64_t)t.off + b->insn[b->nr].end);
 	for (unsigned n = 0; n < t.nr_slow; n++)

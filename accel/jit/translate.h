@@ -11,22 +11,15 @@
 
 enum slow_kind { SLOW_OP, SLOW_STORED, SLOW_LINK, SLOW_LEAVE };
 
-/* Guest vector registers that are in the host register of the same number, and those of them that
- * memory does not have yet: one bit each. */
-struct vec_cache {
-	uint16_t loaded, dirty;
-};
-
 /* Code that is placed after the block, out of the way of what usually happens. */
 struct slow {
 	enum slow_kind kind;
 	uint8_t *from; /* displacement that leads here */
 	uint8_t *back; /* where to go on; filled in when known */
 	const struct insn *i;
-	bool restore;            /* rdx is in js.spill */
-	int32_t off;             /* SLOW_LINK, SLOW_LEAVE: page offset to leave with */
-	struct vec_cache before; /* where `from` is */
-	uint16_t loaded;         /* vector registers expected at `back` */
+	bool restore; /* rdx is in js.spill */
+	int32_t off;  /* SLOW_LINK, SLOW_LEAVE: page offset to leave with */
+	bool vec;     /* guest vector registers are in the host's at `back` */
 };
 
 struct tr {
@@ -37,8 +30,7 @@ struct tr {
 	unsigned mode; /* enum tlb_mode */
 	unsigned word; /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
 	bool dead;     /* the status flags may be clobbered before the current instruction */
-	bool vex;      /* vector registers are loaded and stored with their upper halves */
-	struct vec_cache vec;
+	bool vec;      /* guest vector registers are in the host's; else: perhaps */
 	unsigned nr_slow;
 	struct slow slow[MAX_SLOW];
 };
@@ -80,13 +72,5 @@ tr_fn tr_vector;    /* vector.c */
 tr_fn tr_high_byte; /* integer.c: one operand is AH, CH, DH or BH */
 /* integer.c: what translates i, or NULL. */
 tr_fn *integer_handler(const struct insn *i);
-
-/* vector.c. Whether b has VEX instructions that will be translated. */
-bool vec_needs_upper(const struct jit *j, const struct block *b);
-/* Stores `regs`; afterwards C code, or code without vector registers, may follow. */
-void vec_store_regs(struct tr *t, uint16_t regs, uint16_t loaded);
-void vec_load_regs(struct tr *t, uint16_t regs);
-/* Leaves no guest vector register in a host register. */
-void vec_flush(struct tr *t);
 
 #endif

@@ -3,10 +3,10 @@
  * Translation of SSE and AVX instructions: the guest's instruction itself, with its memory operand
  * addressed through the TLB.
  *
- * Guest register n is host register n. Between blocks all of them are in v.v; a block loads what it
- * reads when it first needs it and stores what it changed before anything but translated code may
- * look: at the end of the block and around every call of C code. In blocks without VEX instructions
- * only the lower 128 bits are moved, and legacy instructions leave the rest alone.
+ * Guest register n is host register n. All sixteen are there, or all are in v.v: js.vec_dead says which.
+ * A block asks when it comes to its first vector instruction, and loads them if need be. They stay
+ * until generated code is left or calls C code, which stores them. So loops of vector instructions keep
+ * them in registers, and code without any moves none.
  *
  * Availability and masked exceptions are in the block's key. Generated code runs with the guest's
  * MXCSR (jit.c), so rounding, flush-to-zero and sticky flags are as they should be. SDM vol. 1
@@ -65,12 +65,13 @@ void jit_host_features(struct cpu_model *host)
 /* ---- registers ---- */
 
 /* movups or vmovups between host register n and v.v[n] */
-static void move_reg(struct tr *t, unsigned n, bool store)
+static void move_reg(const struct jit *j, struct emit *e, unsigned n, bool store, int32_t bias)
 {
-	if (t->vex)
-		emit_vex(&t->e, 1, 0, false, true, 0x10 | store, n, 0, state(OFF_VEC(n)));
+	struct rm m = rm_mem(STATE, OFF_VEC(n) + bias);
+	if (cpu_has(&j->host, FEAT_AVX))
+		emit_vex(e, 1, 0, false, true, 0x10 | store, n, 0, m);
 	else
-		emit_op(&t->e, 0, 0x0f10 | store, 4, n, state(OFF_VEC(n)), false, false);
+		emit_op(e, 0, 0x0f10 | store, 4, n, m, false, false);
 }
 
 static void emit_vzeroupper(struct emit *e)
@@ -80,33 +81,40 @@ static void emit_vzeroupper(struct emit *e)
 	emit8(e, 0x77);
 }
 
-void vec_load_regs(struct tr *t, uint16_t regs)
+void vec_make_load(struct jit *j, struct emit *e)
 {
+	const int32_t bias = 8; /* the return address */
+	j->vec_load = e->w;
 	for (unsigned n = 0; n < 16; n++)
-		if (regs >> n & 1)
-			move_reg(t, n, false);
+		move_reg(j, e, n, false, bias);
+	emit_store_imm32(e, rm_mem(STATE, OFF_JS(vec_dead) + bias), 0);
+	emit8(e, 0xc3);
 }
 
-void vec_store_regs(struct tr *t, uint16_t regs, uint16_t loaded)
+void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias)
 {
+	struct rm dead = rm_mem(STATE, OFF_JS(vec_dead) + bias);
+	emit_rm(e, 0x83, 4, 7, dead); /* cmp dead, 0 */
+	emit8(e, 0);
+	uint8_t *over = emit_jcc(e, CC_NE);
 	for (unsigned n = 0; n < 16; n++)
-		if (regs >> n & 1)
-			move_reg(t, n, true);
-	if (t->vex && loaded)
-		emit_vzeroupper(&t->e);
+		move_reg(j, e, n, true, bias);
+	if (cpu_has(&j->host, FEAT_AVX))
+		emit_vzeroupper(e);
+	emit_store_imm32(e, dead, 1);
+	emit_patch(over, e->w);
 }
 
-void vec_flush(struct tr *t)
+/* Guest vector registers are in the host's from here on. Clobbers S1; flags stay. */
+static void want_registers(struct tr *t)
 {
-	vec_store_regs(t, t->vec.dirty, t->vec.loaded);
-	t->vec = (struct vec_cache){0, 0};
-}
-
-static void want(struct tr *t, unsigned n)
-{
-	if (!(t->vec.loaded >> n & 1))
-		move_reg(t, n, false);
-	t->vec.loaded |= (uint16_t)(1u << n);
+	if (t->vec)
+		return;
+	emit_load(&t->e, S1, state(OFF_JS(vec_dead)));
+	emit8(&t->e, 0xe3); /* jrcxz over the call */
+	emit8(&t->e, 5);
+	emit_call(&t->e, t->j->vec_load);
+	t->vec = true;
 }
 
 /* ---- which instructions ---- */
@@ -149,14 +157,6 @@ static bool usable(const struct jit *j, const struct block *b, const struct insn
 	if (LISTED(as_is, i->op) || i->op == op_vzeroupper)
 		return true;
 	return b->key & BLOCK_FP_MASKED && LISTED(masked_fp, i->op);
-}
-
-bool vec_needs_upper(const struct jit *j, const struct block *b)
-{
-	for (unsigned n = 0; n < b->nr; n++)
-		if (b->insn[n].desc->attrs & A_AVX && usable(j, b, &b->insn[n]))
-			return true;
-	return false;
 }
 
 /* ---- the instruction ---- */
@@ -317,10 +317,7 @@ static bool place_operands(struct tr *t, const struct insn *i, struct fields *f,
 		f->w32 |= t->word == 4 && (i->desc->o[n] == Ey || i->desc->o[n] == Gy);
 		if (p == IN_UNKNOWN || o->kind == OPK_MMX || o->kind == OPK_REGH)
 			return false;
-		if (o->kind == OPK_VEC) {
-			if (!written || attrs & A_RD1 || (t->vex && !i->vex))
-				want(t, reg);
-		} else if (o->kind == OPK_REG) {
+		if (o->kind == OPK_REG) {
 			reg = general(t, reg, written);
 		} else if (o->kind == OPK_MEM) {
 			emit_operand(t, i, o, store);
@@ -335,23 +332,6 @@ static bool place_operands(struct tr *t, const struct insn *i, struct fields *f,
 		f->is4 |= p == IN_IS4;
 	}
 	return true;
-}
-
-/* VZEROUPPER on v.v: nothing is in host registers at the time. */
-static void emit_zero_upper(struct tr *t)
-{
-	vec_flush(t);
-	emit_call(&t->e, t->j->zero_upper);
-}
-
-void vec_make_stubs(struct jit *j, struct emit *e)
-{
-	const int32_t bias = 8; /* the return address */
-	j->zero_upper = e->w;
-	emit_op(e, 0, 0x0f57, 4, 0, rm_reg(0), false, false); /* xorps xmm0, xmm0 */
-	for (unsigned n = 0; n < 16; n++)                     /* movaps [v.v[n] + 16], xmm0 */
-		emit_op(e, 0, 0x0f29, 4, 0, rm_mem(STATE, OFF_VEC(n) + 16 + bias), false, false);
-	emit8(e, 0xc3);
 }
 
 /* While everything is masked the guest's MXCSR is the host's. */
@@ -389,20 +369,18 @@ bool tr_vector(struct tr *t, const struct insn *i)
 	if (i->op == op_stmxcsr || i->op == op_ldmxcsr)
 		return tr_mxcsr(t, i);
 	if (i->op == op_vzeroupper) {
-		if (t->word == 8)
-			emit_zero_upper(t);
-		return t->word == 8;
+		want_registers(t);
+		emit_vzeroupper(&t->e);
+		return t->word == 8; /* elsewhere eight registers stay */
 	}
 	for (unsigned n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_MEM && !i->o[n].size)
 			return false;
+	want_registers(t);
 	if (!place_operands(t, i, &f, store))
 		return false;
 	emit_insn(t, i, &f);
-	if (a->kind == OPK_VEC && i->desc->attrs & A_WR1) {
-		t->vec.loaded |= (uint16_t)(1u << a->reg);
-		t->vec.dirty |= (uint16_t)(1u << a->reg);
-	} else if (a->kind == OPK_REG && !pinned(a->reg)) {
+	if (a->kind == OPK_REG && !pinned(a->reg)) {
 		emit_store(&t->e, gpr_slot(a->reg), S2);
 	} else if (store) {
 		emit_stored(t, i);
