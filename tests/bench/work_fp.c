@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Floating point workloads, scalar SSE2 as compilers make it by default, and x87. Sums take the bits
- * of results: an emulator that rounds otherwise shows.
+ * Floating point workloads, scalar SSE2 as compilers make it by default, and x87. Sums take the
+ * bits of results: an emulator that rounds otherwise shows.
  */
 #include <math.h>
 #include <string.h>

@@ -130,7 +130,7 @@ static NOINLINE uint64_t op_rot(uint64_t x, uint64_t k)
 	return (x << 11 | x >> 53) + k;
 }
 
-/* The order repeats after 61 calls, which branch predictors learn: the cost is the indirect call. */
+/* The order repeats after 61 calls, as predictors learn: the cost is the indirect call. */
 static uint64_t run_indirect(uint64_t rounds)
 {
 	static uint64_t (*const ops[])(uint64_t, uint64_t) = {op_add, op_xor, op_mul, op_rot};

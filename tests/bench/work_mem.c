@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Memory workloads: dependent loads, streams, string instructions, the C library's string functions.
+ * Memory workloads: dependent loads, streams, string instructions, the C library's functions.
  */
 #include <errno.h>
 #include <string.h>
