@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * work [-s SCALE] [-l] [NAME...]: runs workloads and prints "NAME SECONDS ROUNDS SUM" for each as
- * it ends, or "NAME - REASON" where the CPU cannot run it. SCALE multiplies the rounds. The sum must
- * be the same wherever the same rounds ran.
+ * work [-s SCALE] [-l] [NAME...]: runs workloads and prints "NAME SECONDS ROUNDS SUM" for each
+ * as it ends, or "NAME - REASON" where the CPU cannot run it. SCALE multiplies the rounds. The sum
+ * must be the same wherever the same rounds ran.
  */
 #define _GNU_SOURCE
 #include <errno.h>
