@@ -70,7 +70,7 @@ static void emit_ea(struct tr *t, const struct insn *i)
 	}
 }
 
-/* Not-zero S1 or bits above the lower half of it: the C operation. */
+/* Not-zero S1: the C operation. */
 void emit_op_unless_zero(struct tr *t, const struct insn *i)
 {
 	emit_jrcxz_over_jmp(&t->e);
