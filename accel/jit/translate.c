@@ -645,7 +645,10 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 		return tr_vector(t, i);
 	if (i->op == op_nop)
 		return true;
-	if (i->desc->attrs & (A_CHECKED | A_END) || i->asz != t->word)
+	uint64_t checked = A_CHECKED;
+	if (t->word == 8) /* neither real nor virtual-8086 mode */
+		checked &= ~(A_NREAL | A_NV86);
+	if (i->desc->attrs & (checked | A_END) || i->asz != t->word)
 		return false;
 	if (t->word == 4 && i->seg == CS && i->desc->attrs & A_ST) /* #GP */
 		return false;
