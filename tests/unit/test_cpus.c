@@ -119,8 +119,16 @@ static uint64_t fake_retired(struct engine_cpu *e)
 	return e->count;
 }
 
-static const struct engine fake = {"fake",     fake_create, fake_destroy, fake_load,
-				   fake_store, fake_run,    fake_kick,    fake_retired};
+static const struct engine fake = {
+    .name = "fake",
+    .create = fake_create,
+    .destroy = fake_destroy,
+    .load = fake_load,
+    .store = fake_store,
+    .run = fake_run,
+    .kick = fake_kick,
+    .retired = fake_retired,
+};
 
 static struct cpu_model model;
 static struct cpu_bus bus;
@@ -137,7 +145,7 @@ static void on_shutdown(void *opaque, unsigned cpu)
 static void start(unsigned n)
 {
 	bus.shutdown = on_shutdown;
-	cr_assert_eq(cpus_new(&cpus, &fake, &model, &bus, n), 0);
+	cr_assert_eq(cpus_new(&cpus, &fake, &(struct engine_config){0}, &model, &bus, n), 0);
 }
 
 static void teardown(void)
