@@ -171,8 +171,9 @@ static void pass_time(void)
 
 Test(cpus, numbers)
 {
-	cr_expect_eq(cpus_new(&cpus, &fake, &model, &bus, 0), -EINVAL);
-	cr_expect_eq(cpus_new(&cpus, &fake, &model, &bus, CPUS_MAX + 1), -EINVAL);
+	cr_expect_eq(cpus_new(&cpus, &fake, &(struct engine_config){0}, &model, &bus, 0), -EINVAL);
+	cr_expect_eq(cpus_new(&cpus, &fake, &(struct engine_config){0}, &model, &bus, CPUS_MAX + 1),
+		     -EINVAL);
 	cr_expect_null(cpus);
 	start(CPUS_MAX);
 	cr_expect_eq(cpus_count(cpus), (unsigned)CPUS_MAX);
@@ -181,7 +182,7 @@ Test(cpus, numbers)
 Test(cpus, a_failure_unwinds)
 {
 	fail_at = 3;
-	cr_expect_eq(cpus_new(&cpus, &fake, &model, &bus, 5), -ENOMEM);
+	cr_expect_eq(cpus_new(&cpus, &fake, &(struct engine_config){0}, &model, &bus, 5), -ENOMEM);
 	cr_expect_eq(alive, 0u);
 	cr_expect_null(cpus);
 }
