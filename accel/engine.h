@@ -40,6 +40,8 @@ enum run_exit {
 
 struct engine {
 	const char *name;
+	/* Why this host cannot run it, or NULL. Any thread. */
+	const char *(*unusable)(void);
 	/* events: the vCPU's event word, shared with the posting threads. 0 or -errno. */
 	int (*create)(struct engine_cpu **out, const struct cpu_model *model,
 		      const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events);

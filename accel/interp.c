@@ -118,6 +118,18 @@ static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
 	return 0;
 }
 
+static const char *interp_unusable(void) { return NULL; }
+
+static const char *jit_unusable(void)
+{
+	const char *why;
+	struct jit *j = jit_new(JIT_CACHE_LEAST, &why);
+	if (!j)
+		return why;
+	jit_free(j);
+	return NULL;
+}
+
 static int jit_configure(struct engine_cpu *e, const struct engine_config *config)
 {
 	const char *why;
@@ -388,6 +400,7 @@ static uint64_t interp_retired(struct engine_cpu *e)
 
 const struct engine engine_interp = {
     .name = "interp",
+    .unusable = interp_unusable,
     .create = interp_create,
     .destroy = soft_destroy,
     .load = interp_load,
@@ -399,6 +412,7 @@ const struct engine engine_interp = {
 
 const struct engine engine_jit = {
     .name = "jit",
+    .unusable = jit_unusable,
     .create = jit_create,
     .configure = jit_configure,
     .destroy = soft_destroy,

@@ -398,12 +398,12 @@ static int help(const struct app *a)
 	case ACT_ACCEL_HELP:
 		printf("Accelerators supported:\n"
 		       "interp               portable interpreter\n"
-		       "jit[,cache=SIZE][,hot=RUNS]  translator (in the making: 64-bit integer "
-		       "code);\n"
-		       "                     SIZE of its code memory per CPU, 1M to 1G (default "
-		       "64M); it\n"
-		       "                     translates what has run RUNS times (default 8)\n"
-		       "auto                 the best that is complete: interp (default)\n");
+		       "jit[,cache=SIZE][,hot=RUNS]  translator; SIZE of its code memory per "
+		       "CPU, 1M\n"
+		       "                     to 1G (default 64M); it translates what has run RUNS "
+		       "times\n"
+		       "                     (default 8)\n"
+		       "auto                 jit where the host can, else interp (default)\n");
 		break;
 	case ACT_MACHINE_HELP:
 		printf("Supported machines are:\n"
@@ -419,6 +419,22 @@ static int help(const struct app *a)
 		break;
 	}
 	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int pick_engine(struct pc_config *c, const char *accel)
+{
+	const char *why = engine_jit.unusable();
+
+	c->engine = &engine_jit;
+	if (strcmp(accel, "interp") == 0) {
+		c->engine = &engine_interp;
+	} else if (why && strcmp(accel, "jit") == 0) {
+		return complain("-accel jit cannot run here: %s; use -accel interp", why);
+	} else if (why) {
+		fprintf(stderr, "doppel: interpreting, because the translator cannot run: %s\n", why);
+		c->engine = &engine_interp;
+	}
+	return 0;
 }
 
 static int configure(struct app *a)
@@ -437,7 +453,8 @@ static int configure(struct app *a)
 				"the feature lm");
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
 	c->cpus = o->cpus;
-	c->engine = strcmp(o->accel, "jit") == 0 ? &engine_jit : &engine_interp;
+	if (pick_engine(c, o->accel))
+		return 1;
 	c->engine_config = (struct engine_config){.cache = o->jit_cache, .hot = o->jit_hot};
 	for (unsigned i = 0; i < o->nr_serial; i++)
 		c->uart[i] = o->serial[i].kind != CHR_NONE;

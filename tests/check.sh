@@ -45,7 +45,7 @@ suite "privileged, translated" $make ACCEL=jit,hot=1 privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite options sh tests/cli.sh ./doppel
 suite endings python3 tests/boot/ends.py --doppel ./doppel
-suite boots python3 tests/boot/boot.py --doppel ./doppel
+suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel interp
 suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit
 suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \
 	--accel jit,cache=1M,hot=1 debian_amd64 debian_smp2
