@@ -64,6 +64,11 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
 fuzz-loader: $(B)/tests/fuzz/fuzz_loader
 	$< 10000 1
 
+#: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
+.PHONY: check-sanitizers
+check-sanitizers: config.mk
+	@sh tests/sanitizers.sh
+
 .PHONY: check demo
 check:
 	@sh tests/install-deps.sh check

@@ -12,10 +12,18 @@ class GuestError(Exception):
     pass
 
 
+# What the sanitizers say.
+REPORT = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:).*")
+
+
 class Guest:
+    slow = 1  # factor on every patience, for builds under a sanitizer
+    started = []
+
     def __init__(self, argv, log=None):
         self.argv = argv
         self.output = ""
+        Guest.started.append(self)
         self.seen = 0
         self.log = open(log, "wb") if log else None
         self.start = time.monotonic()
@@ -37,7 +45,7 @@ class Guest:
 
     def expect(self, pattern, timeout):
         """Waits until pattern appears after the last match; returns the match."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.slow
         alive = True
         while True:
             match = re.compile(pattern).search(self.output, self.seen)
@@ -70,13 +78,20 @@ class Guest:
 
     def wait(self, timeout):
         """Waits for doppel to end; returns its exit status."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.slow
         while self._read(0.2) and time.monotonic() < deadline:
             pass
         try:
             return self.proc.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise GuestError(f"doppel did not end; the last output was:\n{self.output[-1500:]}")
+
+    @classmethod
+    def reports(cls):
+        """What sanitizers have found in the guests started since the last call."""
+        found = [m.group(0) for g in cls.started for m in REPORT.finditer(g.output)]
+        cls.started.clear()
+        return found
 
     def seconds(self):
         return time.monotonic() - self.start
