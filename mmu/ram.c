@@ -77,12 +77,16 @@ void ram_fini(struct ram *ram)
 
 uint32_t ram_mark_code(struct ram_page *page)
 {
-	if (!(atomic_load_explicit(&page->flags, memory_order_acquire) & PAGE_CODE)) {
-		/* Also the fence on this side where there is no membarrier. */
-		atomic_fetch_or(&page->flags, PAGE_CODE);
-		syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-	}
-	return ram_code_version(page);
+	/* The version first: whoever clears the flag after this makes the block invalid. */
+	uint32_t v = ram_code_version(page);
+	uint8_t flags = atomic_load_explicit(&page->flags, memory_order_acquire);
+	if (flags & PAGE_CODE && atomic_load_explicit(&page->fenced, memory_order_acquire) == v + 1)
+		return v;
+	/* Also the fence on this side where there is no membarrier. */
+	atomic_fetch_or(&page->flags, PAGE_CODE);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	atomic_store_explicit(&page->fenced, v + 1, memory_order_release);
+	return v;
 }
 
 void ram_code_written(struct ram_page *page)

@@ -5,8 +5,10 @@
  * Translated or decoded code is found stale by a per-page version. The protocol is lock-free:
  *   decoder: v = ram_mark_code(page); decode; keep v with the block
  *   writer:  store the bytes, *then* test page->flags & PAGE_CODE; if set, ram_code_written(page)
- * ram_mark_code() runs a process-wide memory barrier when the flag was clear, so a store that raced
- * with it is either seen by the decoder or sees the flag itself.
+ * ram_mark_code() sets the flag and runs a process-wide memory barrier once for each version, so a
+ * store that raced with it is either seen by the decoder or sees the flag itself. That the flag is
+ * set is not enough to leave the barrier out: a writer may just be clearing it, and its next store
+ * would find it clear while still on its way to memory.
  */
 #ifndef MMU_RAM_H
 #define MMU_RAM_H
@@ -28,6 +30,7 @@ enum page_flag {
 struct ram_page {
 	_Atomic uint8_t flags;    /* enum page_flag */
 	_Atomic uint32_t version; /* of the code in it */
+	_Atomic uint32_t fenced;  /* 1 + the version since which the barrier has been run */
 };
 
 struct ram {
