@@ -16,6 +16,7 @@ GUESTS = "build/tests/priv"
 
 # name, command line of the guest, -cpu, -smp, expected end: "exit" or "reset" (triple fault)
 RUNS = [
+    ("smp", "", "max", 2, "exit"),
     ("debug", "", "max", 1, "exit"),
     ("v86", "", "max", 1, "exit"),
     ("tasks", "", "max", 1, "exit"),
@@ -77,6 +78,7 @@ QEMU_DIFFERS = [
      "shadows of STI and MOV SS hold wrongly for debug exceptions"),
     ("debug", "REP MOVSB: once|two at once|with TF", "breakpoints in REP, and DR6 of several hits"),
     ("debug", "DR6 with.*|bits 12.*|GD:.*|and is cleared", "reserved bits; GD"),
+    ("smp", "CR0 after INIT: CD.*", "INIT sets CD and NW"),
     ("tlb", "implicit access .*", "AC opens SMAP for implicit accesses too"),
     ("tlb", "NX without NXE .*", "leaves P clear beside RSVD"),
     ("paging", ".*PDPTE.*|present again.*", "reads PDPTEs on each walk and does not check them"),
