@@ -51,8 +51,12 @@ all: doppel
 config.mk: configure
 	./configure
 
-doppel: $(B)/doppel
-	@cp -f $< $@
+# The binary of the last mode asked for.
+doppel: $(B)/doppel FORCE
+	@cmp -s $< $@ || cp -f $< $@
+
+.PHONY: FORCE
+FORCE:
 
 $(B)/doppel: $(B)/frontend/main.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
