@@ -226,7 +226,13 @@ def main():
     for name in a.names or CASES:
         t0 = time.monotonic()
         try:
-            note = getattr(suite, name)()
+            try:
+                note = getattr(suite, name)()
+            except GuestError as e:
+                # The kernel's timer check gives a starved host 40 ms; once is not our fault.
+                if "8254 timer not connected" not in str(e):
+                    raise
+                note = getattr(suite, name)()
             found = Guest.reports()
             check(not found, "\n".join(found[:10]))
             passed += 1
