@@ -266,11 +266,11 @@ struct cpuid_regs cpu_cpuid(const struct cpu_model *m, const struct vcpu *v, uin
 {
 	struct cpuid_regs r = {0};
 
-	if (leaf >> 16 == LEAF_EXTENDED >> 16)
+	if (leaf - LEAF_EXTENDED <= LEAF_EXTENDED_MAX - LEAF_EXTENDED)
 		extended(m, v, leaf, &r);
 	else if (leaf >> 16 == LEAF_HYPERVISOR >> 16)
 		hypervisor(m, leaf, &r);
-	else
-		basic(m, v, leaf, subleaf, &r);
+	else /* beyond the last one of either range Intel processors give the last basic one */
+		basic(m, v, leaf < LEAF_MAX ? leaf : LEAF_MAX, subleaf, &r);
 	return r;
 }
