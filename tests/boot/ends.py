@@ -7,6 +7,7 @@ ends.py [--doppel PATH] [--seconds LIMIT] [NAME...]
 import argparse
 import fcntl
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -55,6 +56,8 @@ class Ends:
         self.doppel = doppel
         self.limit = limit
         self.folder = folder
+        with open(doppel, "rb") as f:
+            self.sanitized = re.search(rb"__(asan|tsan)_init", f.read())
 
     def kernel(self, code):
         path = os.path.join(self.folder, "kernel")
@@ -75,11 +78,10 @@ class Ends:
             raise Failed(f"status {status}, not {want}")
         return time.monotonic() - t0
 
-    def guest(self, code, *args, sig=signal.SIGTERM, run=0.3):
-        """On a terminal of its own."""
+    def guest(self, code, *args, sig=signal.SIGTERM, keys=None, run=0.3):
+        """On a terminal of its own; ended by a signal or by keys."""
         master, slave = os.openpty()
         try:
-            # A pseudo-terminal forgets its size limit only when read: room enough for a moment.
             before = termios.tcgetattr(slave)
             p = subprocess.Popen([self.doppel, "-kernel", self.kernel(code), "-m", "64M", *args],
                                  stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
@@ -88,10 +90,39 @@ class Ends:
                 raise Failed(f"ended by itself: {os.read(master, 4096)!r}")
             if termios.tcgetattr(slave)[3] & termios.ECHO:
                 raise Failed("the terminal is not raw while the guest runs")
-            took = self.end(p, sig, 128 + sig)
+            if keys:
+                os.write(master, keys)
+                sig, want = 0, 0
+            elif sig == signal.SIGSEGV:
+                want = -sig
+            else:
+                want = 128 + sig
+            took = self.end(p, sig, want)
             if termios.tcgetattr(slave) != before:
                 raise Failed("the terminal is not as it was")
             return took
+        finally:
+            os.close(master)
+            os.close(slave)
+
+    def suspended(self):
+        """Ctrl-Z's signal stops it with the terminal restored; it goes on as before."""
+        master, slave = os.openpty()
+        try:
+            before = termios.tcgetattr(slave)
+            p = subprocess.Popen([self.doppel, "-kernel", self.kernel(GUESTS["spin"]), "-serial",
+                                  "stdio", "-monitor", "none"], stdin=slave, stdout=slave,
+                                 stderr=slave, start_new_session=True)
+            time.sleep(0.4)
+            p.send_signal(signal.SIGTSTP)
+            _, status = os.waitpid(p.pid, os.WUNTRACED)
+            if not os.WIFSTOPPED(status) or termios.tcgetattr(slave) != before:
+                raise Failed("not stopped, or the terminal is not as it was")
+            p.send_signal(signal.SIGCONT)
+            time.sleep(0.3)
+            if termios.tcgetattr(slave)[3] & termios.ECHO:
+                raise Failed("the terminal is not raw again")
+            return self.end(p, signal.SIGTERM, 128 + signal.SIGTERM)
         finally:
             os.close(master)
             os.close(slave)
@@ -125,8 +156,13 @@ class Ends:
             yield name, lambda code=code: self.guest(code, "-debugcon", "null")
         for sig in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             yield sig.name, lambda sig=sig: self.guest(GUESTS["spin"], sig=sig)
+        if not self.sanitized:  # whose own handler stays
+            yield "SIGSEGV", lambda: self.guest(GUESTS["spin"], sig=signal.SIGSEGV)
+        yield "Ctrl-A x", lambda: self.guest(GUESTS["spin"], keys=b"\1x")
+        yield "quit", lambda: self.guest(GUESTS["print to debugcon"], keys=b"\1cquit\r")
         yield "two processors", lambda: self.guest(GUESTS["read ports"], "-smp", "2")
         yield "at once", lambda: self.guest(GUESTS["spin"], run=0.1)
+        yield "suspended", self.suspended
         yield "full pipe", self.full_pipe
         yield "no input", lambda: self.no_input(stdin=subprocess.DEVNULL)
         yield "closed input", lambda: self.no_input(preexec_fn=lambda: os.close(0))
