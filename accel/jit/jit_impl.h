@@ -71,7 +71,31 @@ void vec_make_load(struct jit *j, struct emit *e);
 /* Stores guest vector registers that are in the host's. RSP: the engine_cpu - bias. Clobbers flags. */
 void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
 
-/* cpu/insn.h operations called from generated code; true: leave for the engine loop. */
+/* stubs.c */
+void jit_make_stubs(struct jit *j, struct emit *e);
+
+/* calls.c. Those that generated code calls return true to leave for the engine loop. */
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i);
+bool jit_exec_cross(struct engine_cpu *e, const struct insn *i);
+/* A store hit a page with flags. True when the block may have changed: i is where to go on. */
+bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *page);
+/* The host runs with the guest's MXCSR while nothing unmasked can come of it. */
+void mxcsr_to_host(struct engine_cpu *e);
+void mxcsr_to_guest(struct engine_cpu *e);
+
+/* tlb.c. Takes what a C operation left in the core's TLB over into the arrays of generated code. */
+void jit_fill(struct engine_cpu *e, uint64_t lin);
+void jit_drop_tlb(struct jit_state *js);
+void jit_drop_tlb_page(struct jit_state *js, uint64_t page);
+
+/* jumps.c */
+void jit_init_jumps(struct jit_state *js);
+void jit_drop_jumps(struct jit_state *js);
+/* Drops where jumps into one page lead, in all contexts. */
+void jit_drop_jump_page(struct jit_state *js, uint64_t page);
+/* The jump table's number for this address space and mode. */
+uint64_t jit_context(struct jit_state *js, uint64_t what);
+/* Lets generated code find b by its address. */
+void jit_enter_jump(struct engine_cpu *e, const struct block *b);
 
 #endif

@@ -66,10 +66,30 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 /* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
 void emit_stored(struct tr *t, const struct insn *i);
 
+/* The two together. */
+void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write);
+/* S1 = effective address of i's memory operand. S2 is clobbered; flags stay. */
+void emit_ea(struct tr *t, const struct insn *i);
+/* The stack slot at guest RSP + at: S1 = host address, S2 = page for writes. */
+void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write);
+/* RSP += slots */
+void emit_move_stack(struct tr *t, int slots);
+
+/* flow.c: goes to page offset `to` (any value; outside of the page by lookup). */
+void emit_goto(struct tr *t, int64_t to);
+
+/* alu.c */
+bool plain(const struct operand *o); /* a general register or memory */
+/* Those whose emitters there write LOCK. */
+bool lockable(const struct insn *i);
+bool is_shift(const struct insn *i);
+
 /* Emits i; false when it has no translation. */
 typedef bool tr_fn(struct tr *t, const struct insn *i);
-tr_fn tr_vector;    /* vector.c */
-tr_fn tr_high_byte; /* integer.c: one operand is AH, CH, DH or BH */
+tr_fn tr_vector;                          /* vector.c */
+tr_fn tr_alu_insn;                        /* alu.c */
+tr_fn tr_push, tr_pop, tr_leave, tr_flow; /* flow.c */
+tr_fn tr_high_byte;                       /* integer.c: one operand is AH, CH, DH or BH */
 /* integer.c: what translates i, or NULL. */
 tr_fn *integer_handler(const struct insn *i);
 

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The C functions that generated code calls.
+ */
+#include <xmmintrin.h>
+
+#include "accel/jit/jit_impl.h"
+#include "cpu/check.h"
+#include "cpu/mem.h"
+#include "cpu/mxcsr.h"
+#include "cpu/opcode.h"
+
+/* Linear address of the data access that a translated instruction makes, for the fill after a miss. */
+static bool access_lin(const struct core *c, const struct insn *i, uint64_t *lin)
+{
+	bool mem = false;
+	for (unsigned n = 0; n < 4; n++)
+		mem |= i->o[n].kind == OPK_MEM;
+	if (mem) {
+		*lin = ea(c, i);
+		if (i->seg == FS || i->seg == GS)
+			*lin += c->v.seg[i->seg].base;
+	} else if (i->desc->attrs & (A_LD | A_ST)) {
+		*lin = c->v.gpr[RSP] - (i->desc->attrs & A_ST ? c->mode : 0);
+	} else {
+		return false;
+	}
+	if (c->mode != 8)
+		*lin = (uint32_t)*lin;
+	return true;
+}
+
+void mxcsr_to_host(struct engine_cpu *e)
+{
+	if ((e->core.v.mxcsr & MXCSR_MASKS) != MXCSR_MASKS)
+		return;
+	_mm_setcsr(e->core.v.mxcsr);
+	e->js.mxcsr_live = true;
+}
+
+void mxcsr_to_guest(struct engine_cpu *e)
+{
+	if (!e->js.mxcsr_live)
+		return;
+	e->core.v.mxcsr = _mm_getcsr();
+	_mm_setcsr(MXCSR_MASKS);
+	e->js.mxcsr_live = false;
+}
+
+void jit_left(struct engine_cpu *e)
+{
+	mxcsr_to_guest(e);
+}
+
+/* Operations that look at v.mxcsr, change it or use the host's own: SSE, and the FXSAVE and XSAVE
+ * groups. */
+static bool uses_mxcsr(const struct opcode *d)
+{
+	return d->attrs & (A_SSE | A_AVX | A_X87) ||
+	       (d->map == M0F && (d->opcode == 0xae || d->opcode == 0xc7));
+}
+
+bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
+{
+	struct core *c = &e->core;
+	uint64_t attrs = i->desc->attrs, lin = 0;
+	bool access = access_lin(c, i, &lin), mxcsr = uses_mxcsr(i->desc);
+	if (mxcsr)
+		mxcsr_to_guest(e);
+	if (attrs & A_CHECKED)
+		insn_check(c, i);
+	i->op(c, i);
+	if (attrs & A_END || c->leave) {
+		if (!(attrs & A_BR))
+			c->v.rip = insn_next(c, i);
+		return true;
+	}
+	if (mxcsr)
+		mxcsr_to_host(e);
+	if (access)
+		jit_fill(e, lin);
+	return false;
+}
+
+/* An instruction that continues in the next page: no link or lookup has looked at that one. */
+bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
+{
+	const struct block *b =
+	    (const struct block *)((const uint8_t *)i - offsetof(struct block, insn));
+	e->core.insn = NULL;
+	if (!block_second_page_ok(&e->core, b))
+		return true;
+	e->core.insn = i;
+	return jit_exec_op(e, i);
+}
+
+bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *page)
+{
+	struct core *c = &e->core;
+	if (page->flags & PAGE_CODE) {
+		ram_code_written(page);
+		c->v.rip = insn_next(c, i);
+		return true;
+	}
+	return false;
+}

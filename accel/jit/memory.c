@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Memory operands: guest addresses to host addresses through the TLB of generated code.
+ */
+#include "accel/jit/translate.h"
+
+void emit_ea(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	int64_t disp = t->word == 4 ? (int32_t)i->disp : i->disp;
+	unsigned base = S1, index = H_RSP;
+	bool have_base = true;
+
+	if (i->base == REG_RIP) {
+		emit_load(e, S1, state(OFF_JS(page_rip)));
+		disp += t->off;
+	} else if (i->base == REG_ZERO) {
+		have_base = false;
+	} else if (pinned(i->base)) {
+		base = (unsigned)host_reg(i->base);
+	} else {
+		emit_load(e, S1, gpr_slot(i->base));
+	}
+	if (i->index != REG_ZERO) {
+		index = S2;
+		if (pinned(i->index))
+			index = (unsigned)host_reg(i->index);
+		else
+			emit_load(e, S2, gpr_slot(i->index));
+	}
+	if (!have_base || disp != (int32_t)disp) {
+		/* The displacement becomes the base, or is added to it by way of S1. */
+		if (have_base) {
+			if (index != H_RSP)
+				emit_lea(e, 8, S1, rm_index(base, index, i->scale, 0));
+			else if (base != S1)
+				emit_rm(e, 0x8b, 8, S1, rm_reg(base));
+			emit_mov_imm(e, S2, (uint64_t)disp);
+			emit_lea(e, t->word, S1, rm_index(S1, S2, 0, 0));
+		} else {
+			emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)disp : (uint64_t)disp);
+			if (index != H_RSP)
+				emit_lea(e, t->word, S1, rm_index(S1, index, i->scale, 0));
+		}
+	} else if (index != H_RSP || disp || base != S1) {
+		emit_lea(e, t->word, S1, rm_index(base, index, i->scale, (int32_t)disp));
+	}
+}
+
+/* Not-zero S1: the C operation. */
+void emit_op_unless_zero(struct tr *t, const struct insn *i)
+{
+	emit_jrcxz_over_jmp(&t->e);
+	add_slow(t, SLOW_OP, emit_jmp(&t->e), i, false, 0);
+}
+
+/* S1 = linear address of `size` bytes at i's memory operand. S2 is clobbered; flags stay. */
+void emit_address(struct tr *t, const struct insn *i, unsigned size)
+{
+	struct emit *e = &t->e;
+	if (i->seg != FS && i->seg != GS) {
+		emit_ea(t, i);
+		return;
+	}
+	if (t->word == 8) {
+		emit_ea(t, i);
+		emit_load(e, S2, state(OFF_CORE(v.seg[i->seg].base)));
+		emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0));
+		return;
+	}
+	/* Data segments of 4 GiB anywhere; the offset's last byte may not be beyond. */
+	emit_load(e, S1, state(OFF_JS(bounded[i->seg - FS])));
+	emit_op_unless_zero(t, i);
+	emit_ea(t, i);
+	emit_rm(e, 0x8b, 4, S2, rm_reg(S1));
+	if (size > 1) {
+		emit_lea(e, 8, S1, rm_mem(S1, (int32_t)size - 1));
+		emit_upper_half(e, S1);
+		emit_op_unless_zero(t, i);
+	}
+	emit_load(e, S1, state(OFF_CORE(v.seg[i->seg].base)));
+	emit_lea(e, 4, S1, rm_index(S1, S2, 0, 0));
+}
+
+static struct rm tlb_slot(const struct tr *t, size_t field)
+{
+	return rm_index(STATE, S2, 3,
+			(int32_t)(offsetof(struct engine_cpu, js.tlb) +
+				  t->mode * sizeof(struct jit_tlb) + field));
+}
+#define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb, f))
+
+/* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
+ * with nothing changed. */
+void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
+{
+	struct emit *e = &t->e;
+	emit_pext(e, S2, S1, state(OFF_JS(index_mask)));
+	if (t->dead) {
+		emit_rm(e, 0x2b, 8, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd)); /* sub */
+		emit_rm(e, 0x81, 8, 7, rm_reg(S1));                           /* cmp */
+		emit32(e, PAGE_SIZE - size);
+		add_slow(t, SLOW_OP, emit_jcc(e, CC_A), i, false, 0);
+		emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
+	} else {
+		/* Without flags: -tag - 1 + address + size, and no bit above the page offset. */
+		emit_store(e, state(OFF_JS(spill)), H_RDX);
+		emit_rm(e, 0x8b, 8, H_RDX, rm_reg(S1));
+		emit_load(e, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd));
+		emit_rm(e, 0xf7, 8, 2, rm_reg(S1)); /* not */
+		emit_lea(e, 8, H_RDX, rm_index(H_RDX, S1, 0, 1));
+		/* The first byte decides the page; the last one, that it is the only page. */
+		emit_pext(e, S1, H_RDX, state(OFF_JS(page_mask)));
+		emit_jrcxz_over_jmp(e);
+		add_slow(t, SLOW_OP, emit_jmp(e), i, true, 0);
+		if (size > 1) {
+			emit_lea(e, 8, S1, rm_mem(H_RDX, (int32_t)size - 1));
+			emit_pext(e, S1, S1, state(OFF_JS(page_mask)));
+			emit_jrcxz_over_jmp(e);
+			add_slow(t, SLOW_OP, emit_jmp(e), i, true, 0);
+		}
+		emit_load(e, S1, TLB_SLOT(host));
+		emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 0));
+		emit_load(e, H_RDX, state(OFF_JS(spill)));
+	}
+	if (write)
+		emit_load(e, S2, TLB_SLOT(page));
+}
+
+void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write)
+{
+	emit_address(t, i, size);
+	emit_translate(t, i, size, write);
+}
+
+/* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
+void emit_stored(struct tr *t, const struct insn *i)
+{
+	emit_rm(&t->e, 0x0fb6, 4, S1, rm_mem(S2, offsetof(struct ram_page, flags)));
+	emit_jrcxz_over_jmp(&t->e);
+	add_slow(t, SLOW_STORED, emit_jmp(&t->e), i, false, 0);
+}
+
+void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write)
+{
+	emit_lea(&t->e, t->word, S1, rm_mem(H_R15, at));
+	emit_translate(t, i, t->word, write);
+}
+
+void emit_move_stack(struct tr *t, int slots)
+{
+	emit_lea(&t->e, t->word, H_R15, rm_mem(H_R15, slots * (int32_t)t->word));
+}
