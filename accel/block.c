@@ -174,7 +174,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 			i->disp += off - start;
 		off += i->len;
 		i->end = (uint16_t)(off - start);
-		b->nr++;
+		i->nth = (uint8_t)b->nr++;
 		if (i->desc->attrs & (A_BR | A_END))
 			break;
 	}

@@ -7,6 +7,7 @@
 #ifndef ACCEL_ENGINE_H
 #define ACCEL_ENGINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cpu_bus;
@@ -29,6 +30,7 @@ enum cpu_event {
 struct engine_config {
 	uint64_t cache; /* bytes of code memory */
 	unsigned hot;   /* runs of a block before it is translated */
+	bool count;     /* retired() is exact, and so is the bound of run() */
 };
 
 enum run_exit {
@@ -50,12 +52,12 @@ struct engine {
 	void (*destroy)(struct engine_cpu *e);
 	void (*load)(struct engine_cpu *e, const struct vcpu *state);
 	void (*store)(struct engine_cpu *e, struct vcpu *state);
-	/* max_insns: stop after about that many instructions (RUN_STOPPED); UINT64_MAX for no
-	 * bound; 1 is exact (single step). */
+	/* max_insns: stop after that many instructions (RUN_STOPPED), where one that ends in an exception
+	 * counts once it has been delivered; UINT64_MAX for no bound. */
 	enum run_exit (*run)(struct engine_cpu *e, uint64_t max_insns);
 	/* Any thread, after events changed: makes run() notice soon. */
 	void (*kick)(struct engine_cpu *e);
-	/* Instructions retired so far. */
+	/* Instructions retired by the runs that have ended; all of them only where they are counted. */
 	uint64_t (*retired)(struct engine_cpu *e);
 };
 

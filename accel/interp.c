@@ -118,7 +118,10 @@ static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
 	return 0;
 }
 
-static const char *interp_unusable(void) { return NULL; }
+static const char *interp_unusable(void)
+{
+	return NULL;
+}
 
 static const char *jit_unusable(void)
 {
@@ -135,11 +138,16 @@ static int jit_configure(struct engine_cpu *e, const struct engine_config *confi
 	const char *why;
 	if (config->hot)
 		e->hot = config->hot;
-	if (!config->cache)
-		return 0;
-	jit_free(e->jit);
-	e->jit = jit_new(config->cache, &why);
-	return e->jit ? 0 : -ENOMEM;
+	if (config->cache) {
+		jit_free(e->jit);
+		e->jit = jit_new(config->cache, &why);
+		if (!e->jit)
+			return -ENOMEM;
+	}
+	e->count = config->count;
+	if (config->count)
+		jit_count(e->jit);
+	return 0;
 }
 
 static void interp_load(struct engine_cpu *e, const struct vcpu *state)
@@ -297,32 +305,37 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	return true;
 }
 
-/* Runs from v.rip on, block after block, until a jump leaves the page or something intervenes. */
-static void run_blocks(struct engine_cpu *e, uint64_t last)
+/* Runs from v.rip on, block after block, until a jump leaves the page or something intervenes. False when
+ * the next block goes beyond `last`. */
+static bool run_blocks(struct engine_cpu *e, uint64_t last)
 {
 	struct core *c = &e->core;
 	struct block_cache *bc = &e->blocks;
 	struct block *b = block_get(bc, c);
+	bool translate = e->jit && (e->count || last == UINT64_MAX);
+	e->js.limit = last < INT64_MAX ? last : INT64_MAX;
 	for (;;) {
-		if (e->jit && last == UINT64_MAX && run_translated(e, b))
-			return;
+		if (__builtin_expect(b->nr > last - c->retired, 0))
+			return false;
+		if (translate && run_translated(e, b))
+			return true;
 		e->js.link = 0;
 		c->blk_rip = c->v.rip;
 		c->leave = false;
 		c->chain = CHAIN_NONE;
 		b->insn[0].run(c, b->insn);
-		c->retired += b->nr;
+		c->retired += c->leave ? c->insn->nth + 1u : b->nr;
 		if (c->chain == CHAIN_NONE || *c->events || c->retired >= last)
-			return;
+			return true;
 		struct block **slot = &b->succ[c->chain];
 		if (!*slot || !block_valid(*slot)) {
 			uint64_t flushed = bc->flushed;
 			struct block *next = block_get(bc, c);
 			if (bc->flushed != flushed) /* b is gone */
-				return;
+				return true;
 			if (next->crosses || !next->page) {
 				*slot = NULL;
-				return;
+				return true;
 			}
 			*slot = next;
 		}
@@ -336,13 +349,18 @@ static void left(struct engine_cpu *e, int how)
 	struct core *c = &e->core;
 	/* Shadows end with the instruction after the one that made them, also when it faults. */
 	c->v.sti_shadow = c->v.mov_ss_shadow = false;
+	if (c->insn)
+		c->retired += c->insn->nth;
 	if (how == CORE_EXCEPTION) {
+		/* The trap after an instruction that step() has counted is part of it. */
+		c->retired += c->insn || !c->exc.trap;
 		settle_rip(c);
 		deliver_exception(c);
 	} else if (how == CORE_RESTART) {
 		/* Between two iterations. */
 		uint64_t dr6 = c->dr6_pending | (c->step_trap ? DR6_BS : 0);
 		if (dr6) {
+			c->retired++;
 			c->exc = (struct exception){.vector = EXC_DB, .dr6 = dr6, .trap = true};
 			deliver_exception(c);
 		}
@@ -356,18 +374,16 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	struct core *c = &e->core;
 	enum run_exit why = RUN_STOPPED;
 	sigjmp_buf fault;
-	uint64_t last = max_insns == UINT64_MAX ? UINT64_MAX : c->retired + max_insns;
-	volatile bool single = max_insns == 1;
+	uint64_t last = c->retired + max_insns;
+	volatile bool stepping = max_insns == 1;
+	if (last < max_insns)
+		last = UINT64_MAX;
 
 	int how = sigsetjmp(fault, 0);
 	c->fault = &fault;
 	if (how) {
 		jit_left(e);
 		left(e, how);
-		if (single) {
-			c->retired++;
-			last = c->retired;
-		}
 	}
 	while (c->retired < last) {
 		/* A kick may come after what it announced has been taken. */
@@ -377,10 +393,10 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 				     0) &&
 		    !take_events(e, &why))
 			break;
-		if (__builtin_expect(single || must_step(c), 0))
+		if (__builtin_expect(stepping || must_step(c), 0))
 			step(e);
-		else
-			run_blocks(e, last);
+		else if (!run_blocks(e, last))
+			stepping = true;
 	}
 	atomic_store_explicit(&e->retired, c->retired, memory_order_relaxed);
 	c->fault = NULL;

@@ -22,6 +22,7 @@ void fast_stored(struct core *c, const struct insn *i)
 {
 	if (!c->leave)
 		NEXT;
+	c->insn = i;
 	c->v.rip = insn_next(c, i);
 }
 

@@ -69,8 +69,10 @@ static inline void go(struct core *c, uint64_t to, enum chain chain)
 			return interp_run_any(c, i);                                               \
 		memcpy(fast_host(e, sp), &next, sizeof(next));                                     \
 		c->v.gpr[RSP] = sp;                                                                \
-		if (UNLIKELY(e->page->flags))                                                      \
+		if (UNLIKELY(e->page->flags)) {                                                    \
+			c->insn = i;                                                               \
 			mem_stored(c, e);                                                          \
+		}                                                                                  \
 		go(c, to, CHAIN_TAKEN);                                                            \
 	}                                                                                          \
 	static void ret_##m(struct core *c, const struct insn *i)                                  \

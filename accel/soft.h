@@ -12,12 +12,13 @@
 
 struct engine_cpu {
 	struct core core;
-	struct jit_state js;       /* reached from generated code at fixed offsets from core */
+	struct jit_state js; /* reached from generated code at fixed offsets from core */
 	struct block_cache blocks;
-	struct insn single[2];     /* the instruction of step(), and its end marker */
+	struct insn single[2]; /* the instruction of step(), and its end marker */
 	_Atomic uint64_t retired;
-	struct jit *jit;           /* NULL: interpreter only */
-	uint32_t hot;              /* runs of a block before it is translated */
+	struct jit *jit; /* NULL: interpreter only */
+	uint32_t hot;    /* runs of a block before it is translated */
+	bool count;      /* translations count instructions */
 };
 
 #endif

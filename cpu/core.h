@@ -27,61 +27,65 @@
 
 /* What a longjmp to c->fault carries. */
 enum core_exit {
-	CORE_EXCEPTION = 1, /* c->exc holds the fault; v.rip is still to be set to the instruction */
-	CORE_RESTART,       /* interruptible instruction gave way: v.rip set, state committed */
-	CORE_STOP,          /* shutdown (triple fault) */
+	CORE_EXCEPTION =
+	    1,        /* c->exc holds the fault; v.rip is still to be set to the instruction */
+	CORE_RESTART, /* interruptible instruction gave way: v.rip set, state committed */
+	CORE_STOP,    /* shutdown (triple fault) */
 };
 
 struct exception {
 	uint8_t vector;
 	bool has_error;
 	uint32_t error;
-	uint64_t cr2;     /* for #PF */
-	uint64_t dr6;     /* for #DB: bits to set */
-	bool trap;        /* reported after the instruction: v.rip is already the next one */
+	uint64_t cr2; /* for #PF */
+	uint64_t dr6; /* for #DB: bits to set */
+	bool trap;    /* reported after the instruction: v.rip is already the next one */
 };
 
 struct core {
 	struct vcpu v;
 
-	const struct insn *insn;  /* the instruction being executed */
-	uint64_t blk_rip;         /* RIP of the block's first instruction */
-	bool leave;               /* the engine must not go on to the next instruction of the block:
+	const struct insn *insn; /* the instruction being executed */
+	uint64_t blk_rip;        /* RIP of the block's first instruction */
+	bool leave;              /* the engine must not go on to the next instruction of the block:
 	                             code was modified, or mapping/mode/interrupt state changed */
-	uint8_t chain;            /* enum chain of accel/block.h: set by the block's last instruction */
-	uint8_t mode;             /* code size 2, 4, 8; kept by core_update_mode() */
-	bool flat;                /* all of CS/DS/ES/SS: base 0, full limit, writable: no checks needed */
-	uint8_t tlb_mode;         /* enum tlb_mode of ordinary data accesses now */
-	bool align_check;         /* CPL 3 with CR0.AM and EFLAGS.AC */
-	struct paging paging;     /* what page walks depend on; kept by core_update_mode() */
+	uint8_t chain;    /* enum chain of accel/block.h: set by the block's last instruction */
+	uint8_t mode;     /* code size 2, 4, 8; kept by core_update_mode() */
+	bool flat;        /* all of CS/DS/ES/SS: base 0, full limit, writable: no checks needed */
+	uint8_t tlb_mode; /* enum tlb_mode of ordinary data accesses now */
+	bool align_check; /* CPL 3 with CR0.AM and EFLAGS.AC */
+	struct paging paging; /* what page walks depend on; kept by core_update_mode() */
 	struct tlb tlb;
 
 	struct exception exc;
-	bool rip_set;             /* a task switch has committed: faults are the new task's, and v.rip
+	bool rip_set;      /* a task switch has committed: faults are the new task's, and v.rip
 	                             is already where they are reported */
-	uint8_t ext;              /* EXT bit of error codes: set while an event is delivered that is
+	uint8_t ext;       /* EXT bit of error codes: set while an event is delivered that is
 	                             not a software interrupt */
-	sigjmp_buf *fault;        /* where faults go: set by the engine around execution */
+	sigjmp_buf *fault; /* where faults go: set by the engine around execution */
 
 	const struct cpu_bus *bus;
 	const struct cpu_model *model;
 	unsigned index;
 	unsigned nr_cpus;
 	_Atomic uint32_t *events; /* accel/engine.h event bits, posted by other threads */
-	uint64_t retired;         /* instructions */
+	uint64_t retired;         /* instructions before the current block; one that ended in an
+	                             exception counts too */
 	bool debug_active;        /* DR7 has an enabled breakpoint or TF is set: slow path */
-	bool step_trap;           /* #DB follows the instruction: TF was set when it began, and it is none
+	bool step_trap; /* #DB follows the instruction: TF was set when it began, and it is none
 	                             of those that clear TF and its trap with it (INT n, SYSCALL) */
-	uint64_t dr6_pending;     /* data/IO breakpoint hits of the current instruction (DR6 bits) */
-	uint64_t apic_page;       /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
-	uint64_t monitor_gpa;     /* MONITOR address, or TLB_NONE */
+	uint64_t dr6_pending; /* data/IO breakpoint hits of the current instruction (DR6 bits) */
+	uint64_t apic_page;   /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
+	uint64_t monitor_gpa; /* MONITOR address, or TLB_NONE */
 };
 
 /* Address after the current instruction, truncated to the mode. */
 static inline uint64_t insn_next(const struct core *c, const struct insn *i)
 {
 	uint64_t rip = c->blk_rip + i->end;
-	return c->mode == 8 ? rip : c->mode == 4 ? (uint32_t)rip : rip & (c->v.seg[CS].attr & SEG_DB ? 0xffffffff : 0xffff);
+	return c->mode == 8   ? rip
+	       : c->mode == 4 ? (uint32_t)rip
+			      : rip & (c->v.seg[CS].attr & SEG_DB ? 0xffffffff : 0xffff);
 }
 static inline uint64_t insn_rip(const struct core *c, const struct insn *i)
 {
@@ -118,9 +122,18 @@ static inline bool core_canonical(const struct core *c, uint64_t lin)
 	return (uint64_t)((int64_t)(lin << shift) >> shift) == lin;
 }
 
-static inline bool core_long(const struct core *c) { return c->v.efer & EFER_LMA; }
-static inline bool core_real(const struct core *c) { return !(c->v.cr0 & CR0_PE); }
-static inline bool core_v86(const struct core *c) { return c->v.rflags & FL_VM; }
+static inline bool core_long(const struct core *c)
+{
+	return c->v.efer & EFER_LMA;
+}
+static inline bool core_real(const struct core *c)
+{
+	return !(c->v.cr0 & CR0_PE);
+}
+static inline bool core_v86(const struct core *c)
+{
+	return c->v.rflags & FL_VM;
+}
 static inline bool core_protected(const struct core *c)
 {
 	return (c->v.cr0 & CR0_PE) && !(c->v.rflags & FL_VM);

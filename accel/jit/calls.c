@@ -52,6 +52,30 @@ void jit_left(struct engine_cpu *e)
 	mxcsr_to_guest(e);
 }
 
+/* Instructions of the block that i is in. */
+static unsigned block_nr(const struct insn *i)
+{
+	const uint8_t *first = (const uint8_t *)(i - i->nth);
+	return ((const struct block *)(first - offsetof(struct block, insn)))->nr;
+}
+
+void jit_count_to(struct engine_cpu *e, const struct insn *i)
+{
+	if (e->jit->count)
+		e->core.retired = e->js.limit - e->js.left - block_nr(i);
+}
+
+void jit_counted(struct engine_cpu *e)
+{
+	const struct insn *last = e->core.insn;
+	if (!e->jit->count)
+		return;
+	/* No instruction: the one of a block that crosses pages has not been begun. */
+	if (e->js.cut)
+		e->js.left += last ? block_nr(last) - last->nth - 1u : 1;
+	e->core.retired = e->js.limit - e->js.left;
+}
+
 /* Operations that look at v.mxcsr, change it or use the host's own: SSE, and the FXSAVE and XSAVE
  * groups. */
 static bool uses_mxcsr(const struct opcode *d)
@@ -65,6 +89,7 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	struct core *c = &e->core;
 	uint64_t attrs = i->desc->attrs, lin = 0;
 	bool access = access_lin(c, i, &lin), mxcsr = uses_mxcsr(i->desc);
+	jit_count_to(e, i);
 	if (mxcsr)
 		mxcsr_to_guest(e);
 	if (attrs & A_CHECKED)
@@ -87,6 +112,7 @@ bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 {
 	const struct block *b =
 	    (const struct block *)((const uint8_t *)i - offsetof(struct block, insn));
+	jit_count_to(e, i);
 	e->core.insn = NULL;
 	if (!block_second_page_ok(&e->core, b))
 		return true;

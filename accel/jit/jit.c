@@ -64,6 +64,11 @@ void jit_free(struct jit *j)
 	free(j);
 }
 
+void jit_count(struct jit *j)
+{
+	j->count = true;
+}
+
 struct engine_cpu *jit_alloc_cpu(size_t size)
 {
 	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
@@ -78,6 +83,7 @@ struct engine_cpu *jit_alloc_cpu(size_t size)
 	e->js.mask16 = 15;
 	e->js.mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
 	e->js.mask32 = 31;
+	e->js.sign_mask = 1ull << 63;
 	jit_init_jumps(&e->js);
 	return e;
 }
@@ -158,10 +164,13 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 	}
 	e->js.page_rip = c->v.rip & PAGE_MASK;
 	e->js.vec_dead = 1;
+	e->js.cut = 0;
+	e->js.left = e->js.limit - c->retired;
 	mxcsr_to_host(e);
 	forget_frames(e);
 	enter(e, b->code);
 	mxcsr_to_guest(e);
+	jit_counted(e);
 	if (e->js.link)
 		e->js.spill2 = c->v.rip;
 }

@@ -22,13 +22,13 @@ struct jit;
 #define JIT_CONTEXTS     256
 #define JIT_CACHE_SIZE   (64u << 20) /* if not set otherwise */
 #define JIT_CACHE_LEAST  (1u << 20)
-#define JIT_TLB_ENTRIES (1u << JIT_TLB_BITS)
+#define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
 
 /* Translated accesses: one direct-mapped table per access mode, as parallel arrays. */
 struct jit_tlb {
-	uint64_t rd[JIT_TLB_ENTRIES];    /* page address, or one that belongs elsewhere */
+	uint64_t rd[JIT_TLB_ENTRIES]; /* page address, or one that belongs elsewhere */
 	uint64_t wr[JIT_TLB_ENTRIES];
-	uint8_t *host[JIT_TLB_ENTRIES];  /* host page */
+	uint8_t *host[JIT_TLB_ENTRIES]; /* host page */
 	struct ram_page *page[JIT_TLB_ENTRIES];
 };
 
@@ -42,27 +42,32 @@ struct jit_jump {
 
 /* What generated code reads and writes besides the core. */
 struct jit_state {
-	uint64_t pending;        /* someone posted an event; full word for jrcxz */
-	uint64_t page_rip;       /* RIP of the current code page */
-	uint64_t next_page;      /* the same for what a lookup found */
-	uint64_t index_mask;     /* pext mask of a TLB index */
-	uint64_t page_mask;      /* ~FFFh */
-	uint64_t saved_rsp;      /* the thread's own stack while generated code runs */
+	uint64_t pending;    /* someone posted an event; full word for jrcxz */
+	uint64_t page_rip;   /* RIP of the current code page */
+	uint64_t next_page;  /* the same for what a lookup found */
+	uint64_t index_mask; /* pext mask of a TLB index */
+	uint64_t page_mask;  /* ~FFFh */
+	uint64_t saved_rsp;  /* the thread's own stack while generated code runs */
 	uint64_t spill, spill2;
-	uint64_t link;           /* where generated code left for want of a link: the jump to patch */
-	uint64_t jump_mask;      /* pext mask of a jump-table index, */
-	uint64_t jump_mask2;     /* and of where else to look */
-	uint64_t vec_dead;       /* 0: guest vector registers are in the host's, else in v.v */
-	uint64_t mxcsr_fixed;    /* pext mask of MXCSR bits: the six masks, then the reserved ones */
+	uint64_t link;        /* where generated code left for want of a link: the jump to patch */
+	uint64_t jump_mask;   /* pext mask of a jump-table index, */
+	uint64_t jump_mask2;  /* and of where else to look */
+	uint64_t vec_dead;    /* 0: guest vector registers are in the host's, else in v.v */
+	uint64_t mxcsr_fixed; /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
-	uint64_t bounded[2];     /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
+	/* Where instructions are counted (jit_count()). */
+	uint64_t left;       /* how many may still run, all of the current block deducted */
+	uint64_t sign_mask;  /* pext mask of bit 63 */
+	uint64_t cut;        /* a C function left before the end of the block */
+	uint64_t bounded[2]; /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
 	struct jit_tlb tlb[TLB_MODES];
 	struct jit_jump jump[JIT_JUMP_ENTRIES];
 
 	/* Not for generated code. */
-	bool mxcsr_live;         /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
-	uint32_t generation;     /* of core.tlb at the last jit_sync() */
+	uint64_t limit;      /* core.retired that jit_run() may reach, where it counts */
+	bool mxcsr_live;     /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
+	uint32_t generation; /* of core.tlb at the last jit_sync() */
 	uint32_t full;
 	uint64_t blocks_flushed; /* of the block cache whose translations these are */
 	uint16_t asid;
@@ -79,6 +84,9 @@ struct jit_state {
 /* cache: bytes of code memory. NULL and a reason in *why when this host cannot. */
 struct jit *jit_new(size_t cache, const char **why);
 void jit_free(struct jit *j);
+/* From now on, and before anything is translated: translations count instructions in core.retired and
+ * stop at js.limit, which must leave room for the block that jit_run() begins with. */
+void jit_count(struct jit *j);
 
 /* Translates b if it can; b->code stays NULL otherwise. False when code memory is full. */
 bool jit_translate(struct jit *j, struct block *b);

@@ -40,6 +40,7 @@ struct jit {
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
+	bool count;            /* translations count instructions */
 	uint64_t translated, bytes, flushes;
 };
 
@@ -74,7 +75,12 @@ void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);
 
-/* calls.c. Those that generated code calls return true to leave for the engine loop. */
+/* calls.c. What generated code calls and may fault, end the block or look at the time begins with this:
+ * sets core.retired to the count at the start of i's block. */
+void jit_count_to(struct engine_cpu *e, const struct insn *i);
+/* After jit_run() came back. */
+void jit_counted(struct engine_cpu *e);
+/* Those that generated code calls return true to leave for the engine loop. */
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i);
 bool jit_exec_cross(struct engine_cpu *e, const struct insn *i);
 /* A store hit a page with flags. True when the block may have changed: i is where to go on. */

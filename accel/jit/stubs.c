@@ -118,6 +118,7 @@ static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored
 	emit8(e, 0xc3);
 	emit_patch(out, e->w);
 	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, 8));
+	emit_store_imm32(e, rm_mem(STATE, OFF_JS(cut)), 1);
 }
 
 static void make_calls(struct jit *j, struct emit *e)

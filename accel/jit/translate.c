@@ -102,6 +102,18 @@ static void emit_slow(struct tr *t, const struct slow *s)
 	}
 }
 
+/* Deducts the block from what may still run; leaves before it when there is not that much. Flags stay. */
+static void emit_count(struct tr *t)
+{
+	struct emit *e = &t->e;
+	emit_load(e, S2, state(OFF_JS(left)));
+	emit_lea(e, 8, S2, rm_mem(S2, -(int32_t)t->b->nr));
+	emit_pext(e, S1, S2, state(OFF_JS(sign_mask)));
+	emit_jrcxz_over_jmp(e);
+	add_slow(t, SLOW_LEAVE, emit_jmp(e), NULL, false, t->off);
+	emit_store(e, state(OFF_JS(left)), S2);
+}
+
 /* Which instructions may clobber the status flags before they do their own work. An instruction that
  * may leave flags alone (a shift by 0) does not count as a writer. */
 static void find_dead_flags(const struct block *b, bool *dead)
@@ -143,6 +155,8 @@ bool jit_translate(struct jit *j, struct block *b)
 	uint8_t *start = t.e.w;
 	find_dead_flags(b, dead);
 	bool ended = false;
+	if (j->count)
+		emit_count(&t);
 	for (unsigned n = 0; n < b->nr; n++) {
 		const struct insn *i = &b->insn[n];
 		struct emit before = t.e;

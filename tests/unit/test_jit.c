@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Small 64-bit guests on the interpreter and on the translator, state and RAM compared at every HLT:
- * code that changes under the translator's feet by every route there is, mappings that change, and
- * loops that an event must leave. Everything is translated at its first run.
+ * Small 64-bit guests on the interpreter, on the translator, and on the translator with instructions
+ * counted; state and RAM compared at every HLT: code that changes under the translator's feet by every
+ * route there is, mappings that change, and loops that an event must leave. Everything is translated at
+ * its first run.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -25,16 +26,18 @@ enum {
 	FUNC = 0x9000,    /* ... this page is FUNC_2 */
 	FUNC_2 = 0xb000,
 	BITS = 7,
+	COUNTED = 2, /* which one counts like the interpreter */
+	NR = 3,
 };
 
 struct pair {
-	struct synth *s[2];
-	struct engine_cpu *e[2];
-	_Atomic uint32_t events[2];
+	struct synth *s[NR];
+	struct engine_cpu *e[NR];
+	_Atomic uint32_t events[NR];
 	bool faults;
 };
 
-static const struct engine *const engines[2] = {&engine_interp, &engine_jit};
+static const struct engine *const engines[NR] = {&engine_interp, &engine_jit, &engine_jit};
 
 static void map_small_pages(struct synth *s)
 {
@@ -57,10 +60,11 @@ static void map_small_pages(struct synth *s)
 static void pair_new(struct pair *p, const char *code, const char *end, const char *handler,
 		     uint64_t cache)
 {
-	const struct engine_config config = {.cache = cache, .hot = 1};
 	memset(p, 0, sizeof(*p));
 	p->faults = handler != NULL;
-	for (unsigned k = 0; k < 2; k++) {
+	for (unsigned k = 0; k < NR; k++) {
+		const struct engine_config config = {
+		    .cache = cache, .hot = 1, .count = k == COUNTED};
 		struct synth *s = p->s[k] = synth_new("max");
 		enter_long(s, 0);
 		map_small_pages(s);
@@ -82,34 +86,64 @@ static void pair_new(struct pair *p, const char *code, const char *end, const ch
 
 static void pair_free(struct pair *p)
 {
-	for (unsigned k = 0; k < 2; k++) {
+	for (unsigned k = 0; k < NR; k++) {
 		engines[k]->destroy(p->e[k]);
 		synth_free(p->s[k]);
 	}
 }
 
-/* Both to their next HLT; everything must be the same then. */
+static void compare(struct pair *p, unsigned k)
+{
+	const struct vcpu *a = &p->s[0]->c.v, *b = &p->s[k]->c.v;
+	uint64_t open = p->faults ? FL_STATUS : 0; /* dead flags are anything at a fault */
+	cr_expect_arr_eq(a->gpr, b->gpr, sizeof(a->gpr));
+	cr_expect_eq(a->rip, b->rip);
+	cr_expect_eq(rflags_get(a) | open, rflags_get(b) | open);
+	cr_expect_eq(a->cr2, b->cr2);
+	cr_expect_arr_eq(a->v, b->v, sizeof(a->v));
+	cr_expect(!memcmp(p->s[0]->ram.host, p->s[k]->ram.host, 1 << 20), "RAM differs");
+	if (k == COUNTED)
+		cr_expect_eq(engine_interp.retired(p->e[0]), engine_jit.retired(p->e[k]),
+			     "interpreted %lu, counted %lu", engine_interp.retired(p->e[0]),
+			     engine_jit.retired(p->e[k]));
+}
+
+static enum run_exit run_one(struct pair *p, unsigned k, uint64_t insns)
+{
+	struct vcpu *v = &p->s[k]->c.v;
+	v->activity = ACT_RUNNING;
+	engines[k]->load(p->e[k], v);
+	enum run_exit why = engines[k]->run(p->e[k], insns);
+	engines[k]->store(p->e[k], v);
+	if (p->faults) /* likewise in its frame */
+		poke(p->s[k], STACK0 - 24, peek(p->s[k], STACK0 - 24, 8) & ~(uint64_t)FL_STATUS, 8);
+	return why;
+}
+
+/* All to their next HLT; everything must be the same then. */
 static struct vcpu *run(struct pair *p)
 {
-	struct vcpu *v[2];
-	for (unsigned k = 0; k < 2; k++) {
-		v[k] = &p->s[k]->c.v;
-		v[k]->activity = ACT_RUNNING;
-		engines[k]->load(p->e[k], v[k]);
-		cr_assert_eq(engines[k]->run(p->e[k], UINT64_MAX), RUN_HALTED, "%s",
-			     engines[k]->name);
-		engines[k]->store(p->e[k], v[k]);
-		/* The flags in a fault's frame may hold anything where they are dead. */
-		if (p->faults)
-			memset(p->s[k]->ram.host + STACK0 - 64, 0, 64);
+	for (unsigned k = 0; k < NR; k++) {
+		cr_assert_eq(run_one(p, k, UINT64_MAX), RUN_HALTED, "%s", engines[k]->name);
+		if (k)
+			compare(p, k);
 	}
-	cr_expect_arr_eq(v[0]->gpr, v[1]->gpr, sizeof(v[0]->gpr));
-	cr_expect_eq(v[0]->rip, v[1]->rip);
-	cr_expect_eq(rflags_get(v[0]), rflags_get(v[1]));
-	cr_expect_eq(v[0]->cr2, v[1]->cr2);
-	cr_expect_arr_eq(v[0]->v, v[1]->v, sizeof(v[0]->v));
-	cr_expect(!memcmp(p->s[0]->ram.host, p->s[1]->ram.host, 1 << 20), "RAM differs");
-	return v[1];
+	return &p->s[1]->c.v;
+}
+
+/* The interpreter and what counts like it, by so many instructions at a time, up to an HLT. */
+static void run_slices(struct pair *p, unsigned least, unsigned most)
+{
+	enum run_exit why;
+	for (unsigned n = least, k = 0; k < 100000; k++) {
+		n = n == most ? least : n + 1;
+		why = run_one(p, 0, n);
+		cr_expect_eq(run_one(p, COUNTED, n), why);
+		compare(p, COUNTED);
+		if (p->s[0]->c.v.activity == ACT_HALTED)
+			return;
+	}
+	cr_assert_fail("no HLT");
 }
 
 /* An immediate is written right before it is executed, in the same block. */
@@ -223,7 +257,7 @@ Test(code_changes, by_dma)
 	PAIR(&p, by_dma);
 	cr_expect_eq(run(&p)->gpr[RBX], 5);
 	cr_expect_eq(run(&p)->gpr[RBX], 10);
-	for (unsigned k = 0; k < 2; k++) {
+	for (unsigned k = 0; k < NR; k++) {
 		poke(p.s[k], TEXT + 1, 7, 1);
 		ram_written(&p.s[k]->ram, TEXT + 1, 1);
 	}
@@ -352,7 +386,7 @@ Test(code_memory, is_reused)
 					   0x48, 0xd1, 0xc0, 0x31, 0xc9, 0xc3};
 	struct pair p;
 	pair_new(&p, many, many_end, NULL, 256 << 10);
-	for (unsigned k = 0; k < 2; k++) {
+	for (unsigned k = 0; k < NR; k++) {
 		for (uint32_t at = 0x20000; at < 0xa0000; at += 16) {
 			memcpy(p.s[k]->ram.host + at, function, sizeof(function));
 			poke(p.s[k], at + 2, at * 77 & 0x7fffffff, 4);
@@ -399,4 +433,27 @@ Test(events, leave_every_loop, .timeout = 20)
 	must_stop(indirect_loop, indirect_loop_end);
 	must_stop(call_loop, call_loop_end);
 	must_stop(far_loop, far_loop_end);
+}
+
+/* Counts are exact wherever a block ends: at its end, at a fault, after a store into itself. */
+static void must_count(const char *code, const char *end, const char *handler)
+{
+	static const unsigned slices[][2] = {{1, 1}, {2, 9}, {50, 70}};
+	for (unsigned n = 0; n < 3; n++) {
+		struct pair p;
+		pair_new(&p, code, end, handler, 0);
+		run_slices(&p, slices[n][0], slices[n][1]);
+		pair_free(&p);
+	}
+}
+
+Test(counting, stops_after_any_instruction, .timeout = 60)
+{
+	must_count(own_block, own_block_end, NULL);
+	must_count(by_string, by_string_end, NULL);
+	must_count(other_page, other_page_end, NULL);
+	must_count(on_stack, on_stack_end, NULL);
+	must_count(remapped, remapped_end, NULL);
+	must_count(rights, rights_end, rights_pf);
+	must_count(edges, edges_end, edges_pf);
 }
