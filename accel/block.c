@@ -2,8 +2,8 @@
 #include "accel/block.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cpu/decode.h"
 #include "cpu/exc.h"
@@ -12,18 +12,31 @@
 #include "cpu/opcode.h"
 #include "mmu/aspace.h"
 
-#define HASH_BITS  15
-#define ARENA_SIZE (64u << 20)
+#define HASH_BITS  18
+#define HASH_SIZE  (sizeof(struct block *) << HASH_BITS)
+#define PAGE_BITS  7 /* of the hash: blocks of one page are near each other */
+#define ARENA_SIZE (256u << 20)
 #define INSN_MAX   15
+
+/* Zeroed memory, taken from the host as it is used and in large pages where it has them: lookups go
+ * all over it. NULL on failure. */
+static void *map_large(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
 
 int block_cache_init(struct block_cache *bc, void (*prepare)(struct block *, const struct core *))
 {
 	memset(bc, 0, sizeof(*bc));
 	bc->prepare = prepare;
-	bc->jump = calloc(JUMP_ENTRIES, sizeof(*bc->jump));
-	bc->hash = calloc(1u << HASH_BITS, sizeof(*bc->hash));
-	bc->arena = malloc(ARENA_SIZE);
-	if (!bc->jump || !bc->hash || !bc->arena) {
+	bc->hash = map_large(HASH_SIZE);
+	bc->arena = map_large(ARENA_SIZE);
+	if (!bc->hash || !bc->arena) {
 		block_cache_fini(bc);
 		return -ENOMEM;
 	}
@@ -32,23 +45,25 @@ int block_cache_init(struct block_cache *bc, void (*prepare)(struct block *, con
 
 void block_cache_fini(struct block_cache *bc)
 {
-	free(bc->jump);
-	free(bc->hash);
-	free(bc->arena);
+	if (bc->hash)
+		munmap(bc->hash, HASH_SIZE);
+	if (bc->arena)
+		munmap(bc->arena, ARENA_SIZE);
 	memset(bc, 0, sizeof(*bc));
 }
 
 void block_cache_flush(struct block_cache *bc)
 {
-	memset(bc->jump, 0, JUMP_ENTRIES * sizeof(*bc->jump));
-	memset(bc->hash, 0, (1u << HASH_BITS) * sizeof(*bc->hash));
+	memset(bc->hash, 0, HASH_SIZE);
 	bc->arena_used = 0;
 	bc->flushed++;
 }
 
 static unsigned hash_of(uint64_t gpa, uint16_t key)
 {
-	return (unsigned)((gpa ^ (uint64_t)key << 48) * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS));
+	uint64_t what = gpa >> PAGE_SHIFT | (uint64_t)key << 48;
+	unsigned h = (unsigned)(what * 0x9e3779b97f4a7c15ull >> (64 - HASH_BITS));
+	return h ^ (gpa & ~PAGE_MASK) >> (PAGE_SHIFT - PAGE_BITS);
 }
 
 static uint64_t fetch_lin(const struct core *c, uint64_t rip)
@@ -216,6 +231,14 @@ static unsigned vector_key(const struct core *c)
 	return key;
 }
 
+/* Blocks decoded under a CS limit are only good while the limit cannot cut them short; device
+ * memory may answer differently each time. */
+static bool usable(struct core *c, const struct block *b)
+{
+	return block_valid(b) && b->page && (!b->crosses || block_second_page_ok(c, b)) &&
+	       (c->mode == 8 || c->v.rip + b->insn[b->nr].end - 1 <= c->v.seg[CS].limit);
+}
+
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
 	bool user = vcpu_cpl(&c->v) == 3;
@@ -223,36 +246,23 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 	if (c->mode != 8) /* 64-bit code does not see its segments */
 		key |= (uint16_t)(c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
 	uint64_t lin = fetch_lin(c, c->v.rip);
-	uint64_t tag =
-	    (uint64_t)c->tlb.generation << 32 | (uint64_t)c->tlb.asid << 16 | key | 0x8000;
-	struct jump_entry *j = &bc->jump[(lin ^ lin >> 13) % JUMP_ENTRIES];
-
-	if (__builtin_expect(j->lin == lin && j->tag == tag && block_valid(j->b), 1)) {
-		bc->global = j->global;
-		return j->b;
-	}
 
 	c->insn = NULL;
 	if (!fetch_limit(c, c->v.rip))
 		raise_gp(c, 0);
-	struct itlb_entry page = *mem_fetch_page(c, lin);
-	uint64_t gpa = page.gpa | (lin & ~PAGE_MASK);
-	struct block *b = bc->hash[hash_of(gpa, key)], **link = &bc->hash[hash_of(gpa, key)];
-	for (; b; link = &b->hash_next, b = b->hash_next)
-		if (b->gpa == gpa && b->key == key)
-			break;
-	/* Blocks decoded under a CS limit are only good while the limit cannot cut them short; device
-	 * memory may answer differently each time. */
-	if (b && (!block_valid(b) || !b->page || (b->crosses && !block_second_page_ok(c, b)) ||
-		  (c->mode != 8 && c->v.rip + b->insn[b->nr].end - 1 > c->v.seg[CS].limit))) {
-		*link = b->hash_next;
-		b = NULL;
+	const struct itlb_entry *page = mem_fetch_page(c, lin);
+	uint64_t gpa = page->gpa | (lin & ~PAGE_MASK);
+	struct block *b, **link = &bc->hash[hash_of(gpa, key)];
+	bc->global = page->global;
+	while ((b = *link)) {
+		bool same = b->gpa == gpa && b->key == key;
+		if (same && usable(c, b))
+			return b;
+		/* Whatever is stale goes when it is met, or chains of it would grow. */
+		if (same || !block_valid(b))
+			*link = b->hash_next;
+		else
+			link = &b->hash_next;
 	}
-	if (!b)
-		b = build(bc, c, &page, gpa, key);
-	/* The jump cache does not look at a second page, at CS limits or at devices. */
-	if (b->page && !b->crosses && (c->mode == 8 || c->flat))
-		*j = (struct jump_entry){lin, tag, b, page.global};
-	bc->global = page.global;
-	return b;
+	return build(bc, c, page, gpa, key);
 }

@@ -3,9 +3,9 @@
  * Decoded basic blocks and where to find them.
  *
  * A block is a run of instructions in one page (the last one may spill into the next page and is
- * then alone in its block), keyed by guest-physical address and by what the decoding depended on.
- * It is valid while the code version of its pages is the one it was decoded under. A direct-mapped
- * cache by linear address in front answers most lookups with one compare.
+ * then alone in its block), keyed by guest-physical address and by what the decoding depended on,
+ * so that blocks outlive changes of the address space. It is valid while the code version of its
+ * pages is the one it was decoded under.
  */
 #ifndef ACCEL_BLOCK_H
 #define ACCEL_BLOCK_H
@@ -17,7 +17,6 @@
 #include "cpu/insn.h"
 
 #define BLOCK_MAX_INSNS 64
-#define JUMP_ENTRIES    8192
 
 /* Which successor of the block comes next. Good while no event intervenes: the page, the mode and the
  * translation are then those of the block itself. */
@@ -43,14 +42,7 @@ struct block {
 	struct insn insn[]; /* nr instructions and an end marker */
 };
 
-struct jump_entry {
-	uint64_t lin, tag;
-	struct block *b;
-	bool global;
-};
-
 struct block_cache {
-	struct jump_entry *jump; /* JUMP_ENTRIES */
 	struct block **hash;
 	uint8_t *arena;
 	size_t arena_used;

@@ -400,7 +400,7 @@ static int help(const struct app *a)
 		       "interp               portable interpreter\n"
 		       "jit[,cache=SIZE][,hot=RUNS]  translator; SIZE of its code memory per "
 		       "CPU, 1M\n"
-		       "                     to 1G (default 64M); it translates what has run RUNS "
+		       "                     to 1G (default 256M); it translates what has run RUNS "
 		       "times\n"
 		       "                     (default 8)\n"
 		       "auto                 jit where the host can, else interp (default)\n");

@@ -23,7 +23,6 @@ static void drop_all(struct tlb *tlb)
 	memset(tlb->x, 0xff, sizeof(tlb->x));
 	memset(tlb->by_pcid, 0, sizeof(tlb->by_pcid));
 	tlb->next_asid = 1;
-	tlb->generation++;
 	tlb->flushes++;
 	tlb->full++;
 }
@@ -77,7 +76,6 @@ void tlb_flush_page(struct tlb *tlb, uint64_t lin)
 	tlb->dropped[tlb->nr_dropped++ % TLB_DROPPED] = lin & PAGE_MASK;
 	for (unsigned m = 0; m < 2; m++)
 		tlb->x[m][(lin >> PAGE_SHIFT) % ITLB_ENTRIES].tag = TLB_NONE;
-	tlb->generation++;
 }
 
 void tlb_flush_pcid(struct tlb *tlb, unsigned pcid)

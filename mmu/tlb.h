@@ -51,7 +51,6 @@ struct tlb {
 	uint64_t dropped[TLB_DROPPED];
 	uint32_t nr_dropped;     /* ever */
 	uint32_t full;           /* flushes of more than a page */
-	uint32_t generation; /* changes whenever a cached fetch translation may have gone */
 	uint16_t asid;       /* tag of the current address space, 1..4095 */
 	uint16_t next_asid;
 	uint16_t pcid;          /* the current one */

@@ -20,7 +20,7 @@ struct jit;
 #define JIT_TLB_BITS     10
 #define JIT_JUMP_ENTRIES 32768
 #define JIT_CONTEXTS     256
-#define JIT_CACHE_SIZE   (64u << 20) /* if not set otherwise */
+#define JIT_CACHE_SIZE   (256u << 20) /* if not set otherwise */
 #define JIT_CACHE_LEAST  (1u << 20)
 #define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
 
