@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "accel/engine.h"
 #include "cpu/bus.h"
@@ -98,6 +99,40 @@ static bool park_locked(struct cpu_thread *t)
 	return true;
 }
 
+static uint64_t host_ns(void)
+{
+	struct timespec ts;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Time that follows instructions passes in a halt as the machine says; how long to sleep. */
+static uint64_t halted(struct cpu_thread *t, uint64_t slept)
+{
+	const struct cpu_bus *bus = t->cpus->bus;
+	if (!bus->idle)
+		return UINT64_MAX;
+	uint64_t wait = bus->idle(bus->opaque, t->cpus->engine->retired(t->engine), slept);
+	atomic_fetch_or(&t->events, EV_TIME); /* other counts are due now */
+	return wait;
+}
+
+/* Until something is posted, but not for longer than `ns`; returns how long it was. Lock held. */
+static uint64_t sleep_locked(struct cpu_thread *t, uint64_t seen, uint64_t ns)
+{
+	uint64_t begin = host_ns(), end = begin + ns;
+	const struct timespec at = {.tv_sec = (time_t)(end / 1000000000),
+				    .tv_nsec = (long)(end % 1000000000)};
+	int err = 0;
+	while (t->posted == seen && !t->want_pause && !t->quit && err != ETIMEDOUT) {
+		if (ns > INT64_MAX)
+			pthread_cond_wait(&t->wake, &t->lock);
+		else
+			err = pthread_cond_clockwait(&t->wake, &t->lock, CLOCK_MONOTONIC, &at);
+	}
+	return host_ns() - begin;
+}
+
 static void *thread_main(void *arg)
 {
 	struct cpu_thread *t = arg;
@@ -111,11 +146,17 @@ static void *thread_main(void *arg)
 		enum run_exit why = en->run(t->engine, UINT64_MAX);
 		if (why == RUN_SHUTDOWN)
 			t->cpus->bus->shutdown(t->cpus->bus->opaque, t->index);
+		uint64_t ns = why == RUN_HALTED ? halted(t, 0) : UINT64_MAX, slept = 0;
 		pthread_mutex_lock(&t->lock);
 		/* RUN_FAILED cannot happen to an engine that is complete; treated like a halt until
 		 * the hop exists, so that the monitor can look. */
-		while (why != RUN_STOPPED && t->posted == seen && !t->want_pause && !t->quit)
-			pthread_cond_wait(&t->wake, &t->lock);
+		if (why != RUN_STOPPED && ns)
+			slept = sleep_locked(t, seen, ns);
+		if (why == RUN_HALTED && slept) {
+			pthread_mutex_unlock(&t->lock);
+			halted(t, slept);
+			pthread_mutex_lock(&t->lock);
+		}
 	}
 	pthread_mutex_unlock(&t->lock);
 	return NULL;
@@ -272,6 +313,12 @@ void cpus_flush_tlb(struct cpus *c)
 {
 	for (unsigned n = 0; n < c->n; n++)
 		post(&c->cpu[n], EV_TLB, 0);
+}
+
+void cpus_time_changed(struct cpus *c)
+{
+	for (unsigned n = 0; n < c->n; n++)
+		post(&c->cpu[n], EV_TIME, 0);
 }
 
 uint64_t cpus_retired(struct cpus *c)

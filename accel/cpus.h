@@ -42,6 +42,8 @@ void cpus_nmi(struct cpus *c, unsigned cpu);
 void cpus_init_signal(struct cpus *c, unsigned cpu);
 void cpus_sipi(struct cpus *c, unsigned cpu, uint8_t vector);
 void cpus_flush_tlb(struct cpus *c);
+/* Where time follows instructions: a timer was armed or cancelled. */
+void cpus_time_changed(struct cpus *c);
 
 /* Instructions retired by all vCPUs. */
 uint64_t cpus_retired(struct cpus *c);

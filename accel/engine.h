@@ -24,6 +24,7 @@ enum cpu_event {
 	EV_SIPI = 1 << 4,
 	EV_TLB = 1 << 5,  /* the memory map changed: flush */
 	EV_STOP = 1 << 6, /* return from run() */
+	EV_TIME = 1 << 7, /* when the next timer is due has changed (cpu/bus.h, timers) */
 };
 
 /* Settings of an engine, from the command line; 0: as it thinks best. */

@@ -96,6 +96,7 @@ static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
 		return -ENOMEM;
 	}
 	core_init(&e->core, model, bus, index);
+	e->due = bus->timers ? 0 : UINT64_MAX;
 	e->core.events = events;
 	*out = e;
 	return 0;
@@ -190,6 +191,11 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		atomic_fetch_and(c->events, ~(uint32_t)EV_TLB);
 		tlb_flush_all(&c->tlb);
 		core_update_apic(c);
+	}
+	if (ev & EV_TIME) {
+		atomic_fetch_and(c->events, ~(uint32_t)EV_TIME);
+		if (c->bus->timers)
+			e->due = 0;
 	}
 	if (ev & (EV_STOP | EV_INIT | EV_SIPI)) {
 		*why = RUN_STOPPED;
@@ -393,9 +399,14 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 				     0) &&
 		    !take_events(e, &why))
 			break;
+		if (__builtin_expect(c->retired >= e->due, 0)) {
+			e->due = c->bus->timers(c->bus->opaque, c->retired);
+			stepping = max_insns == 1;
+			continue;
+		}
 		if (__builtin_expect(stepping || must_step(c), 0))
 			step(e);
-		else if (!run_blocks(e, last))
+		else if (!run_blocks(e, last < e->due ? last : e->due))
 			stepping = true;
 	}
 	atomic_store_explicit(&e->retired, c->retired, memory_order_relaxed);

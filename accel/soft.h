@@ -19,6 +19,7 @@ struct engine_cpu {
 	struct jit *jit; /* NULL: interpreter only */
 	uint32_t hot;    /* runs of a block before it is translated */
 	bool count;      /* translations count instructions */
+	uint64_t due;    /* core.retired at which timers are to be looked at (cpu/bus.h) */
 };
 
 #endif

@@ -36,6 +36,14 @@ struct cpu_bus {
 	/* The vCPU's v.tsc_offset changed: TSC deadlines are in guest TSC. */
 	void (*tsc_offset_changed)(void *opaque, unsigned cpu, uint64_t offset);
 
+	/* Time that follows the instructions of a lone vCPU; all NULL where it runs by itself. What looks at
+	 * the time or reaches a device first calls sync() with the instructions retired so far. timers() does
+	 * what is due and returns the count of instructions at which something is due next. idle(): a halted
+	 * vCPU has slept for so many ns; returns for how many it may sleep now. UINT64_MAX: for ever. */
+	void (*sync)(void *opaque, uint64_t retired);
+	uint64_t (*timers)(void *opaque, uint64_t retired);
+	uint64_t (*idle)(void *opaque, uint64_t retired, uint64_t slept);
+
 	/* Serialises locked accesses that no host atomic covers; shared by all vCPUs. */
 	pthread_mutex_t *split_lock;
 

@@ -109,9 +109,25 @@ void core_set_pkru(struct core *c, uint32_t pkru);
 /* Makes the TLB follow CR3 and CR4.PCIDE. */
 void core_update_pcid(struct core *c);
 
+/* Where time follows instructions: brings it up to the current one. */
+static inline void core_sync_time(struct core *c)
+{
+	if (__builtin_expect(c->bus->sync != NULL, 0))
+		c->bus->sync(c->bus->opaque, c->retired + (c->insn ? c->insn->nth : 0));
+}
+
+/* Before an access to a device. It may arm a timer or raise an interrupt, for which the block is left where
+ * these must come exactly. */
+static inline void core_touch_device(struct core *c)
+{
+	core_sync_time(c);
+	c->leave |= c->bus->sync != NULL;
+}
+
 /* Guest TSC now. */
 static inline uint64_t core_tsc(struct core *c)
 {
+	core_sync_time(c);
 	return c->bus->tsc(c->bus->opaque) + c->v.tsc_offset;
 }
 

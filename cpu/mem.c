@@ -80,6 +80,7 @@ static void translate(struct core *c, uint64_t lin, enum access acc, unsigned mo
 
 static uint64_t dev_read(struct core *c, uint64_t gpa, unsigned size)
 {
+	core_touch_device(c);
 	if ((gpa & PAGE_MASK) == c->apic_page)
 		return c->bus->apic_read(c->bus->opaque, c->index, gpa & ~PAGE_MASK, size);
 	return aspace_read(c->bus->mem, gpa, size);
@@ -87,6 +88,7 @@ static uint64_t dev_read(struct core *c, uint64_t gpa, unsigned size)
 
 static void dev_write(struct core *c, uint64_t gpa, uint64_t val, unsigned size)
 {
+	core_touch_device(c);
 	if ((gpa & PAGE_MASK) == c->apic_page)
 		c->bus->apic_write(c->bus->opaque, c->index, gpa & ~PAGE_MASK, val, size);
 	else

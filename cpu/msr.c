@@ -220,6 +220,7 @@ static void move_tsc(struct core *c, uint64_t delta)
 {
 	c->v.tsc_offset += delta;
 	c->v.tsc_adjust += delta;
+	core_touch_device(c);
 	if (c->bus->tsc_offset_changed)
 		c->bus->tsc_offset_changed(c->bus->opaque, c->index, c->v.tsc_offset);
 	c->leave = true;
@@ -349,10 +350,12 @@ int msr_read(struct core *c, uint32_t msr, uint64_t *val)
 	*val = 0;
 	if (msr >= MSR_EFER)
 		return read_high(c, msr, val);
-	if (is_apic(msr))
+	if (is_apic(msr)) {
+		core_sync_time(c);
 		return need(c, FEAT_APIC)
 			   ? c->bus->apic_msr_read(c->bus->opaque, c->index, msr, val)
 			   : -1;
+	}
 	if (is_mc(c, msr)) {
 		*val = *mc_register(&c->v, msr);
 		return 0;
@@ -429,6 +432,7 @@ static int sysenter_write(struct core *c, uint64_t *reg, uint64_t val)
 
 static int apic_write(struct core *c, uint32_t msr, uint64_t val)
 {
+	core_touch_device(c);
 	if (!need(c, FEAT_APIC) || c->bus->apic_msr_write(c->bus->opaque, c->index, msr, val))
 		return -1;
 	if (msr == MSR_APIC_BASE)

@@ -46,6 +46,7 @@ uint32_t io_read(struct core *c, uint16_t port, unsigned size)
 {
 	if (c->debug_active)
 		c->dr6_pending |= debug_io_hits(c, port, size);
+	core_touch_device(c);
 	return (uint32_t)aspace_read(c->bus->io, port, size);
 }
 
@@ -53,6 +54,7 @@ void io_write(struct core *c, uint16_t port, uint32_t val, unsigned size)
 {
 	if (c->debug_active)
 		c->dr6_pending |= debug_io_hits(c, port, size);
+	core_touch_device(c);
 	aspace_write(c->bus->io, port, val, size);
 }
 

@@ -431,7 +431,8 @@ static int pick_engine(struct pc_config *c, const char *accel)
 	} else if (why && strcmp(accel, "jit") == 0) {
 		return complain("-accel jit cannot run here: %s; use -accel interp", why);
 	} else if (why) {
-		fprintf(stderr, "doppel: interpreting, because the translator cannot run: %s\n", why);
+		fprintf(stderr, "doppel: interpreting, because the translator cannot run: %s\n",
+			why);
 		c->engine = &engine_interp;
 	}
 	return 0;
@@ -455,7 +456,8 @@ static int configure(struct app *a)
 	c->cpus = o->cpus;
 	if (pick_engine(c, o->accel))
 		return 1;
-	c->engine_config = (struct engine_config){.cache = o->jit_cache, .hot = o->jit_hot};
+	c->engine_config =
+	    (struct engine_config){.cache = o->jit_cache, .hot = o->jit_hot, .count = o->icount};
 	for (unsigned i = 0; i < o->nr_serial; i++)
 		c->uart[i] = o->serial[i].kind != CHR_NONE;
 	for (unsigned i = 0; i < o->nr_debugcon; i++) {
@@ -471,6 +473,9 @@ static int configure(struct app *a)
 	c->no_reboot = o->no_reboot;
 	c->no_shutdown = o->no_shutdown;
 	c->epoch_ns = epoch(o);
+	c->icount = o->icount;
+	c->icount_shift = o->icount_shift;
+	c->icount_sleep = !o->icount_no_sleep;
 	return 0;
 }
 

@@ -16,8 +16,9 @@
 
 #define MAX_CPUS 64
 
-#define JIT_CACHE_MIN (1ull << 20)
-#define JIT_CACHE_MAX (1ull << 30)
+#define JIT_CACHE_MIN    (1ull << 20)
+#define ICOUNT_SHIFT_MAX 10u
+#define JIT_CACHE_MAX    (1ull << 30)
 
 struct option {
 	const char *name;
@@ -417,6 +418,43 @@ static int on_rtc(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int on_icount(struct parse *p, const char *arg)
+{
+	const char *at = arg;
+	struct keyval kv;
+	bool has_shift = false;
+
+	while (next_keyval(&at, &kv)) {
+		bool shift = !kv.has_val || strcmp(kv.key, "shift") == 0;
+		const char *val = kv.has_val ? kv.val : kv.key;
+		bool on = strcmp(val, "on") == 0;
+
+		if (!shift && strcmp(kv.key, "sleep") != 0 && strcmp(kv.key, "align") != 0)
+			return fail(p,
+				    "-icount: %s= is not supported; there are shift=N, "
+				    "sleep=on|off and align=off",
+				    kv.key);
+		if (shift && (parse_uint(val, ICOUNT_SHIFT_MAX, &p->o->icount_shift) < 0))
+			return fail(p,
+				    "-icount: shift=%s is not supported; it is a number from 0 "
+				    "to %u: 2^N ns for each instruction",
+				    val, ICOUNT_SHIFT_MAX);
+		if (!shift && !on && strcmp(val, "off") != 0)
+			return fail(p, "-icount: %s=%s is neither on nor off", kv.key, val);
+		if (shift)
+			has_shift = true;
+		else if (strcmp(kv.key, "sleep") == 0)
+			p->o->icount_no_sleep = !on;
+		else if (on)
+			return fail(p, "-icount align=on is not supported; guest time does not "
+				       "follow the host's clock");
+	}
+	if (!has_shift)
+		return fail(p, "-icount needs shift=N, 0 to %u", ICOUNT_SHIFT_MAX);
+	p->o->icount = true;
+	return 0;
+}
+
 static int ignore(struct parse *p, const char *arg)
 {
 	(void)p;
@@ -451,6 +489,7 @@ static const struct option table[] = {
     {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},
     {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
     {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},
+    {"icount", "shift=N[,...]", on_icount, "time by executed instructions, 2^N ns each; sleep=off"},
     {"rtc", "base=BASE", on_rtc, "time of day: utc (default), localtime or a date"},
     {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
     {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
@@ -526,7 +565,6 @@ static const struct {
     {"snapshot", "nothing"},
     {"loadvm", "nothing"},
     {"incoming", "nothing"},
-    {"icount", "nothing"},
     {"S", "the monitor's stop"},
     {"s", "the monitor (Ctrl-A c)"},
     {"gdb", "the monitor (Ctrl-A c)"},
@@ -613,6 +651,8 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 	}
 	if (!o->kernel && o->initrd)
 		return fail(&p, "-initrd needs -kernel");
+	if (o->icount && o->cpus > 1)
+		return fail(&p, "-icount works with one CPU only, and -smp asks for %u", o->cpus);
 	if (!o->kernel && *o->append)
 		return fail(&p, "-append needs -kernel");
 	return finish_devices(&p);

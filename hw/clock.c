@@ -131,7 +131,17 @@ uint64_t clock_run(struct clock *c)
 		unlink_timer(t);
 		t->fire(t->opaque);
 	}
+	return clock_next(c);
+}
+
+uint64_t clock_next(const struct clock *c)
+{
 	return c->timers ? c->timers->deadline : UINT64_MAX;
+}
+
+void clock_set(struct clock *c, uint64_t now)
+{
+	atomic_store_explicit(&c->base, now, memory_order_relaxed);
 }
 
 void clock_step(struct clock *c, uint64_t ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The machine clock. Guest time is nanoseconds since power-on, stops while the machine is paused,
- * and comes from CLOCK_MONOTONIC unless a test steps it. Every chip (TSC, APIC timer, PIT, HPET,
+ * and comes from CLOCK_MONOTONIC unless a test steps it or it follows instructions (hw/icount.h). Every chip (TSC, APIC timer, PIT, HPET,
  * RTC, ACPI PM) derives its time from here, so they agree.
  *
  * clock_now() may be called from any thread; timers need the machine lock, and their callbacks
@@ -26,7 +26,7 @@ struct timer {
 };
 
 struct clock {
-	bool manual; /* stepped by clock_step() only */
+	bool manual; /* moved by clock_step() and clock_set() only */
 	_Atomic bool running;
 	_Atomic uint64_t base;   /* guest ns while paused or manual */
 	_Atomic uint64_t origin; /* host CLOCK_MONOTONIC ns at guest time 0, while running */
@@ -48,8 +48,12 @@ void timer_cancel(struct timer *t);
 
 /* Fires all due timers. Returns the next deadline or UINT64_MAX. */
 uint64_t clock_run(struct clock *c);
+/* The deadline of the first timer or UINT64_MAX. */
+uint64_t clock_next(const struct clock *c);
 /* Manual clocks: advances by ns, firing timers in order at their own times. */
 void clock_step(struct clock *c, uint64_t ns);
+/* Manual clocks: it is `now`, not earlier than it was; fires nothing. Any thread, but one at a time. */
+void clock_set(struct clock *c, uint64_t now);
 
 /* a * b / c without overflow of the product; c != 0. For tick conversions. */
 static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)

@@ -57,6 +57,13 @@ void machine_fini(struct machine *m)
 	pthread_mutex_destroy(&m->lock);
 }
 
+void machine_follow_time(struct machine *m, void (*rearm)(void *opaque), void *opaque)
+{
+	clock_init(&m->clock, true);
+	m->clock.rearm = rearm;
+	m->clock.opaque = opaque;
+}
+
 void machine_add(struct machine *m, struct device *dev)
 {
 	struct device **p = &m->devices;

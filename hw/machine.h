@@ -61,6 +61,8 @@ struct machine {
 /* Makes an empty machine with `ram_size` bytes of RAM (not mapped yet). 0 or -errno. */
 int machine_init(struct machine *m, uint64_t ram_size);
 void machine_fini(struct machine *m);
+/* Before any device is made: the clock is manual, and who moves it is told when the first deadline changes. */
+void machine_follow_time(struct machine *m, void (*rearm)(void *opaque), void *opaque);
 /* Adds a device to the reset/save/info list. */
 void machine_add(struct machine *m, struct device *dev);
 

@@ -272,6 +272,35 @@ static void bus_tsc_offset_changed(void *opaque, unsigned cpu, uint64_t offset)
 	pthread_mutex_unlock(&pc->m.lock);
 }
 
+static void bus_sync(void *opaque, uint64_t retired)
+{
+	struct pc *pc = opaque;
+
+	icount_sync(&pc->icount, retired);
+}
+
+static uint64_t bus_timers(void *opaque, uint64_t retired)
+{
+	struct pc *pc = opaque;
+
+	return icount_run(&pc->icount, retired);
+}
+
+static uint64_t bus_idle(void *opaque, uint64_t retired, uint64_t slept)
+{
+	struct pc *pc = opaque;
+
+	return icount_idle(&pc->icount, retired, slept);
+}
+
+static void time_changed(void *opaque)
+{
+	struct pc *pc = opaque;
+
+	if (pc->m.cpus)
+		cpus_time_changed(pc->m.cpus);
+}
+
 static void bus_shutdown(void *opaque, unsigned cpu)
 {
 	struct pc *pc = opaque;
@@ -509,10 +538,10 @@ static int wire_lapics(struct pc *pc)
 
 static int on_reset(void *opaque);
 
-static void wire_bus(struct pc *pc)
+static void wire_bus(struct pc *pc, const struct pc_config *cfg)
 {
 	struct machine *m = &pc->m;
-	uint64_t hz = tsc_hz_host();
+	uint64_t hz = cfg->icount ? ICOUNT_TSC_HZ : tsc_hz_host();
 
 	m->bus = (struct cpu_bus){
 	    .mem = &m->mem,
@@ -535,6 +564,13 @@ static void wire_bus(struct pc *pc)
 	pc->model.nr_cpus = pc->cpus;
 	m->board = pc;
 	m->reset_hook = on_reset;
+	if (!cfg->icount)
+		return;
+	machine_follow_time(m, time_changed, pc);
+	icount_init(&pc->icount, &m->clock, &m->lock, cfg->icount_shift, cfg->icount_sleep);
+	m->bus.sync = bus_sync;
+	m->bus.timers = bus_timers;
+	m->bus.idle = bus_idle;
 }
 
 static int build_acpi(struct pc *pc, const struct pc_config *cfg)
@@ -595,7 +631,7 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	}
 	pc->m.no_reboot = cfg->no_reboot;
 	pc->m.no_shutdown = cfg->no_shutdown;
-	wire_bus(pc);
+	wire_bus(pc, cfg);
 
 	pthread_mutex_lock(&pc->m.lock);
 	r = wire_ram(pc, cfg->ram_size);

@@ -21,6 +21,7 @@
 #include "hw/i8042.h"
 #include "hw/i8254.h"
 #include "hw/i8259.h"
+#include "hw/icount.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
 #include "hw/loader.h"
@@ -63,6 +64,9 @@ struct pc_config {
 	bool pvpanic, pc_testdev, pci_testdev;
 	bool no_reboot, no_shutdown;
 	int64_t epoch_ns; /* time of day at power-on, ns since 1970 */
+	bool icount;      /* time follows instructions (hw/icount.h); with one CPU */
+	unsigned icount_shift;
+	bool icount_sleep;
 };
 
 /* Sources that drive the same ISA interrupt are or-ed: each has a number of its own. */
@@ -79,6 +83,7 @@ struct pc {
 	struct machine m;
 	struct cpu_model model;
 	unsigned cpus;
+	struct icount icount;
 	uint64_t low_ram, high_ram; /* bytes below and above 4 GiB */
 	struct e820_entry e820[8];
 	unsigned nr_e820;

@@ -120,6 +120,14 @@ refuses "cache= is not a size from 1M to 1G" -accel jit,cache
 refuses "cache=2G is not a size from 1M to 1G" -accel jit,cache=2G
 refuses "hot=0 is not a number" -accel jit,hot=0
 refuses "name comes first" -accel cache=1M,jit
+for v in auto 11 -1 shift=auto shift= shift=12 x; do
+	refuses "-icount: shift=.*0 to 10" -icount "$v"
+done
+refuses "-icount needs shift=N" -icount sleep=off
+refuses "sleep=maybe is neither" -icount 3,sleep=maybe
+refuses "align=on is not supported" -icount 3,align=on
+refuses "-icount: rr= is not supported" -icount 3,rr=record
+refuses "-icount works with one CPU only" -icount 3 -smp 2
 refuses "q35 is not supported yet.*pc" -machine q35
 refuses "nosuchboard is not known.*pc" -machine nosuchboard
 refuses "accel.*kvm" -machine pc,accel=kvm
