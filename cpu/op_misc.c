@@ -83,7 +83,7 @@ void op_sti(struct core *c, const struct insn *i)
 	if (!fl || (fl == FL_VIF && (c->v.rflags & FL_VIP)))
 		raise_gp(c, 0);
 	if (fl == FL_IF && !(c->v.rflags & FL_IF))
-		c->v.sti_shadow = true;
+		c->leave = c->v.sti_shadow = true;
 	c->v.rflags |= fl;
 }
 

@@ -81,6 +81,7 @@ static void change_flags(struct core *c, uint64_t fl, uint64_t which)
 	rflags_set(&c->v, new);
 	if ((old ^ new) & (FL_TF | FL_AC | FL_VM))
 		core_update_mode(c);
+	c->leave |= (~old & new & FL_IF) != 0; /* an interrupt may be waiting */
 }
 
 void op_popf(struct core *c, const struct insn *i)
