@@ -173,6 +173,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	b->gpa = gpa;
 	b->key = key;
 	b->page = page->page;
+	b->host = page->host;
 	if (b->page)
 		b->version = ram_mark_code(b->page);
 

@@ -293,10 +293,14 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	struct core *c = &e->core;
 	if (e->js.blocks_flushed != e->blocks.flushed)
 		jit_reset(e);
+	if (e->js.exhausted) {
+		drop_code(e);
+		return true;
+	}
 	if (!b->code) {
 		if (b->runs == UINT32_MAX || ++b->runs < e->hot)
 			return false;
-		if (!jit_translate(e->jit, b)) {
+		if (!jit_translate(e->jit, c->model, b)) {
 			drop_code(e); /* full */
 			return true;
 		}

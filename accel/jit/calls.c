@@ -90,11 +90,13 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	uint64_t attrs = i->desc->attrs, lin = 0;
 	bool access = access_lin(c, i, &lin), mxcsr = uses_mxcsr(i->desc);
 	jit_count_to(e, i);
+	c->v.cc = flags_unpack(e->js.flags);
 	if (mxcsr)
 		mxcsr_to_guest(e);
 	if (attrs & A_CHECKED)
 		insn_check(c, i);
 	i->op(c, i);
+	e->js.flags = flags_pack(c->v.cc);
 	if (attrs & A_END || c->leave) {
 		if (!(attrs & A_BR))
 			c->v.rip = insn_next(c, i);

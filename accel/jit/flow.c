@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The stack and control transfer: PUSH, POP, LEAVE, CALL, RET and jumps.
+ *
+ * Direct jumps within the page are links: the jump itself is patched. Others have a cell: a copy of
+ * the jump table's entry, which is checked and then jumped through. A call leaves its return address
+ * and where the translation of that goes on, in a table that RET indexes by the stack pointer.
  */
 #include "accel/jit/translate.h"
 #include "cpu/opcode.h"
@@ -61,116 +65,263 @@ bool tr_leave(struct tr *t, const struct insn *i)
 	return true;
 }
 
-void emit_goto(struct tr *t, int64_t to)
-{
-	struct emit *e = &t->e;
-	if (to >= 0 && to < PAGE_SIZE) {
-		if (to <= t->off) { /* every loop comes by here */
-			emit_load(e, S1, state(OFF_JS(pending)));
-			emit_jrcxz_over_jmp(e);
-			add_slow(t, SLOW_LEAVE, emit_jmp(e), NULL, false, (int32_t)to);
-		}
-		add_slow(t, SLOW_LINK, emit_jmp(e), NULL, false, (int32_t)to);
-		return;
-	}
-	emit_load(e, S1, state(OFF_JS(page_rip)));
-	emit_lea(e, t->word, S1, rm_mem(S1, (int32_t)to));
-	emit_jmp_to(e, t->j->go);
-}
-
 static int64_t target(const struct tr *t, const struct insn *i)
 {
 	return (int64_t)t->off + i->end + (int64_t)i->imm;
 }
 
+static bool in_page(int64_t off)
+{
+	return off >= 0 && off < PAGE_SIZE;
+}
+
+/* cmp qword [pending], 0; jne: returns the displacement. */
+static uint8_t *emit_if_pending(struct emit *e)
+{
+	emit_rm(e, 0x83, 8, 7, state(OFF_JS(pending)));
+	emit8(e, 0);
+	return emit_jcc(e, CC_NE);
+}
+
+/* A jump in the same page that is to be patched: `at` is its displacement. */
+static void add_link(struct tr *t, uint8_t *at, int32_t to, enum flags_use use)
+{
+	bool flags = use == FLAGS_NEEDED && !t->dead;
+	add_slow(t, flags ? SLOW_LINK_FLAGS : SLOW_LINK, at, NULL, false, to);
+	if (use == FLAGS_DEAD)
+		t->slow[t->nr_slow - 1].save = false;
+}
+
+static void goto_in_page(struct tr *t, int32_t to)
+{
+	struct emit *e = &t->e;
+	enum flags_use use = flags_use_at(t, to);
+	if (use == FLAGS_KEPT)
+		flags_to_memory(t);
+	if (to <= t->off) { /* every loop comes by here */
+		if (t->dead || use == FLAGS_DEAD) {
+			add_slow(t, SLOW_LEAVE, emit_if_pending(e), NULL, false, to);
+		} else {
+			emit_load(e, S1, state(OFF_JS(pending)));
+			emit_jrcxz_over_jmp(e);
+			add_slow(t, SLOW_LEAVE, emit_jmp(e), NULL, false, to);
+		}
+		if (use == FLAGS_DEAD)
+			t->slow[t->nr_slow - 1].save = false;
+	}
+	add_link(t, emit_jmp(e), to, use);
+}
+
+/* A field of c from code at e->w, where the displacement is the last of the instruction. */
+static void emit_cell_op(struct tr *t, uint32_t opcode, unsigned reg, const struct jit_jump *cell,
+			 size_t field)
+{
+	struct emit *e = &t->e;
+	emit8(e, 0x48);
+	emit8(e, (uint8_t)opcode);
+	emit8(e, (uint8_t)(reg << 3 | 5)); /* [rip + disp32] */
+	emit32(e, (uint32_t)((const uint8_t *)cell + field - (e->w + 4)));
+}
+#define CELL(f) offsetof(struct jit_jump, f)
+
+static void goto_other_page(struct tr *t, int32_t to)
+{
+	struct emit *e = &t->e;
+	struct jit_jump *cell = jit_new_cell(t);
+	flags_to_memory(t);
+	unsigned first = t->nr_slow;
+	if (to < 0)
+		add_slow(t, SLOW_CELL, emit_if_pending(e), NULL, false, to);
+	emit_cell_op(t, 0x8b, S1, cell, CELL(version));
+	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_rm(e, 0x03, 8, S1, state(OFF_JS(cell_key)));
+	emit_cell_op(t, 0x3b, S1, cell, CELL(stamp)); /* cmp */
+	add_slow(t, SLOW_CELL, emit_jcc(e, CC_NE), NULL, false, to);
+	for (; first < t->nr_slow; first++)
+		t->slow[first].cell = cell;
+	if (to & (int32_t)PAGE_MASK) {
+		emit_rm(e, 0x81, t->word, 0, state(OFF_JS(page_rip))); /* add */
+		emit32(e, (uint32_t)to & (uint32_t)PAGE_MASK);
+	}
+	emit8(e, 0xff); /* jmp [cell.code] */
+	emit8(e, 0x25);
+	emit32(e, (uint32_t)((const uint8_t *)&cell->code - (e->w + 4)));
+}
+
+void emit_goto(struct tr *t, int64_t to)
+{
+	if (in_page(to))
+		goto_in_page(t, (int32_t)to);
+	else
+		goto_other_page(t, (int32_t)to);
+}
+
+/* S2 = index of the stack pointer in js.returns, to be scaled by return_scale(). */
+static void emit_return_index(struct tr *t)
+{
+	emit_rm(&t->e, 0x8b, 4, S2, rm_reg(H_R15));
+	emit_rm(&t->e, 0x81, 4, 4, rm_reg(S2)); /* and */
+	emit32(&t->e, (JIT_RETURNS - 1) * t->word);
+}
+
+static struct rm return_slot(const struct tr *t, size_t field)
+{
+	static_assert(sizeof(struct jit_return) == 32, "scaled from a stack slot");
+	return rm_index(STATE, S2, t->word == 8 ? 2 : 3, OFF_JS(returns) + (int32_t)field);
+}
+#define RETURN(f) return_slot(t, offsetof(struct jit_return, f))
+
 /* Pushes the return address. The page is looked at first: the block must not change under a call. */
 static void emit_push_return(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
+	int32_t back = t->off + i->end;
+	flags_to_memory(t);
 	emit_stack(t, i, -(int32_t)t->word, true);
-	emit_store(e, state(OFF_JS(spill)), S1);
-	emit_rm(e, 0x0fb6, 4, S1, rm_mem(S2, offsetof(struct ram_page, flags)));
-	emit_jrcxz_over_jmp(e);
-	add_slow(t, SLOW_OP, emit_jmp(e), i, false, 0);
-	emit_load(e, S1, state(OFF_JS(spill)));
+	emit_rm(e, 0x80, 1, 7, rm_mem(S2, offsetof(struct ram_page, flags))); /* cmp */
+	emit8(e, 0);
+	add_slow(t, SLOW_OP, emit_jcc(e, CC_NE), i, false, 0);
 	emit_load(e, S2, state(OFF_JS(page_rip)));
-	emit_lea(e, 8, S2, rm_mem(S2, t->off + i->end));
+	emit_lea(e, t->word, S2, rm_mem(S2, back));
 	emit_rm(e, 0x89, t->word, S2, rm_mem(S1, 0));
 	emit_move_stack(t, -1);
+	if (!in_page(back) || t->b->version > INT32_MAX)
+		return;
+	struct jit_jump *cell = jit_new_cell(t);
+	emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
+	emit_return_index(t);
+	emit_store(e, RETURN(rip), S1);
+	emit_load(e, S1, state(OFF_JS(cell_key)));
+	emit_lea(e, 8, S1, rm_mem(S1, (int32_t)t->b->version));
+	emit_store(e, RETURN(stamp), S1);
+	emit_cell_op(t, 0x8d, S1, cell, 0); /* lea */
+	emit_store(e, RETURN(cell), S1);
+	add_slow(t, SLOW_RETURN, NULL, NULL, false, back);
+	t->slow[t->nr_slow - 1].cell = cell;
 }
 
-/* S1 = target: S2 = code, kept in spill2; no code: the C operation. */
+/* page_rip = page of S1 */
+static void emit_set_page(struct emit *e)
+{
+	emit_rm(e, 0x81, 8, 4, rm_reg(S1)); /* and */
+	emit32(e, (uint32_t)PAGE_MASK);
+	emit_store(e, state(OFF_JS(page_rip)), S1);
+}
+
+/* S1 = target: S2 = code; none: the C operation. */
 static void emit_lookup(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
 	emit_call(e, t->j->lookup);
-	emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
-	emit8(e, 0xe3); /* jrcxz over the short jump to the long one */
-	emit8(e, 2);
-	emit8(e, 0xeb);
-	emit8(e, 5);
-	add_slow(t, SLOW_OP, emit_jmp(e), i, false, 0);
+	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
+	add_slow(t, SLOW_OP, emit_jcc(e, CC_E), i, false, 0);
 }
 
-/* To the code in S2, found by emit_lookup(). */
-static void emit_enter_found(struct tr *t)
+/* The stack pointer behind a return address and what RET's operand adds. */
+static void emit_drop_return(struct tr *t, const struct insn *i)
 {
-	struct emit *e = &t->e;
-	emit_load(e, S1, state(OFF_JS(next_page)));
-	emit_store(e, state(OFF_JS(page_rip)), S1);
-	emit_rm(e, 0xff, 4, 4, rm_reg(S2));
+	int32_t more = i->o[0].kind == OPK_IMM ? (uint16_t)i->imm : 0;
+	emit_lea(&t->e, t->word, H_R15, rm_mem(H_R15, (int32_t)t->word + more));
 }
 
 static bool tr_ret(struct tr *t, const struct insn *i)
 {
-	if (i->o[0].kind != OPK_NONE)
-		return false;
+	struct emit *e = &t->e;
+	flags_to_memory(t);
 	emit_stack(t, i, 0, false);
-	emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
-	emit_lookup(t, i);
-	emit_move_stack(t, 1);
-	emit_enter_found(t);
+	emit_rm(e, 0x8b, t->word, S1, rm_mem(S1, 0));
+	emit_return_index(t);
+	emit_rm(e, 0x3b, 8, S1, RETURN(rip)); /* cmp */
+	add_slow(t, SLOW_RET, emit_jcc(e, CC_NE), i, false, 0);
+	emit_load(e, S1, RETURN(cell));
+	emit_load(e, S1, rm_mem(S1, CELL(version)));
+	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_rm(e, 0x03, 8, S1, state(OFF_JS(cell_key)));
+	emit_rm(e, 0x3b, 8, S1, RETURN(stamp)); /* cmp */
+	emit_load(e, S1, RETURN(rip));
+	add_slow(t, SLOW_RET, emit_jcc(e, CC_NE), i, false, 0);
+	add_slow(t, SLOW_RET, emit_if_pending(e), i, false, 0);
+	emit_load(e, S2, RETURN(cell));
+	emit_set_page(e);
+	emit_drop_return(t, i);
+	emit_rm(e, 0xff, 4, 4, rm_mem(S2, CELL(code)));
 	return true;
+}
+
+void emit_slow_ret(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	emit_lookup(t, i);
+	emit_set_page(e);
+	emit_drop_return(t, i);
+	emit_rm(e, 0xff, 4, 4, rm_reg(S2));
 }
 
 static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
 {
+	struct emit *e = &t->e;
 	if (i->o[0].size != t->word || !plain(&i->o[0]))
 		return false;
+	flags_to_memory(t);
 	if (i->o[0].kind == OPK_MEM) {
 		emit_mem(t, i, t->word, false);
-		emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
+		emit_rm(e, 0x8b, t->word, S1, rm_mem(S1, 0));
 	} else {
-		emit_rm(&t->e, 0x8b, t->word, S1, guest(i->o[0].reg));
+		emit_rm(e, 0x8b, t->word, S1, guest(i->o[0].reg));
 	}
 	emit_lookup(t, i);
 	if (call) {
-		emit_store(&t->e, state(OFF_JS(spill2)), S2);
+		emit_store(e, state(OFF_JS(next_rip)), S1);
+		emit_store(e, state(OFF_JS(next_code)), S2);
 		emit_push_return(t, i);
-		emit_load(&t->e, S2, state(OFF_JS(spill2)));
+		emit_load(e, S1, state(OFF_JS(next_rip)));
+		emit_set_page(e);
+		emit_rm(e, 0xff, 4, 4, state(OFF_JS(next_code)));
+	} else {
+		emit_set_page(e);
+		emit_rm(e, 0xff, 4, 4, rm_reg(S2));
 	}
-	emit_enter_found(t);
 	return true;
+}
+
+static void tr_jcc(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	unsigned cc = i->desc->opcode & 15;
+	int64_t taken = target(t, i), next = (int64_t)t->off + i->end;
+	bool in_mem = t->in_mem, dead = t->dead;
+	enum flags_use use = in_page(taken) ? flags_use_at(t, (int32_t)taken) : FLAGS_KEPT;
+
+	if (in_page(taken) && taken > t->off && use != FLAGS_KEPT) {
+		add_link(t, emit_jcc(e, cc), (int32_t)taken, use);
+		emit_goto(t, next);
+		return;
+	}
+	uint8_t *not_taken = emit_jcc(e, cc ^ 1);
+	emit_goto(t, taken);
+	emit_patch(not_taken, e->w);
+	t->in_mem = in_mem;
+	t->dead = dead;
+	emit_goto(t, next);
 }
 
 bool tr_flow(struct tr *t, const struct insn *i)
 {
 	if (i->osz != t->word)
 		return false;
+	if (i->op == op_ret)
+		return (i->o[0].kind == OPK_NONE || i->o[0].kind == OPK_IMM) && tr_ret(t, i);
+	if (i->op == op_jmp || i->op == op_call)
+		return tr_indirect(t, i, i->op == op_call);
+	if (target(t, i) != (int32_t)target(t, i))
+		return false;
 	if (i->op == op_jmp_rel) {
 		emit_goto(t, target(t, i));
 	} else if (i->op == op_jcc) {
-		uint8_t *taken = emit_jcc(&t->e, i->desc->opcode & 15);
-		emit_goto(t, t->off + i->end);
-		emit_patch(taken, t->e.w);
-		emit_goto(t, target(t, i));
+		tr_jcc(t, i);
 	} else if (i->op == op_call_rel) {
 		emit_push_return(t, i);
 		emit_goto(t, target(t, i));
-	} else if (i->op == op_ret) {
-		return tr_ret(t, i);
-	} else if (i->op == op_jmp || i->op == op_call) {
-		return tr_indirect(t, i, i->op == op_call);
 	} else {
 		return false;
 	}

@@ -45,6 +45,7 @@ struct jit *jit_new(size_t cache, const char **why)
 	struct emit e = {.w = j->write, .end = j->write + cache, .to_exec = j->exec - j->write};
 	jit_make_stubs(j, &e);
 	j->first = j->next = e.w;
+	j->cells = j->write + cache;
 	return j;
 fail:
 	jit_free(j);
@@ -99,11 +100,13 @@ void jit_free_cpu(struct engine_cpu *e, size_t size)
 void jit_reset(struct engine_cpu *e)
 {
 	e->jit->next = e->jit->first;
+	e->jit->cells = e->jit->write + e->jit->size;
 	e->jit->flushes++;
 	e->js.link = 0;
 	e->js.blocks_flushed = e->blocks.flushed;
-	jit_drop_jumps(&e->js);
+	jit_init_jumps(&e->js);
 }
+
 /* Not a data segment that reaches all of memory from its base. */
 static bool bounded(const struct segment *s)
 {
@@ -134,7 +137,7 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	js->bounded[0] = bounded(&e->core.v.seg[FS]);
 	js->bounded[1] = bounded(&e->core.v.seg[GS]);
 	/* Code in global pages is the same in every address space, and finds only its like. */
-	js->context = jit_context(js, (e->blocks.global ? 0 : (uint64_t)t->asid << 16) | b->key);
+	jit_set_context(js, (e->blocks.global ? 0 : (uint64_t)t->asid << 16) | b->key);
 }
 
 /* A fault's jump out leaves its frames behind, and AddressSanitizer cannot tell, because it does not know
@@ -148,6 +151,26 @@ static void forget_frames(struct engine_cpu *e)
 #endif
 }
 
+/* The last run stopped at a jump without a link; here is where it leads, if nothing came between. */
+static void make_link(struct jit *j, struct jit_state *js, uint64_t rip, const struct block *b)
+{
+	uint8_t *at = (uint8_t *)(uintptr_t)(js->link << 8 >> 8);
+	if (rip == js->link_rip) {
+		switch ((enum link_kind)(js->link >> LINK_SHIFT)) {
+		case LINK_JUMP:
+			emit_patch(at, b->code - j->exec + j->write);
+			break;
+		case LINK_FLAGS:
+			emit_patch(at, b->code_flags - j->exec + j->write);
+			break;
+		case LINK_CELL:
+			((struct jit_jump *)(void *)at)->code = b->code;
+			break;
+		}
+	}
+	js->link = 0;
+}
+
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 {
 	struct core *c = &e->core;
@@ -156,21 +179,18 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 
 	jit_sync(e, b);
 	jit_enter_jump(e, b);
-	if (e->js.link) {
-		/* The last run stopped at a jump that leads here, if nothing came between. */
-		if (c->v.rip == e->js.spill2)
-			emit_patch((uint8_t *)(uintptr_t)e->js.link, b->code - j->exec + j->write);
-		e->js.link = 0;
-	}
+	if (e->js.link)
+		make_link(j, &e->js, c->v.rip, b);
 	e->js.page_rip = c->v.rip & PAGE_MASK;
 	e->js.vec_dead = 1;
 	e->js.cut = 0;
 	e->js.left = e->js.limit - c->retired;
+	e->js.flags = flags_pack(c->v.cc);
 	mxcsr_to_host(e);
 	forget_frames(e);
 	enter(e, b->code);
 	mxcsr_to_guest(e);
 	jit_counted(e);
-	if (e->js.link)
-		e->js.spill2 = c->v.rip;
+	c->v.cc = flags_unpack(e->js.flags);
+	e->js.link_rip = c->v.rip;
 }

@@ -14,12 +14,14 @@
 struct block;
 struct block_cache;
 struct core;
+struct cpu_model;
 struct engine_cpu;
 struct jit;
 
 #define JIT_TLB_BITS     10
 #define JIT_JUMP_ENTRIES 32768
 #define JIT_CONTEXTS     256
+#define JIT_RETURNS      512
 #define JIT_CACHE_SIZE   (256u << 20) /* if not set otherwise */
 #define JIT_CACHE_LEAST  (1u << 20)
 #define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
@@ -32,36 +34,54 @@ struct jit_tlb {
 	struct ram_page *page[JIT_TLB_ENTRIES];
 };
 
-/* Where an indirect jump goes. */
+/* Where a jump goes: an entry of the jump table or a cell of one jump (flow.c). */
 struct jit_jump {
-	uint64_t key; /* ~address */
+	uint64_t rip;
+	uint64_t stamp; /* context (or cell_key) + version of the page */
 	const uint8_t *code;
-	struct ram_page *page;
-	uint64_t version; /* ~(version of the page + context) */
+	const _Atomic uint32_t *version; /* of the page now */
+};
+
+/* What a call leaves for the RET that finds the stack pointer as the call left it. */
+struct jit_return {
+	uint64_t rip;
+	uint64_t stamp; /* cell_key + version of the page */
+	const struct jit_jump *cell;
+	uint64_t unused; /* 32 bytes: scaled from a stack slot */
 };
 
 /* What generated code reads and writes besides the core. */
 struct jit_state {
-	uint64_t pending;    /* someone posted an event; full word for jrcxz */
-	uint64_t page_rip;   /* RIP of the current code page */
-	uint64_t next_page;  /* the same for what a lookup found */
-	uint64_t index_mask; /* pext mask of a TLB index */
-	uint64_t page_mask;  /* ~FFFh */
-	uint64_t saved_rsp;  /* the thread's own stack while generated code runs */
+	uint64_t pending;        /* someone posted an event; full word for jrcxz */
+	uint64_t page_rip;       /* RIP of the current code page */
+	uint64_t flags;          /* status flags while they are not in RFLAGS: see flags.c */
+	uint64_t next_rip;       /* where an indirect call goes, */
+	uint64_t next_code;      /* and its translation */
+	uint64_t cell;           /* to be filled by a lookup */
+	uint64_t found_version;  /* what a lookup found: jit_jump.version */
+	uint64_t index_mask;     /* pext mask of a TLB index */
+	uint64_t page_mask;      /* ~FFFh */
+	uint64_t saved_rsp;      /* the thread's own stack while generated code runs */
 	uint64_t spill, spill2;
-	uint64_t link;        /* where generated code left for want of a link: the jump to patch */
-	uint64_t jump_mask;   /* pext mask of a jump-table index, */
-	uint64_t jump_mask2;  /* and of where else to look */
-	uint64_t vec_dead;    /* 0: guest vector registers are in the host's, else in v.v */
-	uint64_t mxcsr_fixed; /* pext mask of MXCSR bits: the six masks, then the reserved ones */
+	uint64_t link;           /* where generated code left for want of a link: enum link_kind */
+	uint64_t link_rip;       /* where it was to lead */
+	uint64_t jump_mask;      /* pext mask of a jump-table index, */
+	uint64_t jump_mask2;     /* and of where else to look */
+	uint64_t vec_dead;       /* 0: guest vector registers are in the host's, else in v.v */
+	uint64_t mxcsr_fixed;    /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
+	uint64_t cell_key;       /* the same for cells and returns, which any remapping outdates */
 	/* Where instructions are counted (jit_count()). */
-	uint64_t left;       /* how many may still run, all of the current block deducted */
-	uint64_t sign_mask;  /* pext mask of bit 63 */
-	uint64_t cut;        /* a C function left before the end of the block */
-	uint64_t bounded[2]; /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
+	uint64_t left;           /* how many may still run, all of the current block deducted */
+	uint64_t sign_mask;      /* pext mask of bit 63 */
+	uint64_t cut;            /* a C function left before the end of the block */
+	uint64_t bounded[2];     /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
 	struct jit_tlb tlb[TLB_MODES];
+	struct jit_jump no_cell; /* where empty returns lead */
+	_Atomic uint32_t no_version;
+	uint32_t unused;
+	struct jit_return returns[JIT_RETURNS];
 	struct jit_jump jump[JIT_JUMP_ENTRIES];
 
 	/* Not for generated code. */
@@ -75,10 +95,13 @@ struct jit_state {
 	struct {
 		uint64_t what;
 		uint32_t number;
+		uint32_t cell_number;
+		uint32_t remapped; /* remapped when cell_number was chosen */
 	} contexts[JIT_CONTEXTS];
 	uint32_t last_context;
-	uint64_t
-	    code_pages[64]; /* filter of the pages that have had entries in jump, by page_bit() */
+	bool exhausted;    /* all numbers have been used: time for jit_reset() */
+	uint32_t remapped; /* counts pages of code that may have been mapped elsewhere */
+	uint64_t code_pages[1024]; /* filter of the pages in jump, by page_bit() */
 };
 
 /* cache: bytes of code memory. NULL and a reason in *why when this host cannot. */
@@ -89,7 +112,7 @@ void jit_free(struct jit *j);
 void jit_count(struct jit *j);
 
 /* Translates b if it can; b->code stays NULL otherwise. False when code memory is full. */
-bool jit_translate(struct jit *j, struct block *b);
+bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b);
 /* Runs from b (which has code) until something needs the engine loop; v is canonical afterwards. May
  * be left by the core's fault jump. */
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);

@@ -22,21 +22,31 @@
 
 enum { S1 = H_RCX, S2 = H_R14, STATE = H_RSP };
 
+/* What js.link is, in its upper byte; the rest is an address in the writable mapping. */
+enum link_kind {
+	LINK_JUMP,  /* displacement of a jump, */
+	LINK_FLAGS, /* of one that has the status flags in RFLAGS */
+	LINK_CELL,  /* the cell of a return point */
+};
+#define LINK_SHIFT 56
+
 struct jit {
 	int fd;
 	uint8_t *write, *exec; /* two mappings of the same memory */
 	size_t size;
-	uint8_t *next;  /* in the writable mapping */
+	uint8_t *next;  /* in the writable mapping; code grows up, */
+	uint8_t *cells; /* and cells grow down from the end */
 	uint8_t *first; /* after the stubs */
 	/* Stubs, in the writable mapping. */
 	uint8_t *enter;        /* void (struct engine_cpu *, const uint8_t *code) */
 	uint8_t *leave;        /* rip = page_rip + rcx */
-	uint8_t *leave_link;   /* the same, and link = r14 */
+	uint8_t *leave_link;   /* the same, and link = r14 (enum link_kind) */
 	uint8_t *leave_stored; /* v is canonical already */
 	uint8_t *call_op;      /* r14 = insn, rcx = page offset of its block */
 	uint8_t *call_cross;   /* the same for the instruction of a block that crosses pages */
-	uint8_t *lookup;       /* rcx = rip: r14 = code or 0, next_page set */
+	uint8_t *lookup;       /* rcx = rip: r14 = code or 0; rcx stays */
 	uint8_t *go;           /* to rip = rcx */
+	uint8_t *go_cell;      /* the same, and fills the cell r14 */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
@@ -75,6 +85,16 @@ void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);
 
+/* Status flags as in v.cc, from and to js.flags. */
+static inline uint32_t flags_unpack(uint64_t flags)
+{
+	return (uint32_t)(flags >> 8 & 0xd5) | (uint32_t)(flags & 1) << 11;
+}
+static inline uint64_t flags_pack(uint32_t cc)
+{
+	return (cc & 0xd5) << 8 | 2 << 8 | (cc >> 11 & 1);
+}
+
 /* calls.c. What generated code calls and may fault, end the block or look at the time begins with this:
  * sets core.retired to the count at the start of i's block. */
 void jit_count_to(struct engine_cpu *e, const struct insn *i);
@@ -99,8 +119,8 @@ void jit_init_jumps(struct jit_state *js);
 void jit_drop_jumps(struct jit_state *js);
 /* Drops where jumps into one page lead, in all contexts. */
 void jit_drop_jump_page(struct jit_state *js, uint64_t page);
-/* The jump table's number for this address space and mode. */
-uint64_t jit_context(struct jit_state *js, uint64_t what);
+/* `what`: the address space and mode that jumps are now made in. */
+void jit_set_context(struct jit_state *js, uint64_t what);
 /* Lets generated code find b by its address. */
 void jit_enter_jump(struct engine_cpu *e, const struct block *b);
 

@@ -8,6 +8,9 @@
 #define JUMP_MASK  (JIT_JUMP_ENTRIES - 1)
 #define JUMP_MASK2 (0xfffu | JUMP_MASK >> 12 << 15)
 
+/* No sum of a context and a version: contexts end before. */
+#define NO_STAMP UINT64_MAX
+
 void jit_drop_jumps(struct jit_state *js)
 {
 	memset(js->contexts, 0, sizeof(js->contexts));
@@ -16,7 +19,7 @@ void jit_drop_jumps(struct jit_state *js)
 
 static unsigned page_bit(uint64_t lin)
 {
-	return (unsigned)((lin >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 52);
+	return (unsigned)((lin >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 48);
 }
 
 static unsigned second_place(uint64_t rip)
@@ -29,47 +32,56 @@ void jit_drop_jump_page(struct jit_state *js, uint64_t page)
 	unsigned bit = page_bit(page);
 	if (!(js->code_pages[bit / 64] >> bit % 64 & 1))
 		return;
+	js->remapped++;
 	struct jit_jump *first = &js->jump[page & JUMP_MASK],
 			*second = &js->jump[second_place(page)];
 	for (unsigned n = 0; n < PAGE_SIZE; n++) {
-		if ((~first[n].key & PAGE_MASK) == page)
-			first[n].version = ~(uint64_t)0;
-		if ((~second[n].key & PAGE_MASK) == page)
-			second[n].version = ~(uint64_t)0;
+		if ((first[n].rip & PAGE_MASK) == page)
+			first[n].stamp = NO_STAMP;
+		if ((second[n].rip & PAGE_MASK) == page)
+			second[n].stamp = NO_STAMP;
 	}
 }
 
-uint64_t jit_context(struct jit_state *js, uint64_t what)
+/* Numbers are not used again before jit_reset(), so that nothing stamped with an old one is good. */
+static uint32_t new_number(struct jit_state *js)
+{
+	if (++js->last_context >= UINT32_MAX - 4) /* no more than two are taken between looks */
+		js->exhausted = true;
+	return js->last_context;
+}
+
+void jit_set_context(struct jit_state *js, uint64_t what)
 {
 	unsigned n = (unsigned)(what * 0x9e3779b97f4a7c15ull >> 56) % JIT_CONTEXTS;
-	if (js->contexts[n].what != what) {
-		if (++js->last_context == 0) { /* they have all been used */
-			for (unsigned k = 0; k < JIT_JUMP_ENTRIES; k++)
-				js->jump[k].version = ~(uint64_t)0;
-			jit_drop_jumps(js);
-			js->last_context = 1;
-		}
+	if (js->contexts[n].what != what || !js->contexts[n].number) {
 		js->contexts[n].what = what;
-		js->contexts[n].number = js->last_context;
+		js->contexts[n].number = new_number(js);
+		js->contexts[n].cell_number = 0;
 	}
-	return (uint64_t)js->contexts[n].number << 32;
+	if (js->contexts[n].remapped != js->remapped || !js->contexts[n].cell_number) {
+		js->contexts[n].remapped = js->remapped;
+		js->contexts[n].cell_number = new_number(js);
+	}
+	js->context = (uint64_t)js->contexts[n].number << 32;
+	js->cell_key = (uint64_t)js->contexts[n].cell_number << 32;
 }
 
 void jit_enter_jump(struct engine_cpu *e, const struct block *b)
 {
 	struct jit_state *js = &e->js;
-	struct jit_jump *first = &js->jump[e->core.v.rip & JUMP_MASK];
-	uint64_t holder = ~first->key;
+	uint64_t rip = e->core.v.rip;
+	struct jit_jump *first = &js->jump[rip & JUMP_MASK];
 	/* Another address of this context moves to its second place. */
-	if (holder != e->core.v.rip && (~first->version ^ js->context) >> 32 == 0)
-		js->jump[second_place(holder)] = *first;
+	if (first->rip != rip && (first->stamp ^ js->context) >> 32 == 0)
+		js->jump[second_place(first->rip)] = *first;
 	*first = (struct jit_jump){
-	    .key = ~e->core.v.rip,
+	    .rip = rip,
+	    .stamp = js->context + b->version,
 	    .code = b->code,
-	    .page = b->page,
-	    .version = ~(js->context | b->version),
+	    .version = &b->page->version,
 	};
-	unsigned bit = page_bit(e->core.v.rip);
+	unsigned bit = page_bit(rip);
 	js->code_pages[bit / 64] |= 1ull << bit % 64;
 }
 
@@ -77,6 +89,13 @@ void jit_init_jumps(struct jit_state *js)
 {
 	js->jump_mask = JUMP_MASK;
 	js->jump_mask2 = JUMP_MASK2;
-	/* An empty entry is one for the address ~0: have none where that is looked up. */
-	js->jump[JIT_JUMP_ENTRIES - 1].key = ~(uint64_t)0;
+	jit_drop_jumps(js);
+	js->last_context = 0;
+	js->exhausted = false;
+	memset(js->jump, 0, sizeof(js->jump));
+	/* An empty entry is one for the address 0: have none where that is looked up. */
+	js->jump[0].rip = 1;
+	js->no_cell = (struct jit_jump){.stamp = NO_STAMP, .version = &js->no_version};
+	for (unsigned n = 0; n < JIT_RETURNS; n++)
+		js->returns[n] = (struct jit_return){.stamp = NO_STAMP, .cell = &js->no_cell};
 }

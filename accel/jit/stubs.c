@@ -19,37 +19,6 @@ static void load_regs(struct emit *e, int32_t bias)
 	EACH_PINNED(emit_load(e, (unsigned)host_reg(g), rm_mem(STATE, OFF_GPR(g) + bias)));
 }
 
-/* Host flags to v.cc. Clobbers rax and rdx. */
-static void save_flags(struct emit *e, int32_t bias)
-{
-	static const uint8_t code[] = {
-	    0x9f,                      /* lahf */
-	    0x0f, 0x90, 0xc0,          /* seto al */
-	    0x0f, 0xb6, 0xd4,          /* movzx edx, ah */
-	    0x81, 0xe2, 0xd5, 0, 0, 0, /* and edx, 0d5h */
-	    0x0f, 0xb6, 0xc0,          /* movzx eax, al */
-	    0xc1, 0xe0, 11,            /* shl eax, 11 */
-	    0x09, 0xc2,                /* or edx, eax */
-	};
-	emit_bytes(e, code, sizeof(code));
-	emit_rm(e, 0x89, 4, H_RDX, rm_mem(STATE, OFF_CORE(v.cc) + bias));
-}
-
-/* v.cc to host flags. Clobbers rax and rdx. */
-static void load_flags(struct emit *e, int32_t bias)
-{
-	static const uint8_t code[] = {
-	    0x89, 0xc2,       /* mov edx, eax */
-	    0xc1, 0xea, 11,   /* shr edx, 11 */
-	    0x83, 0xe2, 1,    /* and edx, 1 */
-	    0x88, 0xc4,       /* mov ah, al */
-	    0x80, 0xc2, 0x7f, /* add dl, 7fh: OF */
-	    0x9e,             /* sahf */
-	};
-	emit_load32(e, H_RAX, rm_mem(STATE, OFF_CORE(v.cc) + bias));
-	emit_bytes(e, code, sizeof(code));
-}
-
 static const uint8_t callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
 static void emit_push_pop(struct emit *e, unsigned reg, uint8_t base)
@@ -67,7 +36,6 @@ static void make_enter(struct jit *j, struct emit *e)
 	emit_store(e, rm_mem(H_RDI, OFF_JS(saved_rsp)), H_RSP);
 	emit_rm(e, 0x8b, 8, H_RSP, rm_reg(H_RDI));
 	emit_rm(e, 0x8b, 8, S2, rm_reg(H_RSI));
-	load_flags(e, 0);
 	load_regs(e, 0);
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
 }
@@ -78,7 +46,6 @@ static void make_leave(struct jit *j, struct emit *e)
 	emit_store(e, rm_mem(STATE, OFF_JS(link)), S2);
 	j->leave = e->w;
 	save_regs(e, 0);
-	save_flags(e, 0);
 	vec_emit_save(j, e, 0);
 	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(page_rip)));
 	emit_store(e, rm_mem(STATE, OFF_CORE(v.rip)), S1);
@@ -95,7 +62,6 @@ static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored
 {
 	const int32_t bias = 8; /* the return address */
 	save_regs(e, bias);
-	save_flags(e, bias);
 	vec_emit_save(j, e, bias);
 	if (stored) {
 		emit_rm(e, 0x8b, 8, H_RDX, rm_reg(S1));
@@ -113,7 +79,6 @@ static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored
 	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, 8));
 	emit_rm(e, 0x84, 1, H_RAX, rm_reg(H_RAX)); /* test al, al */
 	uint8_t *out = emit_jcc(e, CC_NE);
-	load_flags(e, bias);
 	load_regs(e, bias);
 	emit8(e, 0xc3);
 	emit_patch(out, e->w);
@@ -134,82 +99,98 @@ static void make_calls(struct jit *j, struct emit *e)
 	emit_jmp_to(e, j->leave_stored);
 }
 
-/* S2 = the entry (/ 8) of the address in spill2 under the mask at `mask`; returns the jump that is taken
- * when it is another's. Clobbers rcx and rdx. */
-static uint8_t *probe_jump(struct emit *e, int32_t mask, int32_t bias)
+static void emit_cmp_imm8(struct emit *e, struct rm m, uint8_t imm)
 {
-	static_assert(sizeof(struct jit_jump) == 32, "the index is doubled twice");
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + bias));
-	emit_pext(e, S2, S1, rm_mem(STATE, mask));
-	emit_lea(e, 8, S2, rm_index(S2, S2, 0, 0));
-	emit_lea(e, 8, S2, rm_index(S2, S2, 0, 0));
-	emit_load(e, H_RDX, rm_index(STATE, S2, 3, OFF_JS(jump[0].key) + bias));
-	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 1));
-	emit_jrcxz_over_jmp(e);
-	return emit_jmp(e);
+	emit_rm(e, 0x83, 8, 7, m);
+	emit8(e, imm);
 }
 
-/* rcx = rip: r14 = code, with next_page set, or 0, with rcx as it was. Other registers and flags stay.
- * While an event is pending nothing is found, so that no loop escapes the engine. */
+/* A field of the jump table's entry at S2, within a called stub. */
+static struct rm entry(size_t field)
+{
+	return rm_index(STATE, S2, 0, OFF_JS(jump) + 8 + (int32_t)field);
+}
+#define ENTRY(f) entry(offsetof(struct jit_jump, f))
+
+/* S2 = the entry of the address in S1 under the mask at `mask`; returns the jump taken when it is not
+ * that address's. */
+static uint8_t *probe_jump(struct emit *e, int32_t mask)
+{
+	static_assert(sizeof(struct jit_jump) == 32, "");
+	emit_pext(e, S2, S1, rm_mem(STATE, mask + 8));
+	emit_rm(e, 0xc1, 8, 4, rm_reg(S2)); /* shl */
+	emit8(e, 5);
+	emit_rm(e, 0x3b, 8, S1, ENTRY(rip)); /* cmp */
+	return emit_jcc(e, CC_NE);
+}
+
+/* rcx = rip: r14 = code, or 0. rcx and other registers stay, RFLAGS do not. While an event is
+ * pending nothing is found, so that no loop escapes the engine. */
 static void make_lookup(struct jit *j, struct emit *e)
 {
-	const int32_t bias = 8;
-	uint8_t *differs, *stale, *pending;
 	j->lookup = e->w;
-	emit_store(e, rm_mem(STATE, OFF_JS(spill) + bias), H_RDX);
-	emit_store(e, rm_mem(STATE, OFF_JS(spill2) + bias), S1);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(pending) + bias));
-	emit_jrcxz_over_jmp(e);
-	pending = emit_jmp(e);
-	differs = probe_jump(e, OFF_JS(jump_mask) + bias, bias);
+	uint8_t *differs = probe_jump(e, OFF_JS(jump_mask));
 	const uint8_t *found = e->w;
-	/* version of the page + context + ~expected + 1 == 0 */
-	emit_load(e, H_RDX, rm_index(STATE, S2, 3, OFF_JS(jump[0].page) + bias));
-	emit_load32(e, H_RDX, rm_mem(H_RDX, offsetof(struct ram_page, version)));
-	emit_load(e, S1, rm_index(STATE, S2, 3, OFF_JS(jump[0].version) + bias));
-	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 1));
-	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(context) + bias));
-	emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 0));
-	emit_jrcxz_over_jmp(e);
-	stale = emit_jmp(e);
-	emit_load(e, S2, rm_index(STATE, S2, 3, OFF_JS(jump[0].code) + bias));
-	/* The page of rip without touching flags: its high bits, rotated back into place. */
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + bias));
-	emit_pext(e, S1, S1, rm_mem(STATE, OFF_JS(page_mask) + bias));
-	static const uint8_t rorx_rcx_rcx_52[] = {0xc4, 0xe3, 0xfb, 0xf0, 0xc9, 52};
-	emit_bytes(e, rorx_rcx_rcx_52, sizeof(rorx_rcx_rcx_52));
-	emit_store(e, rm_mem(STATE, OFF_JS(next_page) + bias), S1);
-	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill) + bias));
+	emit_store(e, rm_mem(STATE, OFF_JS(spill2) + 8), S1);
+	emit_load(e, S1, ENTRY(version));
+	emit_store(e, rm_mem(STATE, OFF_JS(found_version) + 8), S1);
+	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(context) + 8)); /* add */
+	emit_rm(e, 0x3b, 8, S1, ENTRY(stamp));                       /* cmp */
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + 8));
+	uint8_t *stale = emit_jcc(e, CC_NE);
+	emit_cmp_imm8(e, rm_mem(STATE, OFF_JS(pending) + 8), 0);
+	uint8_t *pending = emit_jcc(e, CC_NE);
+	emit_load(e, S2, ENTRY(code));
 	emit8(e, 0xc3);
 	emit_patch(differs, e->w);
-	differs = probe_jump(e, OFF_JS(jump_mask2) + bias, bias);
+	differs = probe_jump(e, OFF_JS(jump_mask2));
 	emit_jmp_to(e, found);
 	emit_patch(differs, e->w);
 	emit_patch(stale, e->w);
 	emit_patch(pending, e->w);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + bias));
-	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill) + bias));
 	emit_mov_imm(e, S2, 0);
 	emit8(e, 0xc3);
+}
 
-	/* Plain jumps: what is not found leaves, with rcx = rip - page_rip as `leave` wants it. */
+/* page_rip = page of S1 */
+static void set_page(struct emit *e)
+{
+	emit_rm(e, 0x81, 8, 4, rm_reg(S1)); /* and */
+	emit32(e, (uint32_t)PAGE_MASK);
+	emit_store(e, rm_mem(STATE, OFF_JS(page_rip)), S1);
+}
+
+/* Plain jumps: what is not found leaves, with rcx = rip - page_rip as `leave` wants it. */
+static void make_go(struct jit *j, struct emit *e)
+{
 	j->go = e->w;
 	emit_call(e, j->lookup);
-	emit_store(e, rm_mem(STATE, OFF_JS(spill)), S1);
-	emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
-	emit8(e, 0xe3); /* jrcxz over the short jump to the long one */
-	emit8(e, 2);
-	emit8(e, 0xeb);
-	emit8(e, 5);
-	uint8_t *none = emit_jmp(e);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(next_page)));
-	emit_store(e, rm_mem(STATE, OFF_JS(page_rip)), S1);
+	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
+	uint8_t *none = emit_jcc(e, CC_E);
+	set_page(e);
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
+
+	j->go_cell = e->w;
+	emit_store(e, rm_mem(STATE, OFF_JS(cell)), S2);
+	emit_call(e, j->lookup);
+	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
+	uint8_t *none_either = emit_jcc(e, CC_E);
+	set_page(e);
+	emit_store(e, rm_mem(STATE, OFF_JS(spill)), H_RDX);
+	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(cell)));
+	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, code)), S2);
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_version)));
+	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, version)), S1);
+	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(cell_key))); /* add */
+	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, stamp)), S1);
+	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill)));
+	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
+
 	emit_patch(none, e->w);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(page_rip)));
-	emit_rm(e, 0xf7, 8, 2, rm_reg(S1)); /* not */
-	emit_load(e, S2, rm_mem(STATE, OFF_JS(spill)));
-	emit_lea(e, 8, S1, rm_index(S1, S2, 0, 1));
+	emit_patch(none_either, e->w);
+	emit_rm(e, 0x2b, 8, S1, rm_mem(STATE, OFF_JS(page_rip))); /* sub */
 	emit_jmp_to(e, j->leave);
 }
 
@@ -219,5 +200,6 @@ void jit_make_stubs(struct jit *j, struct emit *e)
 	make_leave(j, e);
 	make_calls(j, e);
 	make_lookup(j, e);
+	make_go(j, e);
 	vec_make_load(j, e);
 }

@@ -8,7 +8,6 @@
  * goes on with the next instruction.
  */
 #include "accel/jit/translate.h"
-#include "cpu/alu.h"
 #include "cpu/check.h"
 #include "cpu/opcode.h"
 #include "cpu/ops.h"
@@ -20,8 +19,8 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 		t->e.overflow = true;
 		return;
 	}
-	t->slow[t->nr_slow++] =
-	    (struct slow){.kind = kind, .from = from, .i = i, .restore = restore, .off = off};
+	t->slow[t->nr_slow++] = (struct slow){
+	    .kind = kind, .from = from, .i = i, .restore = restore, .save = !t->dead, .off = off};
 }
 
 /* Emits i; false when it has no translation (nothing has been emitted then that matters). */
@@ -68,34 +67,93 @@ static void call_op(struct tr *t, const struct insn *i)
 	}
 }
 
-static void emit_slow(struct tr *t, const struct slow *s)
+struct jit_jump *jit_new_cell(struct tr *t)
 {
 	struct emit *e = &t->e;
-	emit_patch(s->from, e->w);
+	if ((size_t)(e->end - e->w) < sizeof(struct jit_jump)) {
+		e->overflow = true;
+		return (struct jit_jump *)(void *)t->j->write;
+	}
+	e->end -= sizeof(struct jit_jump);
+	struct jit_jump *cell = (struct jit_jump *)(void *)e->end;
+	uint8_t *x = e->end + e->to_exec;
+	/* Nothing is at home in an empty one. */
+	*cell = (struct jit_jump){
+	    .stamp = UINT64_MAX,
+	    .version = (const _Atomic uint32_t *)(void *)(x + offsetof(struct jit_jump, stamp))};
+	return cell;
+}
+
+/* mov r14, address of what is to be linked; leave to `off` in the page */
+static void emit_leave_link(struct tr *t, enum link_kind kind, const void *at, int32_t off)
+{
+	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)at | (uint64_t)kind << LINK_SHIFT);
+	emit_mov_imm(&t->e, S1, (uint64_t)off);
+	emit_jmp_to(&t->e, t->j->leave_link);
+}
+
+static bool same_slow(const struct slow *a, const struct slow *b)
+{
+	return a->kind == b->kind && a->i == b->i && a->off == b->off && a->cell == b->cell &&
+	       a->restore == b->restore && a->save == b->save && a->back == b->back &&
+	       a->kind != SLOW_LINK && a->kind != SLOW_LINK_FLAGS;
+}
+
+static void emit_slow(struct tr *t, struct slow *s)
+{
+	struct emit *e = &t->e;
+	s->at = e->w;
+	if (s > t->slow && same_slow(s, s - 1)) {
+		s->at = s[-1].at;
+		emit_patch(s->from, s->at);
+		return;
+	}
+	if (s->from)
+		emit_patch(s->from, e->w);
+	if (s->kind == SLOW_STORED)
+		emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
+	if (s->restore)
+		emit_load(e, H_RDX, state(OFF_JS(spill)));
+	if (s->save)
+		emit_flags_save(e);
 	switch (s->kind) {
 	case SLOW_OP:
-		if (s->restore)
-			emit_load(e, H_RDX, state(OFF_JS(spill)));
 		call_op(t, s->i);
 		break;
 	case SLOW_STORED:
-		emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
 		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->i);
 		emit_rm(e, 0xc7, 8, 0, state(OFF_JS(spill)));
 		emit32(e, (uint32_t)t->off);
 		emit_call(e, t->j->stored);
 		break;
 	case SLOW_LINK:
-		emit_mov_imm(e, S1, (uint64_t)s->off);
-		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->from);
-		emit_jmp_to(e, t->j->leave_link);
+		emit_leave_link(t, LINK_JUMP, s->from, s->off);
+		return;
+	case SLOW_LINK_FLAGS:
+		emit_leave_link(t, LINK_FLAGS, s->from, s->off);
 		return;
 	case SLOW_LEAVE:
 		emit_mov_imm(e, S1, (uint64_t)s->off);
 		emit_jmp_to(e, t->j->leave);
 		return;
+	case SLOW_CELL:
+		emit_load(e, S1, state(OFF_JS(page_rip)));
+		emit_lea(e, t->word, S1, rm_mem(S1, s->off));
+		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->cell);
+		emit_jmp_to(e, t->j->go_cell);
+		return;
+	case SLOW_RETURN:
+		s->cell->code = e->w + e->to_exec;
+		s->cell->version = &t->b->page->version;
+		emit_leave_link(t, LINK_CELL, s->cell, s->off);
+		return;
+	case SLOW_RET:
+		emit_slow_ret(t, s->i);
+		return;
 	}
 	if (s->back) {
+		if (s->wanted)
+			emit_flags_restore(e);
 		if (s->vec)
 			emit_call(e, t->j->vec_load);
 		emit_jmp_to(e, s->back);
@@ -114,26 +172,6 @@ static void emit_count(struct tr *t)
 	emit_store(e, state(OFF_JS(left)), S2);
 }
 
-/* Which instructions may clobber the status flags before they do their own work. An instruction that
- * may leave flags alone (a shift by 0) does not count as a writer. */
-static void find_dead_flags(const struct block *b, bool *dead)
-{
-	uint64_t live = CC_ALL;
-	for (int n = b->nr - 1; n >= 0; n--) {
-		const struct insn *i = &b->insn[n];
-		/* What is left undefined need not be what it was before. */
-		uint64_t attrs = i->desc->attrs, writes = (attrs | attrs >> 6) & CC_ALL;
-		bool shift = is_shift(i);
-		if (i->rep || (shift && (i->o[1].kind != OPK_IMM ||
-					 !alu_count((unsigned)i->imm, i->o[0].size))))
-			writes = 0;
-		live = (live & ~writes) | (attrs >> 12 & CC_ALL);
-		if (shift && !writes)
-			live = CC_ALL;
-		dead[n] = !live;
-	}
-}
-
 /* Code size: 64-bit, or 32-bit with flat segments and a 32-bit stack (see block_get()); 0: other. */
 static unsigned word_of(const struct block *b)
 {
@@ -141,49 +179,105 @@ static unsigned word_of(const struct block *b)
 	return (b->key & 15) == 8 ? 8 : (b->key & (15 | 1 << 4 | 1 << 6)) == flat32 ? 4 : 0;
 }
 
-bool jit_translate(struct jit *j, struct block *b)
+static bool accesses_memory(const struct insn *i)
 {
-	bool dead[BLOCK_MAX_INSNS];
-	struct tr t = {
-	    .j = j, .b = b, .off = (int32_t)(b->gpa & ~PAGE_MASK), .mode = b->key >> 7 & 3};
+	bool mem = i->desc->attrs & (A_LD | A_ST);
+	for (unsigned n = 0; n < 4; n++)
+		mem |= i->o[n].kind == OPK_MEM;
+	return mem && i->op != op_lea && i->op != op_nop;
+}
+
+/* Where control comes in: b->code expects the flags in js.flags, b->code_flags in RFLAGS. */
+static void emit_entries(struct tr *t, const struct flags_plan *plan)
+{
+	struct emit *e = &t->e;
+	uint8_t *code = e->w, *code_flags = e->w;
+	t->in_mem = !plan->first_reads;
+	if (plan->first_reads) {
+		emit_flags_restore(e);
+		code_flags = e->w;
+	} else if (plan->live[0]) {
+		emit_flags_save(e);
+		code = e->w;
+	}
+	t->code = code + e->to_exec;
+	t->code_flags = code_flags + e->to_exec;
+}
+
+/* One instruction; true when control does not go on behind it. */
+static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
+{
+	const struct insn *i = &t->b->insn[n];
+	struct emit before = t->e;
+	unsigned slow_before = t->nr_slow;
+	bool in_mem = t->in_mem, live = plan->live[n], ended;
+
+	t->dead = in_mem || !live;
+	if (plan->touches[n] && live && in_mem) {
+		emit_flags_restore(&t->e);
+		t->in_mem = t->dead = false;
+	} else if (!plan->touches[n] && !plan->read_later[n] && accesses_memory(i)) {
+		flags_to_memory(t);
+	}
+	if (!t->b->crosses && translate_insn(t, i)) {
+		ended = i->desc->attrs & A_BR;
+		if (plan->touches[n])
+			t->in_mem = false;
+	} else {
+		t->e = before;
+		t->nr_slow = slow_before;
+		t->dead = in_mem || !live;
+		flags_to_memory(t);
+		call_op(t, i);
+		t->vec = false;
+		ended = i->desc->attrs & (A_BR | A_END);
+	}
+	t->dead = t->in_mem || !plan->live[n + 1];
+	for (; slow_before < t->nr_slow; slow_before++) {
+		struct slow *s = &t->slow[slow_before];
+		s->back = ended ? NULL : t->e.w;
+		s->vec = t->vec;
+		s->wanted = !t->dead;
+		if (s->kind == SLOW_STORED)
+			s->save = !t->dead;
+	}
+	return ended;
+}
+
+bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b)
+{
+	struct flags_plan plan;
+	struct tr t = {.j = j,
+		       .b = b,
+		       .model = model,
+		       .off = (int32_t)(b->gpa & ~PAGE_MASK),
+		       .mode = b->key >> 7 & 3};
 
 	b->runs = UINT32_MAX;
 	t.word = word_of(b);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
-	t.e = (struct emit){.w = j->next, .end = j->write + j->size, .to_exec = j->exec - j->write};
+	t.e = (struct emit){.w = j->next, .end = j->cells, .to_exec = j->exec - j->write};
 	uint8_t *start = t.e.w;
-	find_dead_flags(b, dead);
+	flags_plan(&t, &plan);
+	emit_entries(&t, &plan);
 	bool ended = false;
+	t.dead = t.in_mem || !plan.live[0];
 	if (j->count)
 		emit_count(&t);
-	for (unsigned n = 0; n < b->nr; n++) {
-		const struct insn *i = &b->insn[n];
-		struct emit before = t.e;
-		unsigned slow_before = t.nr_slow;
-		t.dead = dead[n];
-		if (!b->crosses && translate_insn(&t, i)) {
-			ended = i->desc->attrs & A_BR;
-		} else {
-			t.e = before;
-			t.nr_slow = slow_before;
-			call_op(&t, i);
-			t.vec = false;
-			ended = i->desc->attrs & (A_BR | A_END);
-		}
-		for (; slow_before < t.nr_slow; slow_before++) {
-			t.slow[slow_before].back = ended ? NULL : t.e.w;
-			t.slow[slow_before].vec = t.vec;
-		}
-	}
+	for (unsigned n = 0; n < b->nr; n++)
+		ended = emit_insn(&t, &plan, n);
 	if (!ended)
 		emit_goto(&t, (int64_t)t.off + b->insn[b->nr].end);
+	t.in_mem = t.dead = true;
 	for (unsigned n = 0; n < t.nr_slow; n++)
 		emit_slow(&t, &t.slow[n]);
 	if (t.e.overflow)
 		return t.nr_slow == MAX_SLOW;
-	b->code = start + t.e.to_exec;
+	b->code = t.code;
+	b->code_flags = t.code_flags;
 	j->next = t.e.w;
+	j->cells = t.e.end;
 	j->translated++;
 	j->bytes += (uint64_t)(t.e.w - start);
 	return true;

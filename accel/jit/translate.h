@@ -9,17 +9,45 @@
 
 #define MAX_SLOW (BLOCK_MAX_INSNS * 4)
 
-enum slow_kind { SLOW_OP, SLOW_STORED, SLOW_LINK, SLOW_LEAVE };
+enum slow_kind {
+	SLOW_OP,         /* the C operation */
+	SLOW_STORED,     /* the page stored to has flags */
+	SLOW_LINK,       /* a jump within the page has no link yet; */
+	SLOW_LINK_FLAGS, /* one that leads to where flags are expected in RFLAGS */
+	SLOW_LEAVE,      /* something is pending */
+	SLOW_CELL,       /* a jump out of the page has to be looked up */
+	SLOW_RETURN,     /* a return point has no translation yet */
+	SLOW_RET         /* a RET has to be looked up */
+};
+
+/* What code does with the status flags that it finds. */
+enum flags_use {
+	FLAGS_DEAD,   /* overwrites them all first */
+	FLAGS_NEEDED, /* reads some, or changes only some */
+	FLAGS_KEPT    /* does neither before control goes elsewhere */
+};
+
+/* Of the instructions of a block, and of its end. */
+struct flags_plan {
+	uint64_t live[BLOCK_MAX_INSNS + 1]; /* flags (CC_BITS()) needed before it */
+	uint64_t touches[BLOCK_MAX_INSNS];  /* reads or writes */
+	bool read_later[BLOCK_MAX_INSNS];   /* some instruction behind it needs what it finds */
+	bool first_reads;                   /* the first that touches any needs what it finds */
+};
 
 /* Code that is placed after the block, out of the way of what usually happens. */
 struct slow {
 	enum slow_kind kind;
 	uint8_t *from; /* displacement that leads here */
 	uint8_t *back; /* where to go on; filled in when known */
+	uint8_t *at;   /* where this code is */
 	const struct insn *i;
 	bool restore; /* rdx is in js.spill */
-	int32_t off;  /* SLOW_LINK, SLOW_LEAVE: page offset to leave with */
-	bool vec;     /* guest vector registers are in the host's at `back` */
+	bool save;    /* the guest's status flags are in RFLAGS at `from`, */
+	bool wanted;  /* and at `back` */
+	int32_t off;  /* page offset of where the jump goes */
+	struct jit_jump *cell;
+	bool vec; /* guest vector registers are in the host's at `back` */
 };
 
 struct tr {
@@ -29,8 +57,11 @@ struct tr {
 	int32_t off;   /* of the block in its page */
 	unsigned mode; /* enum tlb_mode */
 	unsigned word; /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
-	bool dead;     /* the status flags may be clobbered before the current instruction */
-	bool vec;      /* guest vector registers are in the host's; else: perhaps */
+	const uint8_t *code, *code_flags; /* as in struct block */
+	bool in_mem; /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
+	bool dead;   /* RFLAGS may be clobbered before the current instruction */
+	const struct cpu_model *model;
+	bool vec; /* guest vector registers are in the host's; else: perhaps */
 	unsigned nr_slow;
 	struct slow slow[MAX_SLOW];
 };
@@ -75,8 +106,21 @@ void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write);
 /* RSP += slots */
 void emit_move_stack(struct tr *t, int slots);
 
-/* flow.c: goes to page offset `to` (any value; outside of the page by lookup). */
+/* flow.c: goes to page offset `to`, in this page or elsewhere. */
 void emit_goto(struct tr *t, int64_t to);
+/* RET that js.returns does not know, with its target in S1. */
+void emit_slow_ret(struct tr *t, const struct insn *i);
+/* An empty cell, in the writable mapping. It is good while the translation does not overflow. */
+struct jit_jump *jit_new_cell(struct tr *t);
+
+/* flags.c. Both clobber S2 and keep RFLAGS' status flags, or set them. */
+void emit_flags_save(struct emit *e);
+void emit_flags_restore(struct emit *e);
+/* From here on RFLAGS are free. Clobbers S2. */
+void flags_to_memory(struct tr *t);
+void flags_plan(const struct tr *t, struct flags_plan *plan);
+/* At a page offset of the block's page. */
+enum flags_use flags_use_at(const struct tr *t, int32_t off);
 
 /* alu.c */
 bool plain(const struct operand *o); /* a general register or memory */

@@ -29,11 +29,11 @@ static struct block *translated(struct engine_cpu *e)
 	struct block *b = block_get(&e->blocks, &e->core);
 	if (e->js.blocks_flushed != e->blocks.flushed)
 		jit_reset(e);
-	if (!b->code && !jit_translate(e->jit, b)) {
+	if (!b->code && !jit_translate(e->jit, e->core.model, b)) {
 		block_cache_flush(&e->blocks);
 		jit_reset(e);
 		b = block_get(&e->blocks, &e->core);
-		jit_translate(e->jit, b);
+		jit_translate(e->jit, e->core.model, b);
 	}
 	return b->code && !e->core.align_check ? b : NULL;
 }

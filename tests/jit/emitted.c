@@ -26,6 +26,8 @@
 	X(gs_and_rip_relative, "mov %gs:0x10, %rax", "lea 0x100(%rip), %rdx")                      \
 	X(compare_and_branch, "1: dec %rcx", "cmp %rsi, %rdi", "jne 1b")                           \
 	X(call, "call . + 0x20")                                                                   \
+	X(call_of_another_page, "call . + 0x2000")                                                 \
+	X(jump_back_to_another_page, "jmp . - 0x2000")                                             \
 	X(indirect_jump, "jmp *%rax")                                                              \
 	X(ret, "ret")                                                                              \
 	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
@@ -68,7 +70,13 @@ static const struct {
     {OFF_CORE(v.seg[GS].base), "gs.base"},
     {OFF_JS(pending), "pending"},
     {OFF_JS(page_rip), "page_rip"},
-    {OFF_JS(next_page), "next_page"},
+    {OFF_JS(flags), "flags"},
+    {OFF_JS(cell_key), "cell_key"},
+    {OFF_JS(next_rip), "next_rip"},
+    {OFF_JS(next_code), "next_code"},
+    {OFF_JS(returns[0].rip), "returns.rip"},
+    {OFF_JS(returns[0].stamp), "returns.stamp"},
+    {OFF_JS(returns[0].cell), "returns.cell"},
     {OFF_JS(index_mask), "index_mask"},
     {OFF_JS(page_mask), "page_mask"},
     {OFF_JS(spill), "spill"},
@@ -99,6 +107,35 @@ static void name_field(char *text, size_t size)
 	}
 }
 
+/* What is at an address in code memory's cells, by either mapping; false when it is not there. */
+static bool name_cell(char *text, size_t size, const struct jit *j, uint64_t at)
+{
+	static const char *const names[] = {"rip", "stamp", "code", "version"};
+	uint64_t top = (uint64_t)(uintptr_t)j->write + j->size,
+		 top_x = (uint64_t)(uintptr_t)j->exec + j->size,
+		 used = top - (uint64_t)(uintptr_t)j->cells;
+	uint64_t below = top_x - at <= used ? top_x - at : top - at;
+	if (!below || below > used)
+		return false;
+	unsigned field = (unsigned)(-below % sizeof(struct jit_jump) / 8);
+	snprintf(text, size, "cell[%u]%s%s", (unsigned)((below - 1) / sizeof(struct jit_jump)),
+		 field ? "." : "", field ? names[field] : "");
+	return true;
+}
+
+/* [rip + 0x1234] where that is a cell. */
+static void name_rip_relative(char *text, size_t size, const struct jit *j, const cs_insn *i)
+{
+	char *at = strstr(text, "[rip"), *end = at ? strchr(at, ']') : NULL, rest[64];
+	if (!end)
+		return;
+	snprintf(rest, sizeof(rest), "%s", end);
+	if (!name_cell(at + 1, size - (size_t)(at + 1 - text), j,
+		       i->address + i->size + (uint64_t)i->detail->x86.disp))
+		return;
+	strncat(text, rest, size - strlen(text) - 1);
+}
+
 static const char *stub_name(const struct jit *j, uint64_t to)
 {
 	const struct {
@@ -106,7 +143,8 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 		const char *name;
 	} stubs[] = {{j->leave, "leave"},     {j->leave_link, "leave_link"},
 		     {j->call_op, "call_op"}, {j->lookup, "lookup"},
-		     {j->go, "go"},           {j->stored, "stored"}};
+		     {j->go, "go"},           {j->stored, "stored"},
+		     {j->go_cell, "go_cell"}};
 	for (size_t n = 0; n < sizeof(stubs) / sizeof(stubs[0]); n++)
 		if ((uint64_t)(uintptr_t)stubs[n].at == to)
 			return stubs[n].name;
@@ -137,9 +175,12 @@ static void name_address(char *text, size_t size, const struct jit *j, const str
 			 const cs_insn *insn, size_t count, const unsigned *label, uint64_t v)
 {
 	char *last = strrchr(text, ' ') ? strrchr(text, ' ') + 1 : text;
-	size_t room = size - (size_t)(last - text), n = find_insn(insn, count, v);
+	size_t room = size - (size_t)(last - text), n;
 	uint64_t in_block = v - (uint64_t)(uintptr_t)b->insn;
 	const char *stub = stub_name(j, v);
+	if (v >> LINK_SHIFT) /* what is to be linked */
+		v = v << (64 - LINK_SHIFT) >> (64 - LINK_SHIFT);
+	n = find_insn(insn, count, v);
 	if (stub)
 		snprintf(last, room, "%s", stub);
 	else if (n < count && !label)
@@ -148,6 +189,8 @@ static void name_address(char *text, size_t size, const struct jit *j, const str
 		snprintf(last, room, "L%u + %u", label[n], (unsigned)(v - insn[n].address));
 	else if (n < count)
 		snprintf(last, room, "L%u", label[n]);
+	else if (name_cell(last, room, j, v))
+		return;
 	else if (in_block < b->nr * sizeof(struct insn))
 		snprintf(last, room, "insn[%" PRIu64 "]", in_block / sizeof(struct insn));
 }
@@ -170,6 +213,7 @@ static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct blo
 		char text[192], name[16] = "";
 		snprintf(text, sizeof(text), "%s", insn[n].op_str);
 		name_field(text, sizeof(text));
+		name_rip_relative(text, sizeof(text), j, &insn[n]);
 		if (number(&insn[n], &v))
 			name_address(text, sizeof(text), j, b, insn, count, bytes ? NULL : label,
 				     v);
@@ -186,18 +230,19 @@ static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct blo
 	cs_free(insn, count);
 }
 
-static struct block *make_block(const struct shape *s, struct ram_page *page)
+static struct block *make_block(const struct shape *s, struct ram_page *page, uint8_t *host,
+				const struct cpu_model *all)
 {
-	struct cpu_model all;
 	struct block *b = calloc(1, sizeof(*b) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn));
-	memset(&all, 0xff, sizeof(all));
 	b->gpa = BLOCK_AT;
 	b->key = (uint16_t)(8 | 1 << 4 | MODE << 7);
 	b->page = page;
+	b->host = host;
+	memcpy(host + BLOCK_AT, s->code, (size_t)(s->end - s->code));
 	size_t off = 0, len = (size_t)(s->end - s->code);
 	while (off < len) {
 		struct insn *i = &b->insn[b->nr++];
-		if (decode(i, (const uint8_t *)s->code + off, len - off, 8, &all) != DECODE_OK)
+		if (decode(i, (const uint8_t *)s->code + off, len - off, 8, all) != DECODE_OK)
 			abort();
 		if (i->base == REG_RIP)
 			i->disp += (int64_t)off;
@@ -211,7 +256,10 @@ static struct block *make_block(const struct shape *s, struct ram_page *page)
 static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, bool bytes)
 {
 	struct ram_page page = {0};
-	struct block *b = make_block(s, &page);
+	uint8_t host[PAGE_SIZE] = {0};
+	struct cpu_model all;
+	memset(&all, 0xff, sizeof(all));
+	struct block *b = make_block(s, &page, host, &all);
 	fprintf(f, "%s\n", s->name);
 	for (unsigned n = 0; n < b->nr; n++) {
 		char text[128];
@@ -219,8 +267,9 @@ static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, b
 			   BLOCK_AT + b->insn[n].end - b->insn[n].len);
 		fprintf(f, "  %s\n", text);
 	}
-	if (jit_translate(j, b) && b->code) {
-		const uint8_t *code = b->code - j->exec + j->write;
+	if (jit_translate(j, &all, b) && b->code) {
+		const uint8_t *first = b->code < b->code_flags ? b->code : b->code_flags;
+		const uint8_t *code = first - j->exec + j->write;
 		print_emitted(f, cs, j, b, code, (size_t)(j->next - code), bytes);
 	}
 	fprintf(f, "\n");

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Status flags of generated code.
+ *
+ * They are in the host's RFLAGS where an instruction makes or needs them, and in js.flags otherwise:
+ * between blocks, and in the rest of a block behind the last instruction that needs them. There, code
+ * for memory accesses and jumps may use flags of its own. js.flags is the image that LAHF and SETO leave
+ * in AX.
+ */
+#include "accel/jit/translate.h"
+#include "cpu/alu.h"
+#include "cpu/decode.h"
+#include "cpu/opcode.h"
+#include "cpu/ops.h"
+
+/* How far to look for what becomes of the flags behind a jump. */
+#define LOOK_AHEAD 16
+
+void emit_flags_save(struct emit *e)
+{
+	static const uint8_t code[] = {
+	    0x49, 0x89, 0xc6, /* mov r14, rax */
+	    0x0f, 0x90, 0xc0, /* seto al */
+	    0x9f,             /* lahf */
+	};
+	static const uint8_t back[] = {0x4c, 0x89, 0xf0}; /* mov rax, r14 */
+	emit_bytes(e, code, sizeof(code));
+	emit_rm(e, 0x89, 2, H_RAX, rm_mem(STATE, OFF_JS(flags)));
+	emit_bytes(e, back, sizeof(back));
+}
+
+void emit_flags_restore(struct emit *e)
+{
+	static const uint8_t save[] = {0x49, 0x89, 0xc6}; /* mov r14, rax */
+	static const uint8_t code[] = {
+	    0x04, 0x7f,       /* add al, 7fh: OF */
+	    0x9e,             /* sahf */
+	    0x4c, 0x89, 0xf0, /* mov rax, r14 */
+	};
+	emit_bytes(e, save, sizeof(save));
+	emit_rm(e, 0x0fb7, 4, H_RAX, rm_mem(STATE, OFF_JS(flags))); /* movzx */
+	emit_bytes(e, code, sizeof(code));
+}
+
+void flags_to_memory(struct tr *t)
+{
+	if (!t->dead)
+		emit_flags_save(&t->e);
+	t->in_mem = t->dead = true;
+}
+
+/* The flags that i reads and those it surely overwrites or leaves undefined (CC_BITS()). */
+static void effect(const struct insn *i, uint64_t *reads, uint64_t *writes)
+{
+	uint64_t attrs = i->desc->attrs;
+	bool shift = is_shift(i);
+	*reads = attrs >> 12 & CC_ALL;
+	*writes = (attrs | attrs >> 6) & CC_ALL;
+	/* An instruction that may leave flags alone needs what was there before. */
+	if (i->rep ||
+	    (shift && (i->o[1].kind != OPK_IMM || !alu_count((unsigned)i->imm, i->o[0].size)))) {
+		*reads |= *writes;
+		*writes = 0;
+	}
+	if (attrs & A_END) /* may hand them to another context */
+		*reads = CC_ALL;
+}
+
+enum flags_use flags_use_at(const struct tr *t, int32_t off)
+{
+	const struct block *b = t->b;
+	uint64_t live = CC_ALL, reads, writes;
+	struct insn i;
+	for (unsigned n = 0; n < LOOK_AHEAD; n++) {
+		if (off < 0 || off >= (int32_t)PAGE_SIZE ||
+		    decode(&i, b->host + off, PAGE_SIZE - (unsigned)off, t->word, t->model) !=
+			DECODE_OK)
+			break;
+		effect(&i, &reads, &writes);
+		if (reads & live)
+			return FLAGS_NEEDED;
+		live &= ~writes;
+		if (!live) /* who counts also compares at the end of blocks */
+			return t->j->count ? FLAGS_KEPT : FLAGS_DEAD;
+		if (i.op == op_jmp_rel && i.osz == t->word)
+			off += (int32_t)i.len + (int32_t)i.imm;
+		else if (i.desc->attrs & (A_BR | A_END))
+			break;
+		else
+			off += i.len;
+	}
+	return live == CC_ALL ? FLAGS_KEPT : FLAGS_NEEDED;
+}
+
+/* Whether any way out of the block needs the flags. */
+static bool live_out(const struct tr *t)
+{
+	const struct insn *i = &t->b->insn[t->b->nr - 1];
+	int64_t next = (int64_t)t->off + i->end, to = next + (int64_t)i->imm;
+	bool direct = i->op == op_jmp_rel || i->op == op_jcc || i->op == op_call_rel;
+	if (i->desc->attrs & (A_BR | A_END) && !direct)
+		return true;
+	if (direct && (to < 0 || to >= PAGE_SIZE || i->osz != t->word ||
+		       flags_use_at(t, (int32_t)to) != FLAGS_DEAD))
+		return true;
+	if (direct && i->op != op_jcc)
+		return false;
+	return next >= PAGE_SIZE || flags_use_at(t, (int32_t)next) != FLAGS_DEAD;
+}
+
+void flags_plan(const struct tr *t, struct flags_plan *plan)
+{
+	bool read_later = false;
+	uint64_t live = live_out(t) ? CC_ALL : 0, reads, writes;
+	plan->first_reads = false;
+	plan->live[t->b->nr] = live;
+	for (int n = t->b->nr - 1; n >= 0; n--) {
+		effect(&t->b->insn[n], &reads, &writes);
+		live = (live & ~writes) | reads;
+		plan->live[n] = live;
+		plan->touches[n] = reads | writes;
+		plan->read_later[n] = read_later;
+		if (reads | writes) {
+			read_later = live;
+			plan->first_reads = live;
+		}
+	}
+}
