@@ -35,47 +35,74 @@ static noreturn void raise_non_canonical(struct core *c)
 	raise_err(c, c->insn && c->insn->seg == SS ? EXC_SS : EXC_GP, 0);
 }
 
-static void translate(struct core *c, uint64_t lin, enum access acc, unsigned mode, struct piece *p)
+/* Enters a translation for tag into the TLB. */
+static void enter(struct core *c, uint64_t tag, unsigned mode, const struct translation *t,
+		  const struct piece *p)
+{
+	unsigned n = tlb_index(tag);
+	struct tlb_entry *e = &c->tlb.e[mode][n];
+	uint64_t bit = 1ull << n % 64, *global = &c->tlb.global[mode][n / 64];
+	uint8_t *host = p->host - (t->gpa & ~PAGE_MASK);
+
+	if (t->page_size > PAGE_SIZE)
+		tlb_note_large(&c->tlb, tag & PAGE_MASK, t->page_size);
+	e->host = host;
+	e->page = p->page;
+	e->rd = t->prot & PG_R ? tag : TLB_NONE;
+	e->wr = t->prot & PG_W ? tag : TLB_NONE;
+	*global = t->global ? *global | bit : *global & ~bit;
+}
+
+/* 0, or the fault: EXC_PF with *err, or EXC_GP for a non-canonical address. */
+static unsigned find(struct core *c, uint64_t lin, enum access acc, unsigned mode, struct piece *p,
+		     uint32_t *err)
 {
 	struct tlb_entry *e = &c->tlb.e[mode][tlb_index(lin)];
 	uint64_t tag = (lin & PAGE_MASK) | c->tlb.asid;
 	struct translation t;
 	struct range r;
-	uint32_t err;
 
 	if ((acc == ACC_WRITE ? e->wr : e->rd) == tag) {
 		*p = (struct piece){e->host + (lin & ~PAGE_MASK), e->page, 0};
-		return;
+		return 0;
 	}
 	if (core_long(c) && !canonical(c, lin))
-		raise_non_canonical(c);
+		return EXC_GP;
 	c->tlb.misses++;
 	if (page_walk(c->bus->mem, &c->paging, lin, acc, mode == TLB_USER, mode == TLB_KERNEL_AC,
-		      &t, &err))
-		raise_pf(c, lin, err);
+		      &t, err))
+		return EXC_PF;
 	*p = (struct piece){.gpa = t.gpa};
 	if (!ram_page_of(c, t.gpa, &r) || r.kind == RANGE_DEV)
-		return;
+		return 0;
 	uint64_t off = r.ram_off + (t.gpa & c->bus->mem->addr_mask) - r.base;
 	if (r.kind == RANGE_ROM) {
-		if (acc == ACC_WRITE)
-			return; /* dropped by the address space */
-		p->host = r.ram->host + off;
-		return;
+		if (acc != ACC_WRITE) /* dropped by the address space */
+			p->host = r.ram->host + off;
+		return 0;
 	}
 	p->host = r.ram->host + off;
 	p->page = &r.ram->pages[off >> PAGE_SHIFT];
-	if (c->debug_active && debug_data_page(c, lin))
-		return;
-	if (t.page_size > PAGE_SIZE)
-		tlb_note_large(&c->tlb, lin, t.page_size);
-	/* Keep the other direction's tag only when it is about the same page. */
-	if (e->host != p->host - (lin & ~PAGE_MASK) || (e->rd != tag && e->wr != tag))
-		e->rd = e->wr = TLB_NONE;
-	e->host = p->host - (lin & ~PAGE_MASK);
-	e->page = p->page;
-	e->rd = t.prot & PG_R ? tag : TLB_NONE;
-	e->wr = t.prot & PG_W ? tag : TLB_NONE;
+	if (!(c->debug_active && debug_data_page(c, lin)))
+		enter(c, tag, mode, &t, p);
+	return 0;
+}
+
+static void translate(struct core *c, uint64_t lin, enum access acc, unsigned mode, struct piece *p)
+{
+	uint32_t err;
+	unsigned fault = find(c, lin, acc, mode, p, &err);
+	if (fault == EXC_PF)
+		raise_pf(c, lin, err);
+	else if (fault)
+		raise_non_canonical(c);
+}
+
+void mem_fill(struct core *c, uint64_t lin, enum access acc)
+{
+	struct piece p;
+	uint32_t err;
+	find(c, lin, acc, c->tlb_mode, &p, &err);
 }
 
 static uint64_t dev_read(struct core *c, uint64_t gpa, unsigned size)

@@ -29,7 +29,7 @@ static inline uint64_t seg_lin(struct core *c, unsigned seg, uint64_t off, unsig
 	/* Not FS or GS: base 0. Non-canonical addresses miss the TLB and get #GP there, but the
 	 * stack segment's fault is #SS. */
 	if (__builtin_expect(c->mode == 8 && (seg & 6) != 4 &&
-				     (seg != SS || (uint64_t)((int64_t)(off << 16) >> 16) == off),
+				 (seg != SS || (uint64_t)((int64_t)(off << 16) >> 16) == off),
 			     1))
 		return off;
 	if (c->mode != 8 && c->flat && (seg & 6) != 4 && off <= 0x100000000ull - size &&
@@ -44,8 +44,8 @@ static inline uint64_t lin_of(struct core *c, const struct insn *i, unsigned siz
 	return seg_lin(c, i->seg, ea(c, i), size, acc);
 }
 /* The same, `extra` bytes further on (wraps at the address size). */
-static inline uint64_t lin_of_at(struct core *c, const struct insn *i, int64_t extra,
-				 unsigned size, enum access acc)
+static inline uint64_t lin_of_at(struct core *c, const struct insn *i, int64_t extra, unsigned size,
+				 enum access acc)
 {
 	uint64_t a = ea(c, i) + extra;
 	a = i->asz == 8 ? a : i->asz == 4 ? (uint32_t)a : (uint16_t)a;
@@ -70,8 +70,9 @@ void mem_stored(struct core *c, struct tlb_entry *e);
 	{                                                                                          \
 		struct tlb_entry *e = &c->tlb.e[mode][tlb_index(lin)];                             \
 		uint##bits##_t v;                                                                  \
-		if (__builtin_expect(e->rd == (((lin + bits / 8 - 1) & PAGE_MASK) | c->tlb.asid) && \
-					     !c->align_check,                                      \
+		if (__builtin_expect(e->rd ==                                                      \
+					     (((lin + bits / 8 - 1) & PAGE_MASK) | c->tlb.asid) && \
+					 !c->align_check,                                          \
 				     1))                                                           \
 			memcpy(&v, e->host + (lin & ~PAGE_MASK), sizeof(v));                       \
 		else                                                                               \
@@ -82,8 +83,9 @@ void mem_stored(struct core *c, struct tlb_entry *e);
 					       unsigned mode)                                      \
 	{                                                                                          \
 		struct tlb_entry *e = &c->tlb.e[mode][tlb_index(lin)];                             \
-		if (__builtin_expect(e->wr == (((lin + bits / 8 - 1) & PAGE_MASK) | c->tlb.asid) && \
-					     !c->align_check,                                      \
+		if (__builtin_expect(e->wr ==                                                      \
+					     (((lin + bits / 8 - 1) & PAGE_MASK) | c->tlb.asid) && \
+					 !c->align_check,                                          \
 				     1)) {                                                         \
 			memcpy(e->host + (lin & ~PAGE_MASK), &v, sizeof(v));                       \
 			if (__builtin_expect(e->page->flags, 0))                                   \
@@ -139,6 +141,9 @@ void mem_bus_unlock(struct core *c);
  * Raises #PF as an access of one byte would. After writing through it call mem_stored_at(). */
 void *mem_run(struct core *c, uint64_t lin, unsigned *run, enum access acc);
 void mem_stored_at(struct core *c, uint64_t lin);
+
+/* Enters the page of lin into the TLB, if it is RAM and such an access would not fault; raises nothing. */
+void mem_fill(struct core *c, uint64_t lin, enum access acc);
 
 /* The page of lin for instruction fetch with the current privilege; raises #PF/#GP. Valid until the
  * next call. */

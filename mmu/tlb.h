@@ -45,6 +45,8 @@ struct itlb_entry {
 
 struct tlb {
 	struct tlb_entry e[TLB_MODES][TLB_ENTRIES];
+	uint64_t global[TLB_MODES]
+		       [TLB_ENTRIES / 64]; /* which of e are the same in every address space */
 	struct itlb_entry x[2][ITLB_ENTRIES];
 	/* The addresses last dropped by tlb_flush_page(), for caches of translations elsewhere: they
 	 * follow while `full` is unchanged and no more than TLB_DROPPED came since they looked. */

@@ -10,26 +10,6 @@
 #include "cpu/mxcsr.h"
 #include "cpu/opcode.h"
 
-/* Linear address of the data access that a translated instruction makes, for the fill after a miss. */
-static bool access_lin(const struct core *c, const struct insn *i, uint64_t *lin)
-{
-	bool mem = false;
-	for (unsigned n = 0; n < 4; n++)
-		mem |= i->o[n].kind == OPK_MEM;
-	if (mem) {
-		*lin = ea(c, i);
-		if (i->seg == FS || i->seg == GS)
-			*lin += c->v.seg[i->seg].base;
-	} else if (i->desc->attrs & (A_LD | A_ST)) {
-		*lin = c->v.gpr[RSP] - (i->desc->attrs & A_ST ? c->mode : 0);
-	} else {
-		return false;
-	}
-	if (c->mode != 8)
-		*lin = (uint32_t)*lin;
-	return true;
-}
-
 void mxcsr_to_host(struct engine_cpu *e)
 {
 	if ((e->core.v.mxcsr & MXCSR_MASKS) != MXCSR_MASKS)
@@ -87,8 +67,8 @@ static bool uses_mxcsr(const struct opcode *d)
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 {
 	struct core *c = &e->core;
-	uint64_t attrs = i->desc->attrs, lin = 0;
-	bool access = access_lin(c, i, &lin), mxcsr = uses_mxcsr(i->desc);
+	uint64_t attrs = i->desc->attrs;
+	bool mxcsr = uses_mxcsr(i->desc);
 	jit_count_to(e, i);
 	c->v.cc = flags_unpack(e->js.flags);
 	if (mxcsr)
@@ -104,8 +84,6 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	}
 	if (mxcsr)
 		mxcsr_to_host(e);
-	if (access)
-		jit_fill(e, lin);
 	return false;
 }
 

@@ -149,6 +149,17 @@ static inline void emit_pext(struct emit *e, unsigned reg, unsigned src, struct 
 	emit_modrm(e, reg, &m);
 }
 
+/* rorx reg, src, n */
+static inline void emit_rorx(struct emit *e, unsigned size, unsigned reg, unsigned src, unsigned n)
+{
+	emit8(e, 0xc4);
+	emit8(e, (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (src & 8 ? 0 : 0x20) | 3));
+	emit8(e, size == 8 ? 0xfb : 0x7b);
+	emit8(e, 0xf0);
+	emit8(e, (uint8_t)(0xc0 | (reg & 7) << 3 | (src & 7)));
+	emit8(e, (uint8_t)n);
+}
+
 /* reg >>= 32 without flags: rorx reg, reg, 32; mov reg32, reg32 */
 static inline void emit_upper_half(struct emit *e, unsigned reg)
 {

@@ -128,12 +128,10 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 			jit_drop_jump_page(js, page);
 			jit_drop_tlb_page(js, page);
 		}
-		if (js->asid != t->asid)
-			jit_drop_tlb(js);
 	}
 	js->full = t->full;
 	js->generation = t->nr_dropped;
-	js->asid = t->asid;
+	jit_enter_tlb(js, b->key >> 7 & 3, t->asid);
 	js->bounded[0] = bounded(&e->core.v.seg[FS]);
 	js->bounded[1] = bounded(&e->core.v.seg[GS]);
 	/* Code in global pages is the same in every address space, and finds only its like. */

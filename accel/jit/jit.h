@@ -18,7 +18,7 @@ struct cpu_model;
 struct engine_cpu;
 struct jit;
 
-#define JIT_TLB_BITS     10
+#define JIT_TLB_BITS     11
 #define JIT_JUMP_ENTRIES 32768
 #define JIT_CONTEXTS     256
 #define JIT_RETURNS      512
@@ -26,12 +26,11 @@ struct jit;
 #define JIT_CACHE_LEAST  (1u << 20)
 #define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
 
-/* Translated accesses: one direct-mapped table per access mode, as parallel arrays. */
-struct jit_tlb {
-	uint64_t rd[JIT_TLB_ENTRIES]; /* page address, or one that belongs elsewhere */
-	uint64_t wr[JIT_TLB_ENTRIES];
-	uint8_t *host[JIT_TLB_ENTRIES]; /* host page */
-	struct ram_page *page[JIT_TLB_ENTRIES];
+/* Translated accesses. */
+struct jit_tlb_entry {
+	uint64_t rd, wr; /* page address where that is allowed, or one that belongs elsewhere */
+	uint8_t *host;   /* host page */
+	struct ram_page *page;
 };
 
 /* Where a jump goes: an entry of the jump table or a cell of one jump (flow.c). */
@@ -52,32 +51,36 @@ struct jit_return {
 
 /* What generated code reads and writes besides the core. */
 struct jit_state {
-	uint64_t pending;        /* someone posted an event; full word for jrcxz */
-	uint64_t page_rip;       /* RIP of the current code page */
-	uint64_t flags;          /* status flags while they are not in RFLAGS: see flags.c */
-	uint64_t next_rip;       /* where an indirect call goes, */
-	uint64_t next_code;      /* and its translation */
-	uint64_t cell;           /* to be filled by a lookup */
-	uint64_t found_version;  /* what a lookup found: jit_jump.version */
-	uint64_t index_mask;     /* pext mask of a TLB index */
-	uint64_t page_mask;      /* ~FFFh */
-	uint64_t saved_rsp;      /* the thread's own stack while generated code runs */
+	uint64_t pending;       /* someone posted an event; full word for jrcxz */
+	uint64_t page_rip;      /* RIP of the current code page */
+	uint64_t flags;         /* status flags while they are not in RFLAGS: see flags.c */
+	uint64_t next_rip;      /* where an indirect call goes, */
+	uint64_t next_code;     /* and its translation */
+	uint64_t cell;          /* to be filled by a lookup */
+	uint64_t found_version; /* what a lookup found: jit_jump.version */
+	uint64_t index_mask;    /* pext mask of a TLB index */
+	uint64_t page_mask;     /* ~FFFh */
+	uint64_t saved_rsp;     /* the thread's own stack while generated code runs */
 	uint64_t spill, spill2;
-	uint64_t link;           /* where generated code left for want of a link: enum link_kind */
-	uint64_t link_rip;       /* where it was to lead */
-	uint64_t jump_mask;      /* pext mask of a jump-table index, */
-	uint64_t jump_mask2;     /* and of where else to look */
-	uint64_t vec_dead;       /* 0: guest vector registers are in the host's, else in v.v */
-	uint64_t mxcsr_fixed;    /* pext mask of MXCSR bits: the six masks, then the reserved ones */
+	uint64_t link;        /* where generated code left for want of a link: enum link_kind */
+	uint64_t link_rip;    /* where it was to lead */
+	uint64_t jump_mask;   /* pext mask of a jump-table index, */
+	uint64_t jump_mask2;  /* and of where else to look */
+	uint64_t vec_dead;    /* 0: guest vector registers are in the host's, else in v.v */
+	uint64_t mxcsr_fixed; /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
 	uint64_t cell_key;       /* the same for cells and returns, which any remapping outdates */
 	/* Where instructions are counted (jit_count()). */
-	uint64_t left;           /* how many may still run, all of the current block deducted */
-	uint64_t sign_mask;      /* pext mask of bit 63 */
-	uint64_t cut;            /* a C function left before the end of the block */
-	uint64_t bounded[2];     /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
-	struct jit_tlb tlb[TLB_MODES];
+	uint64_t left;       /* how many may still run, all of the current block deducted */
+	uint64_t sign_mask;  /* pext mask of bit 63 */
+	uint64_t cut;        /* a C function left before the end of the block */
+	uint64_t bounded[2]; /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
+	/* Of a refill. */
+	uint64_t lin;
+	uint64_t rax; /* status flags, as of LAHF and SETO; then what C returned */
+	/* Direct-mapped, one table per access mode. */
+	_Alignas(64) struct jit_tlb_entry tlb[TLB_MODES][JIT_TLB_ENTRIES];
 	struct jit_jump no_cell; /* where empty returns lead */
 	_Atomic uint32_t no_version;
 	uint32_t unused;
@@ -89,8 +92,9 @@ struct jit_state {
 	bool mxcsr_live;     /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
 	uint32_t generation; /* of core.tlb at the last jit_sync() */
 	uint32_t full;
-	uint64_t blocks_flushed; /* of the block cache whose translations these are */
-	uint16_t asid;
+	uint64_t blocks_flushed;      /* of the block cache whose translations these are */
+	uint16_t tlb_asid[TLB_MODES]; /* whose entries are in each table, besides global ones */
+	uint64_t local[TLB_MODES][JIT_TLB_ENTRIES / 64]; /* entries that may not be global */
 	/* Context numbers by what they stand for (hashed); a number is never used again. */
 	struct {
 		uint64_t what;
@@ -99,8 +103,8 @@ struct jit_state {
 		uint32_t remapped; /* remapped when cell_number was chosen */
 	} contexts[JIT_CONTEXTS];
 	uint32_t last_context;
-	bool exhausted;    /* all numbers have been used: time for jit_reset() */
-	uint32_t remapped; /* counts pages of code that may have been mapped elsewhere */
+	bool exhausted;            /* all numbers have been used: time for jit_reset() */
+	uint32_t remapped;         /* counts pages of code that may have been mapped elsewhere */
 	uint64_t code_pages[1024]; /* filter of the pages in jump, by page_bit() */
 };
 

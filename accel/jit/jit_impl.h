@@ -30,6 +30,9 @@ enum link_kind {
 };
 #define LINK_SHIFT 56
 
+/* What a refill is for. */
+enum refill_kind { REFILL_READ, REFILL_WRITE, REFILL_KINDS };
+
 struct jit {
 	int fd;
 	uint8_t *write, *exec; /* two mappings of the same memory */
@@ -48,6 +51,7 @@ struct jit {
 	uint8_t *go;           /* to rip = rcx */
 	uint8_t *go_cell;      /* the same, and fills the cell r14 */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
+	uint8_t *refill[TLB_MODES][REFILL_KINDS]; /* see refill.c */
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
 	bool count;            /* translations count instructions */
@@ -79,6 +83,8 @@ static inline int host_reg(unsigned guest)
 /* vector.c */
 void jit_host_features(struct cpu_model *host);
 void vec_make_load(struct jit *j, struct emit *e);
+/* movups or vmovups between all host registers and v.v. RSP: the engine_cpu - bias. */
+void vec_emit_move_all(const struct jit *j, struct emit *e, bool store, int32_t bias);
 /* Stores guest vector registers that are in the host's. RSP: the engine_cpu - bias. Clobbers flags. */
 void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
 
@@ -109,9 +115,17 @@ bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *pag
 void mxcsr_to_host(struct engine_cpu *e);
 void mxcsr_to_guest(struct engine_cpu *e);
 
-/* tlb.c. Takes what a C operation left in the core's TLB over into the arrays of generated code. */
-void jit_fill(struct engine_cpu *e, uint64_t lin);
+/* refill.c */
+void jit_make_refills(struct jit *j, struct emit *e);
+
+/* tlb.c. Takes the entry of the core's TLB for lin over when it allows the access; these two use no
+ * vector registers, which are the guest's when generated code calls. */
+#define NO_VECTORS                                                                                 \
+	__attribute__((target("general-regs-only"), no_sanitize("address", "thread", "undefined")))
+NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write);
+/* Drops all; what is not global and of another address space than the current one; one page. */
 void jit_drop_tlb(struct jit_state *js);
+void jit_enter_tlb(struct jit_state *js, unsigned mode, uint16_t asid);
 void jit_drop_tlb_page(struct jit_state *js, uint64_t page);
 
 /* jumps.c */

@@ -84,26 +84,42 @@ void emit_address(struct tr *t, const struct insn *i, unsigned size)
 
 static struct rm tlb_slot(const struct tr *t, size_t field)
 {
-	return rm_index(STATE, S2, 3,
+	return rm_index(STATE, S2, 0,
 			(int32_t)(offsetof(struct engine_cpu, js.tlb) +
-				  t->mode * sizeof(struct jit_tlb) + field));
+				  t->mode * sizeof(((struct jit_state *)0)->tlb[0]) + field));
 }
-#define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb, f))
+#define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb_entry, f))
+#define ENTRY_BITS  5 /* of an entry's size */
+static_assert(sizeof(struct jit_tlb_entry) == 1 << ENTRY_BITS, "scaled by shifting");
+
+static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool restore, bool write,
+		     uint8_t *retry)
+{
+	add_slow(t, SLOW_MISS, from, i, restore, 0);
+	struct slow *s = &t->slow[t->nr_slow - 1];
+	s->retry = retry;
+	s->refill = write ? REFILL_WRITE : REFILL_READ;
+}
 
 /* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
  * with nothing changed. */
 void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
 {
 	struct emit *e = &t->e;
-	emit_pext(e, S2, S1, state(OFF_JS(index_mask)));
+	uint8_t *start = e->w;
 	if (t->dead) {
+		emit_rorx(e, 4, S2, S1, PAGE_SHIFT - ENTRY_BITS);
+		emit_rm(e, 0x81, 4, 4, rm_reg(S2)); /* and */
+		emit32(e, (JIT_TLB_ENTRIES - 1) << ENTRY_BITS);
 		emit_rm(e, 0x2b, 8, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd)); /* sub */
 		emit_rm(e, 0x81, 8, 7, rm_reg(S1));                           /* cmp */
 		emit32(e, PAGE_SIZE - size);
-		add_slow(t, SLOW_OP, emit_jcc(e, CC_A), i, false, 0);
+		add_miss(t, emit_jcc(e, CC_A), i, false, write, start);
 		emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
 	} else {
 		/* Without flags: -tag - 1 + address + size, and no bit above the page offset. */
+		emit_pext(e, S2, S1, state(OFF_JS(index_mask)));
+		emit_rorx(e, 8, S2, S2, 64 - ENTRY_BITS);
 		emit_store(e, state(OFF_JS(spill)), H_RDX);
 		emit_rm(e, 0x8b, 8, H_RDX, rm_reg(S1));
 		emit_load(e, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd));
@@ -112,7 +128,7 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 		/* The first byte decides the page; the last one, that it is the only page. */
 		emit_pext(e, S1, H_RDX, state(OFF_JS(page_mask)));
 		emit_jrcxz_over_jmp(e);
-		add_slow(t, SLOW_OP, emit_jmp(e), i, true, 0);
+		add_miss(t, emit_jmp(e), i, true, write, start);
 		if (size > 1) {
 			emit_lea(e, 8, S1, rm_mem(H_RDX, (int32_t)size - 1));
 			emit_pext(e, S1, S1, state(OFF_JS(page_mask)));

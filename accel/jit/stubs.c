@@ -202,4 +202,5 @@ void jit_make_stubs(struct jit *j, struct emit *e)
 	make_lookup(j, e);
 	make_go(j, e);
 	vec_make_load(j, e);
+	jit_make_refills(j, e);
 }

@@ -1,36 +1,58 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The TLB of generated code: filled from the core's, dropped with it.
+ * The TLB of generated code: filled from the core's, dropped with it. Entries have no address-space tag:
+ * on a switch those that are not global go, once a block of their mode runs in the other space.
  */
 #include "accel/jit/jit_impl.h"
 
 /* A tag that no address has in slot n: it belongs in the one beside it. (No single value will do for
  * all slots: translations subtract the tag, and any tag is close to some address.) */
-static uint64_t no_tag(unsigned n)
+static NO_VECTORS inline uint64_t no_tag(unsigned n)
 {
 	return (uint64_t)(n ^ 1) << PAGE_SHIFT;
 }
 
-void jit_fill(struct engine_cpu *e, uint64_t lin)
+NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write)
 {
 	const struct tlb *t = &e->core.tlb;
-	const struct tlb_entry *from = &t->e[e->core.tlb_mode][tlb_index(lin)];
+	unsigned mode = e->core.tlb_mode, k = tlb_index(lin);
+	const struct tlb_entry *from = &t->e[mode][k];
 	uint64_t page = lin & PAGE_MASK, tag = page | t->asid;
-	struct jit_tlb *to = &e->js.tlb[e->core.tlb_mode];
 	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	if (from->rd != tag && from->wr != tag)
-		return;
-	to->rd[n] = from->rd == tag ? page : no_tag(n);
-	to->wr[n] = from->wr == tag ? page : no_tag(n);
-	to->host[n] = from->host;
-	to->page[n] = from->page;
+	struct jit_tlb_entry *to = &e->js.tlb[mode][n];
+	if ((write ? from->wr : from->rd) != tag)
+		return false;
+	to->rd = from->rd == tag ? page : no_tag(n);
+	to->wr = from->wr == tag ? page : no_tag(n);
+	to->host = from->host;
+	to->page = from->page;
+	if (!(t->global[mode][k / 64] >> k % 64 & 1))
+		e->js.local[mode][n / 64] |= 1ull << n % 64;
+	return true;
+}
+
+static void drop_entry(struct jit_state *js, unsigned m, unsigned n)
+{
+	js->tlb[m][n].rd = js->tlb[m][n].wr = no_tag(n);
 }
 
 void jit_drop_tlb(struct jit_state *js)
 {
-	for (unsigned m = 0; m < TLB_MODES; m++) {
+	for (unsigned m = 0; m < TLB_MODES; m++)
 		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
-			js->tlb[m].rd[n] = js->tlb[m].wr[n] = no_tag(n);
+			drop_entry(js, m, n);
+	memset(js->local, 0, sizeof(js->local));
+}
+
+void jit_enter_tlb(struct jit_state *js, unsigned mode, uint16_t asid)
+{
+	if (js->tlb_asid[mode] == asid)
+		return;
+	js->tlb_asid[mode] = asid;
+	for (unsigned w = 0; w < JIT_TLB_ENTRIES / 64; w++) {
+		for (uint64_t set = js->local[mode][w]; set; set &= set - 1)
+			drop_entry(js, mode, w * 64 + (unsigned)__builtin_ctzll(set));
+		js->local[mode][w] = 0;
 	}
 }
 
@@ -38,5 +60,5 @@ void jit_drop_tlb_page(struct jit_state *js, uint64_t page)
 {
 	unsigned n = (page >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
 	for (unsigned m = 0; m < TLB_MODES; m++)
-		js->tlb[m].rd[n] = js->tlb[m].wr[n] = no_tag(n);
+		drop_entry(js, m, n);
 }

@@ -96,7 +96,7 @@ static bool same_slow(const struct slow *a, const struct slow *b)
 {
 	return a->kind == b->kind && a->i == b->i && a->off == b->off && a->cell == b->cell &&
 	       a->restore == b->restore && a->save == b->save && a->back == b->back &&
-	       a->kind != SLOW_LINK && a->kind != SLOW_LINK_FLAGS;
+	       a->retry == b->retry && a->kind != SLOW_LINK && a->kind != SLOW_LINK_FLAGS;
 }
 
 static void emit_slow(struct tr *t, struct slow *s)
@@ -112,11 +112,18 @@ static void emit_slow(struct tr *t, struct slow *s)
 		emit_patch(s->from, e->w);
 	if (s->kind == SLOW_STORED)
 		emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
+	if (s->kind == SLOW_MISS && s->restore)
+		emit_rm(e, 0x8b, 8, S1, rm_reg(H_RDX));
 	if (s->restore)
 		emit_load(e, H_RDX, state(OFF_JS(spill)));
+	if (s->kind == SLOW_MISS) {
+		emit_call(e, t->j->refill[t->mode][s->refill]);
+		emit_jmp_to(e, s->retry);
+	}
 	if (s->save)
 		emit_flags_save(e);
 	switch (s->kind) {
+	case SLOW_MISS:
 	case SLOW_OP:
 		call_op(t, s->i);
 		break;

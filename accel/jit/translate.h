@@ -11,6 +11,7 @@
 
 enum slow_kind {
 	SLOW_OP,         /* the C operation */
+	SLOW_MISS,       /* a refill, and then perhaps that */
 	SLOW_STORED,     /* the page stored to has flags */
 	SLOW_LINK,       /* a jump within the page has no link yet; */
 	SLOW_LINK_FLAGS, /* one that leads to where flags are expected in RFLAGS */
@@ -47,7 +48,9 @@ struct slow {
 	bool wanted;  /* and at `back` */
 	int32_t off;  /* page offset of where the jump goes */
 	struct jit_jump *cell;
-	bool vec; /* guest vector registers are in the host's at `back` */
+	uint8_t *retry; /* SLOW_MISS: where the access begins, with its address in S1 */
+	uint8_t refill; /* enum refill_kind */
+	bool vec;       /* guest vector registers are in the host's at `back` */
 };
 
 struct tr {

@@ -81,12 +81,17 @@ static void emit_vzeroupper(struct emit *e)
 	emit8(e, 0x77);
 }
 
+void vec_emit_move_all(const struct jit *j, struct emit *e, bool store, int32_t bias)
+{
+	for (unsigned n = 0; n < 16; n++)
+		move_reg(j, e, n, store, bias);
+}
+
 void vec_make_load(struct jit *j, struct emit *e)
 {
 	const int32_t bias = 8; /* the return address */
 	j->vec_load = e->w;
-	for (unsigned n = 0; n < 16; n++)
-		move_reg(j, e, n, false, bias);
+	vec_emit_move_all(j, e, false, bias);
 	emit_store_imm32(e, rm_mem(STATE, OFF_JS(vec_dead) + bias), 0);
 	emit8(e, 0xc3);
 }
@@ -97,8 +102,7 @@ void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias)
 	emit_rm(e, 0x83, 4, 7, dead); /* cmp dead, 0 */
 	emit8(e, 0);
 	uint8_t *over = emit_jcc(e, CC_NE);
-	for (unsigned n = 0; n < 16; n++)
-		move_reg(j, e, n, true, bias);
+	vec_emit_move_all(j, e, true, bias);
 	if (cpu_has(&j->host, FEAT_AVX))
 		emit_vzeroupper(e);
 	emit_store_imm32(e, dead, 1);

@@ -81,10 +81,10 @@ static const struct {
     {OFF_JS(page_mask), "page_mask"},
     {OFF_JS(spill), "spill"},
     {OFF_JS(spill2), "spill2"},
-    {OFF_JS(tlb[MODE].rd), "tlb.rd"},
-    {OFF_JS(tlb[MODE].wr), "tlb.wr"},
-    {OFF_JS(tlb[MODE].host), "tlb.host"},
-    {OFF_JS(tlb[MODE].page), "tlb.page"},
+    {OFF_JS(tlb[MODE][0].rd), "tlb.rd"},
+    {OFF_JS(tlb[MODE][0].wr), "tlb.wr"},
+    {OFF_JS(tlb[MODE][0].host), "tlb.host"},
+    {OFF_JS(tlb[MODE][0].page), "tlb.page"},
 };
 
 /* [rsp + index*8 + 0x1234] with the field's name in place of the number. */
@@ -141,10 +141,15 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 	const struct {
 		const uint8_t *at;
 		const char *name;
-	} stubs[] = {{j->leave, "leave"},     {j->leave_link, "leave_link"},
-		     {j->call_op, "call_op"}, {j->lookup, "lookup"},
-		     {j->go, "go"},           {j->stored, "stored"},
-		     {j->go_cell, "go_cell"}};
+	} stubs[] = {{j->leave, "leave"},
+		     {j->leave_link, "leave_link"},
+		     {j->call_op, "call_op"},
+		     {j->lookup, "lookup"},
+		     {j->go, "go"},
+		     {j->stored, "stored"},
+		     {j->go_cell, "go_cell"},
+		     {j->refill[MODE][REFILL_READ], "refill_read"},
+		     {j->refill[MODE][REFILL_WRITE], "refill_write"}};
 	for (size_t n = 0; n < sizeof(stubs) / sizeof(stubs[0]); n++)
 		if ((uint64_t)(uintptr_t)stubs[n].at == to)
 			return stubs[n].name;

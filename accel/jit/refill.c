@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What generated code does when its TLB has no entry for an access: it is filled from the core's TLB, or
+ * after a page walk, and the access is tried again. Nothing is raised here: what still fails (faults,
+ * devices, page crossings) is for the instruction's C operation.
+ *
+ * A stub of each access mode and kind is called with the difference of address and tag in rcx and the
+ * entry's offset in the table in r14. It returns behind the call with the address in rcx when the access
+ * is worth another try, and 5 bytes further on when it is not. Other registers and flags stay.
+ */
+#include "accel/jit/jit_impl.h"
+#include "cpu/mem.h"
+
+enum { BIAS = 8 }; /* the return address */
+
+static NO_VECTORS bool fill_read(struct engine_cpu *e, uint64_t lin)
+{
+	return jit_fill(e, lin, false);
+}
+
+static NO_VECTORS bool fill_write(struct engine_cpu *e, uint64_t lin)
+{
+	return jit_fill(e, lin, true);
+}
+
+static bool walk_read(struct engine_cpu *e, uint64_t lin)
+{
+	mem_fill(&e->core, lin, ACC_READ);
+	return jit_fill(e, lin, false);
+}
+
+static bool walk_write(struct engine_cpu *e, uint64_t lin)
+{
+	mem_fill(&e->core, lin, ACC_WRITE);
+	return jit_fill(e, lin, true);
+}
+
+typedef bool fill_fn(struct engine_cpu *e, uint64_t lin);
+static const struct {
+	fill_fn *fill, *walk;
+	size_t tag;
+} kinds[REFILL_KINDS] = {
+    [REFILL_READ] = {fill_read, walk_read, offsetof(struct jit_tlb_entry, rd)},
+    [REFILL_WRITE] = {fill_write, walk_write, offsetof(struct jit_tlb_entry, wr)},
+};
+
+static struct rm js(int32_t off)
+{
+	return rm_mem(STATE, off + BIAS);
+}
+#define JS(f) js(OFF_JS(f))
+
+/* Registers of the guest that C may change, besides rax. */
+static const uint8_t clobbered[] = {H_RDX, H_RSI, H_RDI, H_R8, H_R9, H_R10, H_R11};
+
+static void move_clobbered(struct emit *e, bool store)
+{
+	for (unsigned n = 0; n < sizeof(clobbered); n++) {
+		unsigned r = clobbered[n];
+		emit_rm(e, store ? 0x89 : 0x8b, 8, r, js(OFF_GPR(r)));
+	}
+}
+
+/* fn(cpu, lin); its result in al */
+static void call_c(struct emit *e, fill_fn *fn)
+{
+	emit_lea(e, 8, H_RDI, rm_mem(STATE, BIAS));
+	emit_load(e, H_RSI, JS(lin));
+	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, -8)); /* alignment of the ABI */
+	emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
+	emit_rm(e, 0xff, 4, 2, rm_reg(H_RAX)); /* call rax */
+	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, 8));
+}
+
+/* The vector registers to v.v or back, if they are the guest's. */
+static void move_vectors(const struct jit *j, struct emit *e, bool store)
+{
+	emit_rm(e, 0x83, 4, 7, JS(vec_dead)); /* cmp */
+	emit8(e, 0);
+	uint8_t *over = emit_jcc(e, CC_NE);
+	vec_emit_move_all(j, e, store, BIAS);
+	emit_patch(over, e->w);
+}
+
+/* Back to the caller with rax and flags as they were. */
+static void finish(struct emit *e)
+{
+	static const uint8_t flags[] = {
+	    0x04, 0x7f, /* add al, 7fh: OF */
+	    0x9e,       /* sahf */
+	};
+	emit_load(e, H_RAX, JS(rax));
+	emit_bytes(e, flags, sizeof(flags));
+	emit_load(e, H_RAX, js(OFF_GPR(RAX)));
+	emit8(e, 0xc3);
+}
+
+static void make_refill(struct jit *j, struct emit *e, unsigned mode, enum refill_kind kind)
+{
+	static const uint8_t flags[] = {
+	    0x0f, 0x90, 0xc0, /* seto al */
+	    0x9f,             /* lahf */
+	};
+	int32_t tag = OFF_JS(tlb) + (int32_t)kinds[kind].tag +
+		      (int32_t)(mode * sizeof(((struct jit_state *)0)->tlb[0]));
+
+	j->refill[mode][kind] = e->w;
+	emit_store(e, js(OFF_GPR(RAX)), H_RAX);
+	emit_bytes(e, flags, sizeof(flags));
+	emit_store(e, JS(rax), H_RAX);
+	emit_rm(e, 0x81, 8, 7, rm_reg(S1)); /* cmp: a hit but for its end */
+	emit32(e, PAGE_SIZE);
+	uint8_t *crosses = emit_jcc(e, CC_B);
+	emit_rm(e, 0x03, 8, S1, rm_index(STATE, S2, 0, tag + BIAS)); /* add */
+	emit_store(e, JS(lin), S1);
+	move_clobbered(e, true);
+	call_c(e, kinds[kind].fill);
+	emit_rm(e, 0x84, 1, H_RAX, rm_reg(H_RAX)); /* test al, al */
+	uint8_t *filled = emit_jcc(e, CC_NE);
+	move_vectors(j, e, true);
+	call_c(e, kinds[kind].walk);
+	emit_rm(e, 0x8b, 4, S2, rm_reg(H_RAX));
+	move_vectors(j, e, false);
+	emit_rm(e, 0x84, 1, S2, rm_reg(S2)); /* test r14b, r14b */
+	uint8_t *walked = emit_jcc(e, CC_NE);
+	move_clobbered(e, false);
+	emit_patch(crosses, e->w);
+	emit_rm(e, 0x83, 8, 0, rm_mem(H_RSP, 0)); /* add: over the jump behind the call */
+	emit8(e, 5);
+	finish(e);
+	emit_patch(filled, e->w);
+	emit_patch(walked, e->w);
+	move_clobbered(e, false);
+	emit_load(e, S1, JS(lin));
+	finish(e);
+}
+
+void jit_make_refills(struct jit *j, struct emit *e)
+{
+	for (unsigned mode = 0; mode < TLB_MODES; mode++)
+		for (unsigned kind = 0; kind < REFILL_KINDS; kind++)
+			make_refill(j, e, mode, kind);
+}
