@@ -346,17 +346,18 @@ static bool tr_mxcsr(struct tr *t, const struct insn *i)
 	emit_address(t, i, 4);
 	emit_translate(t, i, 4, store);
 	if (!store) {
-		/* Masks or reserved bits that are not as they are now: the C operation. */
-		emit_store(e, state(OFF_JS(spill2)), S1);
+		/* Masks or reserved bits that are not as they are now: the C operation. The value that
+		 * is loaded is a copy, since another processor may write to memory after the look. */
 		emit_load32(e, S2, rm_mem(S1, 0));
+		emit_store(e, state(OFF_JS(spill2)), S2);
 		emit_pext(e, S1, S2, state(OFF_JS(mxcsr_fixed)));
 		emit_lea(e, 8, S1, rm_mem(S1, -0x3f));
 		emit_op_unless_zero(t, i);
-		emit_load(e, S1, state(OFF_JS(spill2)));
+		emit_rm(e, 0x0fae, 4, 2, state(OFF_JS(spill2)));
+		return true;
 	}
-	emit_rm(e, 0x0fae, 4, store ? 3 : 2, rm_mem(S1, 0));
-	if (store)
-		emit_stored(t, i);
+	emit_rm(e, 0x0fae, 4, 3, rm_mem(S1, 0));
+	emit_stored(t, i);
 	return true;
 }
 
