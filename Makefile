@@ -38,6 +38,8 @@ endif
 LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c accel/*.c accel/jit/*.c)) \
 	$(filter-out frontend/main.c,$(wildcard frontend/*.c))
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
+# The x87 unit may hold the guest's registers while C code runs.
+$(LIB_OBJS): ALL_CFLAGS += -mno-80387
 ROM_OBJS := $(B)/roms/roms.o
 
 # V=1 shows whole commands.

@@ -10,6 +10,7 @@
 #include "cpu/mem.h"
 #include "cpu/mxcsr.h"
 #include "cpu/opcode.h"
+#include "cpu/x87.h"
 #include "mmu/aspace.h"
 
 #define HASH_BITS  18
@@ -218,13 +219,15 @@ bool block_second_page_ok(struct core *c, const struct block *b)
 }
 
 /* As insn_check() decides. What changes these ends its block or sets core.leave. */
-static unsigned vector_key(const struct core *c)
+static unsigned fpu_key(const struct core *c)
 {
 	const struct vcpu *v = &c->v;
 	const uint64_t need = XCR0_SSE | XCR0_AVX;
 	unsigned key = (v->mxcsr & MXCSR_MASKS) == MXCSR_MASKS ? BLOCK_FP_MASKED : 0;
 	if (v->cr0 & CR0_TS)
 		return key;
+	if (!(v->cr0 & CR0_EM) && (v->fpu.fcw & FCW_EXC) == FCW_EXC)
+		key |= BLOCK_X87;
 	if (!(v->cr0 & CR0_EM) && v->cr4 & CR4_OSFXSR)
 		key |= BLOCK_SSE;
 	if (core_protected(c) && v->cr4 & CR4_OSXSAVE && (v->xcr0 & need) == need)
@@ -243,7 +246,7 @@ static bool usable(struct core *c, const struct block *b)
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
 	bool user = vcpu_cpl(&c->v) == 3;
-	uint16_t key = (uint16_t)(c->mode | user << 5 | c->tlb_mode << 7 | vector_key(c));
+	uint16_t key = (uint16_t)(c->mode | user << 5 | c->tlb_mode << 7 | fpu_key(c));
 	if (c->mode != 8) /* 64-bit code does not see its segments */
 		key |= (uint16_t)(c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
 	uint64_t lin = fetch_lin(c, c->v.rip);

@@ -22,10 +22,11 @@
  * translation are then those of the block itself. */
 enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 
-/* Bits of the key: what vector instructions find. */
+/* Bits of the key: what vector and x87 instructions find. */
 #define BLOCK_SSE       (1u << 9)  /* SSE instructions are neither #UD nor #NM */
 #define BLOCK_AVX       (1u << 10) /* likewise */
 #define BLOCK_FP_MASKED (1u << 11) /* MXCSR masks all exceptions */
+#define BLOCK_X87       (1u << 12) /* x87 and MMX: no #UD, no #NM, FCW masks all exceptions */
 
 struct block {
 	uint64_t gpa;

@@ -98,21 +98,39 @@ static void area(struct core *c, const struct insn *i, const struct env *e, bool
 	}
 }
 
+/* The control word may have changed. Engines may have translated code for "all exceptions masked". */
+static void control_loaded(struct core *c, uint16_t before)
+{
+	if ((c->v.fpu.fcw ^ before) & FCW_EXC)
+		c->leave = true;
+}
+
 void op_fnstenv(struct core *c, const struct insn *i)
 {
 	struct env e = env_of(c, i);
 	uint8_t buf[28];
 	env_pack(&c->v.fpu, &e, buf);
+	uint16_t fcw = c->v.fpu.fcw;
 	area(c, i, &e, false, buf, ACC_WRITE);
-	x87_set_fcw(&c->v.fpu, c->v.fpu.fcw | FCW_EXC);
+	x87_set_fcw(&c->v.fpu, fcw | FCW_EXC);
+	control_loaded(c, fcw);
 }
 
 void op_fldenv(struct core *c, const struct insn *i)
 {
 	struct env e = env_of(c, i);
 	uint8_t buf[28];
+	uint16_t fcw = c->v.fpu.fcw;
 	area(c, i, &e, false, buf, ACC_READ);
 	env_unpack(&c->v.fpu, &e, buf);
+	control_loaded(c, fcw);
+}
+
+static void init(struct core *c)
+{
+	uint16_t fcw = c->v.fpu.fcw;
+	x87_init(&c->v.fpu);
+	control_loaded(c, fcw);
 }
 
 void op_fnsave(struct core *c, const struct insn *i)
@@ -127,7 +145,7 @@ void op_fnsave(struct core *c, const struct insn *i)
 		memcpy(p + 8, &r->se, 2);
 	}
 	area(c, i, &e, true, buf, ACC_WRITE);
-	x87_init(f);
+	init(c);
 }
 
 void op_frstor(struct core *c, const struct insn *i)
@@ -135,8 +153,10 @@ void op_frstor(struct core *c, const struct insn *i)
 	struct fpu *f = &c->v.fpu;
 	struct env e = env_of(c, i);
 	uint8_t buf[108], *p = buf + 7 * e.width;
+	uint16_t fcw = f->fcw;
 	area(c, i, &e, true, buf, ACC_READ);
 	env_unpack(f, &e, buf);
+	control_loaded(c, fcw);
 	for (unsigned n = 0; n < 8; n++, p += 10) {
 		struct x87_reg *r = x87_st(f, n);
 		memcpy(&r->mant, p, 8);
@@ -146,7 +166,9 @@ void op_frstor(struct core *c, const struct insn *i)
 
 void op_fldcw(struct core *c, const struct insn *i)
 {
+	uint16_t fcw = c->v.fpu.fcw;
 	x87_set_fcw(&c->v.fpu, mem_read16(c, lin_of(c, i, 2, ACC_READ)));
+	control_loaded(c, fcw);
 }
 
 void op_fnstcw(struct core *c, const struct insn *i)
@@ -168,7 +190,7 @@ void op_fnstsw_ax(struct core *c, const struct insn *i)
 void op_fninit(struct core *c, const struct insn *i)
 {
 	(void)i;
-	x87_init(&c->v.fpu);
+	init(c);
 }
 
 void op_fnclex(struct core *c, const struct insn *i)

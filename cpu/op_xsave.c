@@ -141,7 +141,10 @@ void op_fxrstor(struct core *c, const struct insn *i)
 	area_read(&a, 0, buf, FX_XMM + 16 * regs);
 	memcpy(&mxcsr, buf + FX_MXCSR, 4);
 	load_mxcsr_check(c, mxcsr);
+	uint16_t fcw = c->v.fpu.fcw;
 	fx_unpack_x87(&c->v.fpu, buf, form_of(c, i));
+	if ((c->v.fpu.fcw ^ fcw) & FCW_EXC)
+		c->leave = true;
 	set_mxcsr(c, mxcsr);
 	for (unsigned n = 0; n < regs; n++)
 		memcpy(&c->v.v[n], buf + FX_XMM + 16 * n, 16);

@@ -153,33 +153,60 @@ _Static_assert(sizeof(struct x87_image) == 108, "FNSAVE image");
 
 void x87_run_image(void *mem, struct x87_image *img, uint64_t *flags, x87_stub *fn);
 
+static void pack(struct x87_image *img, const struct fpu *f)
+{
+	unsigned top = x87_top(f);
+
+	*img = (struct x87_image){.cw = f->fcw, .sw = f->fsw};
+	for (unsigned n = 0; n < 8; n++) {
+		const struct x87_reg *r = &f->r[(top + n) & 7];
+		img->st[n].mant = r->mant;
+		img->st[n].se = r->se;
+		img->tag |= f->ftw >> n & 1 ? 0 : 3 << (2 * n);
+	}
+}
+
+/* The control word and the pointers are as they were. */
+static void unpack(struct fpu *f, const struct x87_image *img)
+{
+	f->fsw = img->sw;
+	f->ftw = x87_abridge_tags(img->tag);
+	unsigned top = x87_top(f);
+	for (unsigned n = 0; n < 8; n++) {
+		struct x87_reg *r = &f->r[(top + n) & 7];
+		r->mant = img->st[n].mant;
+		r->se = img->st[n].se;
+	}
+}
+
 void x87_host_full(const struct fpu *f, struct fpu *out, x87_stub *fn, void *mem, uint64_t *flags)
 {
 	/* With CR0.NE clear an exception may be pending already; it must not trap here. */
-	const uint16_t sticky = FSW_EXC | FSW_SF;
-	struct x87_image img = {
-	    .cw = f->fcw,
-	    .sw = f->fsw & ~(sticky | FSW_ES | FSW_B),
-	};
+	const uint16_t sticky = f->fsw & (FSW_EXC | FSW_SF);
 	uint64_t fl = (*flags & FL_STATUS) | FL_1 | FL_IF;
-	unsigned top = x87_top(f);
+	struct x87_image img;
 
-	for (unsigned n = 0; n < 8; n++) {
-		const struct x87_reg *r = &f->r[(top + n) & 7];
-		img.st[n].mant = r->mant;
-		img.st[n].se = r->se;
-		img.tag |= f->ftw >> n & 1 ? 0 : 3 << (2 * n);
-	}
+	pack(&img, f);
+	img.sw &= ~(FSW_EXC | FSW_SF | FSW_ES | FSW_B);
 	x87_run_image(mem, &img, &fl, fn);
 	*flags = fl & FL_STATUS;
 
 	*out = *f;
-	out->fsw = x87_summary(img.sw | (f->fsw & sticky), f->fcw);
-	out->ftw = x87_abridge_tags(img.tag);
-	top = x87_top(out);
-	for (unsigned n = 0; n < 8; n++) {
-		struct x87_reg *r = &out->r[(top + n) & 7];
-		r->mant = img.st[n].mant;
-		r->se = img.st[n].se;
-	}
+	unpack(out, &img);
+	out->fsw = x87_summary(img.sw | sticky, out->fcw);
+}
+
+void x87_host_load(const struct fpu *f)
+{
+	struct x87_image img;
+	pack(&img, f);
+	__asm__ volatile("frstor %0" ::"m"(img));
+}
+
+void x87_host_store(struct fpu *f)
+{
+	struct x87_image img;
+	__asm__ volatile("fnsave %0" : "=m"(img));
+	f->fcw = img.cw;
+	unpack(f, &img);
 }

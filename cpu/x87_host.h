@@ -76,4 +76,9 @@ x87_runner x87_run_compare; /* st0, st1 -> st0, st1; also h->flags */
  * memory operand (or scratch of 16 bytes). *flags: RFLAGS status flags before and after. */
 void x87_host_full(const struct fpu *f, struct fpu *out, x87_stub *fn, void *mem, uint64_t *flags);
 
+/* Into the host's unit all of *f but the pointers, for code that executes x87 instructions itself, and
+ * back, leaving the unit as C code needs it. All exceptions must be masked all the time between. */
+void x87_host_load(const struct fpu *f);
+void x87_host_store(struct fpu *f);
+
 #endif

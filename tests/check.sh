@@ -39,6 +39,7 @@ suite decoder sh -c "$make $build/tests/insn/check_capstone && $build/tests/insn
 suite instructions sh -c "$make $build/tests/insn/fuzz_insn && $build/tests/insn/fuzz_insn -n 2000000"
 suite translator $build/tests/insn/fuzz_insn -e jit -n 500000
 suite "translated blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 100000
+suite "translated x87 blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 30000 -o x87
 suite "emitted code" $make emitted
 suite privileged $make privileged
 suite "privileged, translated" $make ACCEL=jit,hot=1 privileged

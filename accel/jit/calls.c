@@ -9,6 +9,7 @@
 #include "cpu/mem.h"
 #include "cpu/mxcsr.h"
 #include "cpu/opcode.h"
+#include "cpu/ops.h"
 
 void mxcsr_to_host(struct engine_cpu *e)
 {
@@ -30,6 +31,8 @@ void mxcsr_to_guest(struct engine_cpu *e)
 void jit_left(struct engine_cpu *e)
 {
 	mxcsr_to_guest(e);
+	x87_pointers(e);
+	x87_to_guest(e);
 }
 
 /* Instructions of the block that i is in. */
@@ -64,13 +67,24 @@ static bool uses_mxcsr(const struct opcode *d)
 	       (d->map == M0F && (d->opcode == 0xae || d->opcode == 0xc7));
 }
 
+/* Operations that look at v.fpu, change it or use the host's x87 unit. All others leave it alone: it may
+ * hold the guest's state while they run. */
+static bool uses_x87(const struct opcode *d)
+{
+	return d->attrs & (A_X87 | A_MMX | A_WAIT) || d->op == op_fwait || d->op == op_xgetbv ||
+	       (d->map == M0F && (d->opcode == 0xae || d->opcode == 0xc7));
+}
+
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 {
 	struct core *c = &e->core;
 	uint64_t attrs = i->desc->attrs;
-	bool mxcsr = uses_mxcsr(i->desc);
+	bool mxcsr = uses_mxcsr(i->desc), x87 = !e->js.x87_dead && uses_x87(i->desc);
 	jit_count_to(e, i);
 	c->v.cc = flags_unpack(e->js.flags);
+	x87_pointers(e);
+	if (x87)
+		x87_to_guest(e);
 	if (mxcsr)
 		mxcsr_to_guest(e);
 	if (attrs & A_CHECKED)
@@ -82,6 +96,8 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 			c->v.rip = insn_next(c, i);
 		return true;
 	}
+	if (x87)
+		x87_to_host(e);
 	if (mxcsr)
 		mxcsr_to_host(e);
 	return false;

@@ -9,6 +9,7 @@
 
 #include "accel/jit/jit_impl.h"
 #include "cpu/mxcsr.h"
+#include "cpu/x87.h"
 
 #ifdef UNDER_ASAN
 #include <sanitizer/asan_interface.h>
@@ -84,6 +85,8 @@ struct engine_cpu *jit_alloc_cpu(size_t size)
 	e->js.mask16 = 15;
 	e->js.mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
 	e->js.mask32 = 31;
+	e->js.fcw_masks = FCW_EXC;
+	e->js.x87_dead = 1;
 	e->js.sign_mask = 1ull << 63;
 	jit_init_jumps(&e->js);
 	return e;
@@ -187,7 +190,7 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 	mxcsr_to_host(e);
 	forget_frames(e);
 	enter(e, b->code);
-	mxcsr_to_guest(e);
+	jit_left(e);
 	jit_counted(e);
 	c->v.cc = flags_unpack(e->js.flags);
 	e->js.link_rip = c->v.rip;

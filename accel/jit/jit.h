@@ -62,11 +62,16 @@ struct jit_state {
 	uint64_t page_mask;     /* ~FFFh */
 	uint64_t saved_rsp;     /* the thread's own stack while generated code runs */
 	uint64_t spill, spill2;
-	uint64_t link;        /* where generated code left for want of a link: enum link_kind */
-	uint64_t link_rip;    /* where it was to lead */
-	uint64_t jump_mask;   /* pext mask of a jump-table index, */
-	uint64_t jump_mask2;  /* and of where else to look */
-	uint64_t vec_dead;    /* 0: guest vector registers are in the host's, else in v.v */
+	uint64_t link;       /* where generated code left for want of a link: enum link_kind */
+	uint64_t link_rip;   /* where it was to lead */
+	uint64_t jump_mask;  /* pext mask of a jump-table index, */
+	uint64_t jump_mask2; /* and of where else to look */
+	uint64_t vec_dead;   /* 0: guest vector registers are in the host's, else in v.v */
+	uint64_t x87_dead;   /* the same for the x87 and MMX registers, in the host's or in v.fpu */
+	uint64_t x87_page;   /* page of the last x87 instruction */
+	uint32_t x87_last;   /* which one it was, see x87.c; 0: v.fpu knows */
+	uint32_t x87_seg;    /* of the last operand in memory, plus 1; 0: v.fpu knows */
+	uint64_t fcw_masks;  /* pext mask of the exception masks */
 	uint64_t mxcsr_fixed; /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */

@@ -52,6 +52,7 @@ struct jit {
 	uint8_t *go_cell;      /* the same, and fills the cell r14 */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
 	uint8_t *refill[TLB_MODES][REFILL_KINDS]; /* see refill.c */
+	uint8_t *x87_load;                        /* x87 registers from v.fpu; like call_op */
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
 	bool count;            /* translations count instructions */
@@ -87,6 +88,14 @@ void vec_make_load(struct jit *j, struct emit *e);
 void vec_emit_move_all(const struct jit *j, struct emit *e, bool store, int32_t bias);
 /* Stores guest vector registers that are in the host's. RSP: the engine_cpu - bias. Clobbers flags. */
 void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
+
+/* x87.c. Called by generated code: puts the guest's x87 state into the host's unit. */
+bool jit_x87_load(struct engine_cpu *e, const struct insn *i);
+/* The same for C; and all of it back to v.fpu, if it is there. */
+void x87_to_host(struct engine_cpu *e);
+void x87_to_guest(struct engine_cpu *e);
+/* FIP and FDP, and what belongs to them, to v.fpu. */
+void x87_pointers(struct engine_cpu *e);
 
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);

@@ -94,6 +94,9 @@ static void make_calls(struct jit *j, struct emit *e)
 	j->call_cross = e->w;
 	make_call(j, e, (const void *)jit_exec_cross, false);
 	emit_jmp_to(e, j->leave_stored);
+	j->x87_load = e->w;
+	make_call(j, e, (const void *)jit_x87_load, false);
+	emit_jmp_to(e, j->leave_stored);
 	j->stored = e->w;
 	make_call(j, e, (const void *)jit_stored, true);
 	emit_jmp_to(e, j->leave_stored);

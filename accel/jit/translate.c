@@ -19,13 +19,20 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 		t->e.overflow = true;
 		return;
 	}
-	t->slow[t->nr_slow++] = (struct slow){
-	    .kind = kind, .from = from, .i = i, .restore = restore, .save = !t->dead, .off = off};
+	t->slow[t->nr_slow++] = (struct slow){.kind = kind,
+					      .from = from,
+					      .i = i,
+					      .restore = restore,
+					      .save = !t->dead,
+					      .off = off,
+					      .x87 = t->last};
 }
 
 /* Emits i; false when it has no translation (nothing has been emitted then that matters). */
 static bool translate_insn(struct tr *t, const struct insn *i)
 {
+	if (is_x87(i))
+		return tr_x87(t, i);
 	if (i->desc->attrs & (A_SSE | A_AVX))
 		return tr_vector(t, i);
 	if (i->op == op_nop)
@@ -125,13 +132,24 @@ static void emit_slow(struct tr *t, struct slow *s)
 	switch (s->kind) {
 	case SLOW_MISS:
 	case SLOW_OP:
+		x87_emit_last(t, &s->x87);
 		call_op(t, s->i);
 		break;
 	case SLOW_STORED:
+		if (s->x87.i || s->x87.mem) {
+			emit_store(e, state(OFF_JS(spill2)), S1);
+			x87_emit_last(t, &s->x87);
+			emit_load(e, S1, state(OFF_JS(spill2)));
+		}
 		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->i);
 		emit_rm(e, 0xc7, 8, 0, state(OFF_JS(spill)));
 		emit32(e, (uint32_t)t->off);
 		emit_call(e, t->j->stored);
+		break;
+	case SLOW_X87:
+		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->i);
+		emit_mov_imm(e, S1, (uint64_t)t->off);
+		emit_call(e, t->j->x87_load);
 		break;
 	case SLOW_LINK:
 		emit_leave_link(t, LINK_JUMP, s->from, s->off);
@@ -215,9 +233,10 @@ static void emit_entries(struct tr *t, const struct flags_plan *plan)
 static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 {
 	const struct insn *i = &t->b->insn[n];
+	x87_before(t, i);
 	struct emit before = t->e;
 	unsigned slow_before = t->nr_slow;
-	bool in_mem = t->in_mem, live = plan->live[n], ended;
+	bool in_mem = t->in_mem, live = plan->live[n], x87 = t->x87, ended;
 
 	t->dead = in_mem || !live;
 	if (plan->touches[n] && live && in_mem) {
@@ -234,7 +253,10 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 		t->e = before;
 		t->nr_slow = slow_before;
 		t->dead = in_mem || !live;
+		t->x87 = x87;
 		flags_to_memory(t);
+		x87_emit_last(t, &t->last);
+		t->last = (struct x87_last){0};
 		call_op(t, i);
 		t->vec = false;
 		ended = i->desc->attrs & (A_BR | A_END);
@@ -242,6 +264,8 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	t->dead = t->in_mem || !plan->live[n + 1];
 	for (; slow_before < t->nr_slow; slow_before++) {
 		struct slow *s = &t->slow[slow_before];
+		if (s->kind == SLOW_X87)
+			continue;
 		s->back = ended ? NULL : t->e.w;
 		s->vec = t->vec;
 		s->wanted = !t->dead;
@@ -274,6 +298,8 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 		emit_count(&t);
 	for (unsigned n = 0; n < b->nr; n++)
 		ended = emit_insn(&t, &plan, n);
+	if (!ended)
+		x87_emit_last(&t, &t.last);
 	if (!ended)
 		emit_goto(&t, (int64_t)t.off + b->insn[b->nr].end);
 	t.in_mem = t.dead = true;

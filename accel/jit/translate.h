@@ -13,6 +13,7 @@ enum slow_kind {
 	SLOW_OP,         /* the C operation */
 	SLOW_MISS,       /* a refill, and then perhaps that */
 	SLOW_STORED,     /* the page stored to has flags */
+	SLOW_X87,        /* the x87 registers have to be loaded */
 	SLOW_LINK,       /* a jump within the page has no link yet; */
 	SLOW_LINK_FLAGS, /* one that leads to where flags are expected in RFLAGS */
 	SLOW_LEAVE,      /* something is pending */
@@ -36,6 +37,12 @@ struct flags_plan {
 	bool first_reads;                   /* the first that touches any needs what it finds */
 };
 
+/* The last x87 instruction and the last one with an operand in memory, as FIP and FDP tell it, where
+ * nobody has written them down; or NULL. */
+struct x87_last {
+	const struct insn *i, *mem;
+};
+
 /* Code that is placed after the block, out of the way of what usually happens. */
 struct slow {
 	enum slow_kind kind;
@@ -51,6 +58,7 @@ struct slow {
 	uint8_t *retry; /* SLOW_MISS: where the access begins, with its address in S1 */
 	uint8_t refill; /* enum refill_kind */
 	bool vec;       /* guest vector registers are in the host's at `back` */
+	struct x87_last x87;
 };
 
 struct tr {
@@ -65,6 +73,8 @@ struct tr {
 	bool dead;   /* RFLAGS may be clobbered before the current instruction */
 	const struct cpu_model *model;
 	bool vec; /* guest vector registers are in the host's; else: perhaps */
+	bool x87; /* the same for x87 registers */
+	struct x87_last last;
 	unsigned nr_slow;
 	struct slow slow[MAX_SLOW];
 };
@@ -131,9 +141,17 @@ bool plain(const struct operand *o); /* a general register or memory */
 bool lockable(const struct insn *i);
 bool is_shift(const struct insn *i);
 
+/* x87.c: x87, MMX and FWAIT. */
+bool is_x87(const struct insn *i);
+/* Writes down what t->last tells before an instruction that may change the registers of its address. */
+void x87_before(struct tr *t, const struct insn *i);
+/* The same for all of it. Clobbers S1 and S2; flags stay. */
+void x87_emit_last(struct tr *t, const struct x87_last *last);
+
 /* Emits i; false when it has no translation. */
 typedef bool tr_fn(struct tr *t, const struct insn *i);
 tr_fn tr_vector;                          /* vector.c */
+tr_fn tr_x87;                             /* x87.c */
 tr_fn tr_alu_insn;                        /* alu.c */
 tr_fn tr_push, tr_pop, tr_leave, tr_flow; /* flow.c */
 tr_fn tr_high_byte;                       /* integer.c: one operand is AH, CH, DH or BH */

@@ -32,9 +32,10 @@
 enum {
 	XSAVE_SIZE = 832, /* x87, SSE and AVX in the standard format */
 	MAX_PATCH = 1024,
-	MAX_CODE = 480,  /* bytes of a block */
-	VEC_NONE = 0xff, /* completed without an exception */
-	VEC_LOST = 0xfe, /* the child died */
+	MAX_CODE = 480,   /* bytes of a block */
+	FREE_BYTES = 464, /* of the area: ours for FCS and FDS */
+	VEC_NONE = 0xff,  /* completed without an exception */
+	VEC_LOST = 0xfe,  /* the child died */
 };
 
 struct fuzz_state {
@@ -164,9 +165,9 @@ bool fuzz_jit_possible(void);
 bool fuzz_jit_run(const struct fuzz_test *t, const struct fuzz_result *done, struct fuzz_result *r);
 
 /* fuzz_compare.c: true when equal; else prints why to `f` (which may be NULL). What is open is made
- * equal in `ours`. */
+ * equal in `ours`. x87 pointers, which the host may not show, are compared with `interp`, if any. */
 bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *host,
-		  struct fuzz_result *ours);
+		  struct fuzz_result *ours, const struct fuzz_result *interp);
 /* What differs from the image, for the result. */
 void fuzz_changed_range(const uint8_t *now, const uint8_t *image, struct fuzz_result *r);
 void fuzz_print_test(FILE *f, const struct fuzz_test *t);

@@ -12,13 +12,13 @@
 /* What cannot stand between others: the host would single-step, differ in what it saves, or leave. */
 static bool suits(const struct insn *i)
 {
-	static const char *const not [] = {"popf", "save", "rstor", "maskmov",
-					   "cmps", "int",  "iret",  "syscall"};
+	static const char *const not [] = {"popf", "save", "rstor", "maskmov", "cmps",
+					   "int",  "iret", "env",   "syscall"};
 
 	for (unsigned n = 0; n < sizeof(not ) / sizeof(not [0]); n++)
 		if (strstr(i->desc->name, not [n]))
 			return false;
-	return !(i->desc->attrs & (A_VSIB | A_X87 | A_MMX | A_WAIT));
+	return !(i->desc->attrs & A_VSIB);
 }
 
 static uint64_t writes(const struct insn *i)

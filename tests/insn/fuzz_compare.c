@@ -237,8 +237,23 @@ static bool keeps_x87(const struct fuzz_test *t, const struct fuzz_result *h)
 	return !t->decodes || h->vector == VEC_NONE || strcmp(t->insn.desc->name, "maskmovq");
 }
 
+static bool differ_pointers(FILE *f, const struct fuzz_result *interp, const struct fuzz_result *o)
+{
+	static const struct {
+		const char *name;
+		unsigned at, size;
+	} fields[] = {{"fop*", 6, 2}, {"fip*", 8, 8}, {"fdp*", 16, 8}, {"fcs:fds*", FREE_BYTES, 4}};
+	bool bad = false;
+
+	for (unsigned n = 0; n < sizeof(fields) / sizeof(fields[0]); n++)
+		bad |= differ(f, fields[n].name,
+			      get_le(interp->out.xsave + fields[n].at, fields[n].size),
+			      get_le(o->out.xsave + fields[n].at, fields[n].size));
+	return bad;
+}
+
 bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *h,
-		  struct fuzz_result *o)
+		  struct fuzz_result *o, const struct fuzz_result *interp)
 {
 	const struct fuzz_state *a = &h->out, *b = &o->out;
 	uint64_t mask =
@@ -265,6 +280,8 @@ bool fuzz_compare(FILE *f, const struct fuzz_test *t, const struct fuzz_result *
 	}
 	if (keeps_x87(t, h))
 		bad |= differ_x87(f, a->xsave, b->xsave);
+	if (interp)
+		bad |= differ_pointers(f, interp, o);
 	bad |= differ_vectors(f, a->xsave, b->xsave);
 	bad |= differ_memory(f, h, o);
 	return !bad;

@@ -4,7 +4,8 @@
  *
  *   fuzz_insn [-n COUNT] [-s SEED] [-o MNEMONIC] [-t TEST] [-m MAX] [-e ENGINE] [-b MOST] [-v]
  *
- * ENGINE is interp (the default), jit or both. -b makes blocks of 2 to MOST instructions.
+ * ENGINE is interp (the default), jit or both. -b makes blocks of 2 to MOST instructions. -o x87 stands for
+ * all x87 and MMX instructions.
  * The same arguments give the same tests. Exit status: 0 when everything matched, 1 when something did
  * not, 2 when it could not run.
  */
@@ -54,6 +55,8 @@ static bool wanted(const struct fuzz *z, const struct opcode *d)
 {
 	if ((d->attrs & A_NOFUZZ) || !cpu_has(&z->model, d->feature))
 		return false;
+	if (z->opt.mnemonic && !strcmp(z->opt.mnemonic, "x87"))
+		return d->attrs & (A_X87 | A_MMX) && !(d->attrs & A_SSE);
 	return !z->opt.mnemonic || !strcmp(d->name, z->opt.mnemonic);
 }
 
@@ -99,12 +102,13 @@ static bool runnable(const struct fuzz_test *t, const struct fuzz_result *r)
 	return to - CODE_ADDR < EXIT_POINTER || (to - CODE_ADDR >= CODE_SIZE && same_on_host(to));
 }
 
-static void judge_result(struct fuzz *z, unsigned n, struct fuzz_result *o, const char *engine)
+static void judge_result(struct fuzz *z, unsigned n, struct fuzz_result *o,
+			 const struct fuzz_result *interp, const char *engine)
 {
 	const struct fuzz_test *t = &z->sh->test[n];
 	const struct fuzz_result *h = &z->sh->result[n];
 	struct row_stats *s = &z->stats[t->decodes ? t->insn.desc - opcodes : nr_opcodes];
-	bool same = fuzz_compare(NULL, t, h, o);
+	bool same = fuzz_compare(NULL, t, h, o, interp);
 	z->bad += !same;
 	s->bad += !same;
 	if ((same && !z->opt.one) || (!same && s->bad > z->opt.max_reports))
@@ -114,7 +118,7 @@ static void judge_result(struct fuzz *z, unsigned n, struct fuzz_result *o, cons
 	else if (!same)
 		printf("MISMATCH of %s in\n", engine);
 	fuzz_print_test(stdout, t);
-	fuzz_compare(stdout, t, h, o);
+	fuzz_compare(stdout, t, h, o, interp);
 	printf("  again: fuzz_insn -e %s -s %" PRIu64 "%s%s", engine, z->opt.seed,
 	       z->opt.mnemonic ? " -o " : "", z->opt.mnemonic ? z->opt.mnemonic : "");
 	if (z->opt.block)
@@ -132,10 +136,10 @@ static void judge(struct fuzz *z, unsigned n)
 	z->done++;
 	z->insns += t->nr;
 	if (z->opt.interp)
-		judge_result(z, n, &z->ours[n], "interp");
+		judge_result(z, n, &z->ours[n], NULL, "interp");
 	if (z->opt.jit && z->translated[n]) {
 		z->nr_translated++;
-		judge_result(z, n, &z->jit[n], "jit");
+		judge_result(z, n, &z->jit[n], &z->ours[n], "jit");
 	}
 }
 

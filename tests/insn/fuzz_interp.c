@@ -158,6 +158,8 @@ static void store_xstate(const struct vcpu *v, uint8_t *x)
 	memcpy(x + 6, &f->fop, 2);
 	memcpy(x + 8, &f->fip, 8);
 	memcpy(x + 16, &f->fdp, 8);
+	memcpy(x + FREE_BYTES, &f->fcs, 2);
+	memcpy(x + FREE_BYTES + 2, &f->fds, 2);
 	memcpy(x + 24, &v->mxcsr, 4);
 	for (unsigned n = 0; n < 8; n++) {
 		const struct x87_reg *r = &f->r[((f->fsw >> 11) + n) & 7];

@@ -32,6 +32,7 @@
 	X(ret, "ret")                                                                              \
 	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
 	X(shift_by_cl, "shl %cl, %rdx")                                                            \
+	X(x87, "fldl (%rsi)", "fmul %st(1), %st", "fstpt 16(%rdi)", "add $8, %rsi")                \
 	X(sum_of_a_list, "1: add 8(%rdi), %rax", "mov (%rdi), %rdi", "test %rdi, %rdi", "jne 1b")
 
 #define TEXT1(a)                 a
@@ -81,6 +82,11 @@ static const struct {
     {OFF_JS(page_mask), "page_mask"},
     {OFF_JS(spill), "spill"},
     {OFF_JS(spill2), "spill2"},
+    {OFF_JS(x87_dead), "x87_dead"},
+    {OFF_JS(x87_last), "x87_last"},
+    {OFF_JS(x87_page), "x87_page"},
+    {OFF_JS(x87_seg), "x87_seg"},
+    {OFF_CORE(v.fpu.fdp), "fdp"},
     {OFF_JS(tlb[MODE][0].rd), "tlb.rd"},
     {OFF_JS(tlb[MODE][0].wr), "tlb.wr"},
     {OFF_JS(tlb[MODE][0].host), "tlb.host"},
@@ -147,6 +153,7 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 		     {j->lookup, "lookup"},
 		     {j->go, "go"},
 		     {j->stored, "stored"},
+		     {j->x87_load, "x87_load"},
 		     {j->go_cell, "go_cell"},
 		     {j->refill[MODE][REFILL_READ], "refill_read"},
 		     {j->refill[MODE][REFILL_WRITE], "refill_write"}};
@@ -240,7 +247,7 @@ static struct block *make_block(const struct shape *s, struct ram_page *page, ui
 {
 	struct block *b = calloc(1, sizeof(*b) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn));
 	b->gpa = BLOCK_AT;
-	b->key = (uint16_t)(8 | 1 << 4 | MODE << 7);
+	b->key = (uint16_t)(8 | 1 << 4 | MODE << 7 | BLOCK_X87);
 	b->page = page;
 	b->host = host;
 	memcpy(host + BLOCK_AT, s->code, (size_t)(s->end - s->code));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "accel/engine.h"
+#include "cpu/fxstate.h"
 #include "synth.h"
 
 /* Guests are assembled here and copied to TEXT: they must not care where they are. */
@@ -96,11 +97,15 @@ static void compare(struct pair *p, unsigned k)
 {
 	const struct vcpu *a = &p->s[0]->c.v, *b = &p->s[k]->c.v;
 	uint64_t open = p->faults ? FL_STATUS : 0; /* dead flags are anything at a fault */
+	uint8_t fx[2][FX_X87_SIZE] = {{0}};
 	cr_expect_arr_eq(a->gpr, b->gpr, sizeof(a->gpr));
 	cr_expect_eq(a->rip, b->rip);
 	cr_expect_eq(rflags_get(a) | open, rflags_get(b) | open);
 	cr_expect_eq(a->cr2, b->cr2);
 	cr_expect_arr_eq(a->v, b->v, sizeof(a->v));
+	fx_pack_x87(fx[0], &a->fpu, 0);
+	fx_pack_x87(fx[1], &b->fpu, 0);
+	cr_expect_arr_eq(fx[0], fx[1], FX_X87_SIZE);
 	cr_expect(!memcmp(p->s[0]->ram.host, p->s[k]->ram.host, 1 << 20), "RAM differs");
 	if (k == COUNTED)
 		cr_expect_eq(engine_interp.retired(p->e[0]), engine_jit.retired(p->e[k]),
@@ -397,6 +402,114 @@ Test(code_memory, is_reused)
 	pair_free(&p);
 }
 
+/* x87 and MMX instructions among others that are C operations: of those that look at the x87 state, that
+ * change it, and that do not care. Operands come and go across the end of a page. */
+GUEST(x87_mixed, "mov $20, %r8d\n"
+		 "fninit\n"
+		 "fldpi\n"
+		 "fld1\n"
+		 "1: fmul %st(1), %st\n"
+		 "fld %st(0)\n"
+		 "fstpt 0xcffb\n"
+		 "xor %eax, %eax\n"
+		 "cpuid\n"
+		 "fldt 0xcffb\n"
+		 "fnstenv 0xd100\n"
+		 "fldenv 0xd100\n"
+		 "lea 0xd200(%r8), %rsi\n"
+		 "fbstp (%rsi)\n"
+		 "fxsave 0xd300\n"
+		 "fnstcw 0xd500\n"
+		 "xorw $0x0f00, 0xd500\n"
+		 "fldcw 0xd500\n"
+		 "fld %st(0)\n"
+		 "fsin\n"
+		 "fcomi %st(1), %st\n"
+		 "fcmovb %st(1), %st\n"
+		 "invlpg 0xd000\n"
+		 "fistpll 0xd508(, %r8, 8)\n"
+		 "fldl 0xd508(, %r8, 8)\n"
+		 "fnstsw %ax\n"
+		 "add %eax, %ebx\n"
+		 "ffreep %st(0)\n"
+		 "fnsave 0xd600\n"
+		 "movq %rbx, %mm3\n"
+		 "pmaddwd 0xd508, %mm3\n"
+		 "pmovmskb %mm3, %r14d\n"
+		 "add %r14, %rbx\n"
+		 "movq %mm3, 0xcffc\n"
+		 "fnstenv 0xd680\n"
+		 "frstor 0xd600\n"
+		 "dec %r8d\n"
+		 "jnz 1b\n"
+		 "hlt");
+Test(x87, is_where_it_is_looked_for)
+{
+	struct pair p;
+	PAIR(&p, x87_mixed);
+	run(&p);
+	pair_free(&p);
+}
+
+/* Exceptions that are unmasked for a while, and CR0.TS. */
+GUEST(x87_faults, "mov $20, %r8d\n"
+		  "fninit\n"
+		  "fld1\n"
+		  "1: fldz\n"
+		  "fld1\n"
+		  "movw $0x37b, 0xd000\n"
+		  "fldcw 0xd000\n"
+		  "fdiv %st(1), %st\n"
+		  "fld1\n" /* #MF */
+		  "movw $0x37f, 0xd000\n"
+		  "fldcw 0xd000\n"
+		  "fdivp %st, %st(1)\n"
+		  "faddp %st, %st(1)\n"
+		  "faddl 0xd040\n"
+		  "fstpl 0xd040\n"
+		  "fldcw 0xd020\n" /* #PF */
+		  "mov %cr0, %rax\n"
+		  "or $8, %al\n"
+		  "mov %rax, %cr0\n"
+		  "fld1\n" /* #NM */
+		  "fchs\n"
+		  "faddp %st, %st(1)\n"
+		  "dec %r8d\n"
+		  "jnz 1b\n"
+		  "hlt\n"
+		  "x87_faults_mf: incq 0xe000\n"
+		  "fnstenv 0xe100\n"
+		  "fnclex\n"
+		  "iretq\n"
+		  "x87_faults_nm: incq 0xe008\n"
+		  "clts\n"
+		  "movq $0, 0x11068\n"
+		  "invlpg 0xd000\n"
+		  "iretq\n"
+		  "x87_faults_pf: incq 0xe010\n"
+		  "fnstenv 0xe200\n"
+		  "fldcw 0xe200\n"
+		  "movq $0xd007, 0x11068\n"
+		  "add $8, %rsp\n"
+		  "iretq");
+extern const char x87_faults_mf[], x87_faults_nm[], x87_faults_pf[];
+Test(x87, faults)
+{
+	struct pair p;
+	pair_new(&p, x87_faults, x87_faults_end, x87_faults_pf, 0);
+	for (unsigned k = 0; k < NR; k++) {
+		poke(p.s[k], IDT + EXC_MF * 16,
+		     gate(CODE64, TEXT + (x87_faults_mf - x87_faults), 0x8e, 0), 8);
+		poke(p.s[k], IDT + EXC_NM * 16,
+		     gate(CODE64, TEXT + (x87_faults_nm - x87_faults), 0x8e, 0), 8);
+	}
+	run(&p);
+	cr_expect_eq(peek(p.s[1], 0xe000, 8), 20);
+	cr_expect_eq(peek(p.s[1], 0xe008, 8), 20);
+	cr_expect_eq(peek(p.s[1], 0xe010, 8), 19);
+	pair_free(&p);
+}
+
 /* Each kind of loop, left by an event from another thread. */
 GUEST(jump_loop, "1: jmp 1b");
 GUEST(branch_loop, "xor %eax, %eax\n1: test %eax, %eax\njz 1b");
@@ -456,4 +569,5 @@ Test(counting, stops_after_any_instruction, .timeout = 60)
 	must_count(remapped, remapped_end, NULL);
 	must_count(rights, rights_end, rights_pf);
 	must_count(edges, edges_end, edges_pf);
+	must_count(x87_mixed, x87_mixed_end, NULL);
 }
