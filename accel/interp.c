@@ -309,8 +309,6 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	}
 	if (c->align_check)
 		return false;
-	c->leave = false;
-	c->insn = NULL;
 	jit_run(e->jit, e, b);
 	return true;
 }
@@ -357,6 +355,7 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 static void left(struct engine_cpu *e, int how)
 {
 	struct core *c = &e->core;
+	e->js.link = 0;
 	/* Shadows end with the instruction after the one that made them, also when it faults. */
 	c->v.sti_shadow = c->v.mov_ss_shadow = false;
 	if (c->insn)

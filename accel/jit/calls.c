@@ -56,6 +56,7 @@ void jit_counted(struct engine_cpu *e)
 	/* No instruction: the one of a block that crosses pages has not been begun. */
 	if (e->js.cut)
 		e->js.left += last ? block_nr(last) - last->nth - 1u : 1;
+	e->js.cut = 0;
 	e->core.retired = e->js.limit - e->js.left;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "accel/engine.h"
 #include "accel/jit/jit_impl.h"
 #include "cpu/mxcsr.h"
 #include "cpu/x87.h"
@@ -172,26 +173,65 @@ static void make_link(struct jit *j, struct jit_state *js, uint64_t rip, const s
 	js->link = 0;
 }
 
-void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
+/* Everything that b's translation finds; returns where it begins. */
+static const uint8_t *begin(struct engine_cpu *e, struct block *b)
 {
 	struct core *c = &e->core;
-	typedef void enter_fn(struct engine_cpu *, const uint8_t *);
-	enter_fn *enter = (enter_fn *)(uintptr_t)(j->enter - j->write + j->exec);
+	struct jit_state *js = &e->js;
 
 	jit_sync(e, b);
 	jit_enter_jump(e, b);
-	if (e->js.link)
-		make_link(j, &e->js, c->v.rip, b);
-	e->js.page_rip = c->v.rip & PAGE_MASK;
-	e->js.vec_dead = 1;
-	e->js.cut = 0;
-	e->js.left = e->js.limit - c->retired;
-	e->js.flags = flags_pack(c->v.cc);
-	mxcsr_to_host(e);
-	forget_frames(e);
-	enter(e, b->code);
-	jit_left(e);
+	if (js->link)
+		make_link(e->jit, js, c->v.rip, b);
+	js->page_rip = c->v.rip & PAGE_MASK;
+	js->vec_dead = 1;
+	js->left = js->limit - c->retired;
+	js->flags = flags_pack(c->v.cc);
+	if (!js->mxcsr_live)
+		mxcsr_to_host(e);
+	c->leave = false;
+	c->insn = NULL;
+	return b->code;
+}
+
+/* Makes v canonical but for what jit_left() does; may come twice. */
+static void end(struct engine_cpu *e)
+{
 	jit_counted(e);
-	c->v.cc = flags_unpack(e->js.flags);
-	e->js.link_rip = c->v.rip;
+	e->core.v.cc = flags_unpack(e->js.flags);
+	e->js.link_rip = e->core.v.rip;
+}
+
+/* What the engine loop would look at before it goes on. An interrupt that is masked can wait. */
+static bool must_leave(const struct engine_cpu *e)
+{
+	const struct core *c = &e->core;
+	uint32_t masked = c->v.rflags & FL_IF ? 0 : EV_INTR;
+	return *c->events & ~masked || __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
+	       c->v.activity != ACT_RUNNING || c->debug_active || c->align_check ||
+	       c->v.sti_shadow || c->v.mov_ss_shadow || c->v.rflags & FL_RF ||
+	       (e->count && c->retired >= e->js.limit);
+}
+
+const uint8_t *jit_next(struct engine_cpu *e)
+{
+	end(e);
+	if (must_leave(e))
+		return NULL;
+	struct block *b = block_get(&e->blocks, &e->core);
+	if (!b->code || e->js.blocks_flushed != e->blocks.flushed || e->js.exhausted ||
+	    (e->count && b->nr > e->js.limit - e->core.retired))
+		return NULL;
+	return begin(e, b);
+}
+
+void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
+{
+	typedef void enter_fn(struct engine_cpu *, const uint8_t *);
+	enter_fn *enter = (enter_fn *)(uintptr_t)(j->enter - j->write + j->exec);
+
+	forget_frames(e);
+	enter(e, begin(e, b));
+	end(e);
+	jit_left(e);
 }

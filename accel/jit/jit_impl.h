@@ -44,7 +44,7 @@ struct jit {
 	uint8_t *enter;        /* void (struct engine_cpu *, const uint8_t *code) */
 	uint8_t *leave;        /* rip = page_rip + rcx */
 	uint8_t *leave_link;   /* the same, and link = r14 (enum link_kind) */
-	uint8_t *leave_stored; /* v is canonical already */
+	uint8_t *leave_stored; /* v is in memory already */
 	uint8_t *call_op;      /* r14 = insn, rcx = page offset of its block */
 	uint8_t *call_cross;   /* the same for the instruction of a block that crosses pages */
 	uint8_t *lookup;       /* rcx = rip: r14 = code or 0; rcx stays */
@@ -97,6 +97,10 @@ void x87_to_guest(struct engine_cpu *e);
 /* FIP and FDP, and what belongs to them, to v.fpu. */
 void x87_pointers(struct engine_cpu *e);
 
+/* jit.c. Called when generated code has been left with v in memory: the translation to go on with, with
+ * everything ready for it, or NULL when the engine loop is needed. May raise the fault of the fetch. */
+const uint8_t *jit_next(struct engine_cpu *e);
+
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);
 
@@ -113,7 +117,7 @@ static inline uint64_t flags_pack(uint32_t cc)
 /* calls.c. What generated code calls and may fault, end the block or look at the time begins with this:
  * sets core.retired to the count at the start of i's block. */
 void jit_count_to(struct engine_cpu *e, const struct insn *i);
-/* After jit_run() came back. */
+/* When generated code has been left; may come twice. */
 void jit_counted(struct engine_cpu *e);
 /* Those that generated code calls return true to leave for the engine loop. */
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i);

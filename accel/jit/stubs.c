@@ -40,6 +40,13 @@ static void make_enter(struct jit *j, struct emit *e)
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
 }
 
+static void emit_call_c(struct emit *e, const void *fn)
+{
+	emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
+	emit_rm(e, 0xff, 4, 2, rm_reg(H_RAX)); /* call rax */
+}
+
+/* Goes on with what jit_next() finds. */
 static void make_leave(struct jit *j, struct emit *e)
 {
 	j->leave_link = e->w;
@@ -50,6 +57,14 @@ static void make_leave(struct jit *j, struct emit *e)
 	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(page_rip)));
 	emit_store(e, rm_mem(STATE, OFF_CORE(v.rip)), S1);
 	j->leave_stored = e->w;
+	emit_rm(e, 0x8b, 8, H_RDI, rm_reg(STATE));
+	emit_call_c(e, (const void *)jit_next);
+	emit_rm(e, 0x85, 8, H_RAX, rm_reg(H_RAX)); /* test */
+	uint8_t *none = emit_jcc(e, CC_E);
+	emit_rm(e, 0x8b, 8, S2, rm_reg(H_RAX));
+	load_regs(e, 0);
+	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
+	emit_patch(none, e->w);
 	emit_load(e, H_RSP, rm_mem(STATE, OFF_JS(saved_rsp)));
 	for (unsigned n = 6; n-- > 0;)
 		emit_push_pop(e, callee_saved[n], 0x58);
@@ -74,8 +89,7 @@ static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored
 	emit_lea(e, 8, H_RDI, rm_mem(STATE, bias));
 	emit_rm(e, 0x8b, 8, H_RSI, rm_reg(S2));
 	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, -8)); /* alignment of the ABI */
-	emit_mov_imm(e, H_RAX, (uint64_t)(uintptr_t)fn);
-	emit_rm(e, 0xff, 4, 2, rm_reg(H_RAX)); /* call rax */
+	emit_call_c(e, fn);
 	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, 8));
 	emit_rm(e, 0x84, 1, H_RAX, rm_reg(H_RAX)); /* test al, al */
 	uint8_t *out = emit_jcc(e, CC_NE);

@@ -75,8 +75,6 @@ static bool execute(const struct fuzz_test *t, struct engine_cpu *e, struct fuzz
 		struct block *b = translated(e);
 		if (!b)
 			return false;
-		c->leave = false;
-		c->insn = NULL;
 		e->js.link = 0;
 		jit_run(e->jit, e, b);
 	}
@@ -100,7 +98,6 @@ static void run_target(struct engine_cpu *e, uint64_t to)
 	struct block *b = translated(e);
 	if (!b)
 		return;
-	c->insn = NULL;
 	e->js.link = 0;
 	jit_run(e->jit, e, b);
 }
