@@ -215,6 +215,20 @@ static inline void emit_jmp_to(struct emit *e, const uint8_t *to)
 	emit8(e, 0xe9);
 	emit32(e, (uint32_t)(to - (e->w + 4)));
 }
+/* push reg, pop reg, ret */
+static inline void emit_push(struct emit *e, unsigned reg)
+{
+	if (reg >= 8)
+		emit8(e, 0x41);
+	emit8(e, (uint8_t)(0x50 | (reg & 7)));
+}
+static inline void emit_pop(struct emit *e, unsigned reg)
+{
+	if (reg >= 8)
+		emit8(e, 0x41);
+	emit8(e, (uint8_t)(0x58 | (reg & 7)));
+}
+static inline void emit_ret(struct emit *e) { emit8(e, 0xc3); }
 /* jrcxz over the 5 bytes of a jmp rel32 */
 static inline void emit_jrcxz_over_jmp(struct emit *e)
 {

@@ -83,6 +83,7 @@ struct engine_cpu *jit_alloc_cpu(size_t size)
 	struct engine_cpu *e = (struct engine_cpu *)(p + PAGE_SIZE + STACK_SIZE);
 	e->js.index_mask = (uint64_t)(JIT_TLB_ENTRIES - 1) << PAGE_SHIFT;
 	e->js.page_mask = PAGE_MASK;
+	e->js.df_mask = FL_DF;
 	e->js.mask16 = 15;
 	e->js.mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
 	e->js.mask32 = 31;

@@ -73,6 +73,11 @@ struct jit_state {
 	uint32_t x87_seg;    /* of the last operand in memory, plus 1; 0: v.fpu knows */
 	uint64_t fcw_masks;  /* pext mask of the exception masks */
 	uint64_t mxcsr_fixed; /* pext mask of MXCSR bits: the six masks, then the reserved ones */
+	uint64_t df_mask;     /* pext mask of RFLAGS.DF */
+	/* Of a repeated string instruction, see string.c. */
+	struct ram_page *string_page; /* with flags, that it has stored to */
+	uint64_t string_paused;       /* it gave way between two iterations */
+	uint64_t string_again;        /* jit_string() has not finished it */
 	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
 	uint64_t cell_key;       /* the same for cells and returns, which any remapping outdates */

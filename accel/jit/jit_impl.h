@@ -33,6 +33,8 @@ enum link_kind {
 /* What a refill is for. */
 enum refill_kind { REFILL_READ, REFILL_WRITE, REFILL_KINDS };
 
+enum { STRING_KINDS = 4 }; /* MOVS STOS CMPS SCAS */
+
 struct jit {
 	int fd;
 	uint8_t *write, *exec; /* two mappings of the same memory */
@@ -53,6 +55,9 @@ struct jit {
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
 	uint8_t *refill[TLB_MODES][REFILL_KINDS]; /* see refill.c */
 	uint8_t *x87_load;                        /* x87 registers from v.fpu; like call_op */
+	uint8_t *call_string;                     /* like call_op, for jit_string() */
+	/* By operation, log2 of the element size, 64-bit addresses, and REPNE. */
+	uint8_t *string[STRING_KINDS][4][2][2];
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
 	bool count;            /* translations count instructions */
@@ -104,6 +109,12 @@ const uint8_t *jit_next(struct engine_cpu *e);
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);
 
+/* string.c */
+void string_make_stubs(struct jit *j, struct emit *e);
+/* What keeps a repeated string instruction from going on; false: js.string_again tells whether the rest of
+ * it may be tried again. */
+bool jit_string(struct engine_cpu *e, const struct insn *i);
+
 /* Status flags as in v.cc, from and to js.flags. */
 static inline uint32_t flags_unpack(uint64_t flags)
 {
@@ -136,6 +147,7 @@ void jit_make_refills(struct jit *j, struct emit *e);
 #define NO_VECTORS                                                                                 \
 	__attribute__((target("general-regs-only"), no_sanitize("address", "thread", "undefined")))
 NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write);
+bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write);
 /* Drops all; what is not global and of another address space than the current one; one page. */
 void jit_drop_tlb(struct jit_state *js);
 void jit_enter_tlb(struct jit_state *js, unsigned mode, uint16_t asid);

@@ -21,18 +21,11 @@ static void load_regs(struct emit *e, int32_t bias)
 
 static const uint8_t callee_saved[] = {H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15};
 
-static void emit_push_pop(struct emit *e, unsigned reg, uint8_t base)
-{
-	if (reg >= 8)
-		emit8(e, 0x41);
-	emit8(e, (uint8_t)(base | (reg & 7)));
-}
-
 static void make_enter(struct jit *j, struct emit *e)
 {
 	j->enter = e->w;
 	for (unsigned n = 0; n < 6; n++)
-		emit_push_pop(e, callee_saved[n], 0x50);
+		emit_push(e, callee_saved[n]);
 	emit_store(e, rm_mem(H_RDI, OFF_JS(saved_rsp)), H_RSP);
 	emit_rm(e, 0x8b, 8, H_RSP, rm_reg(H_RDI));
 	emit_rm(e, 0x8b, 8, S2, rm_reg(H_RSI));
@@ -67,7 +60,7 @@ static void make_leave(struct jit *j, struct emit *e)
 	emit_patch(none, e->w);
 	emit_load(e, H_RSP, rm_mem(STATE, OFF_JS(saved_rsp)));
 	for (unsigned n = 6; n-- > 0;)
-		emit_push_pop(e, callee_saved[n], 0x58);
+		emit_pop(e, callee_saved[n]);
 	emit8(e, 0xc3);
 }
 
@@ -113,6 +106,9 @@ static void make_calls(struct jit *j, struct emit *e)
 	emit_jmp_to(e, j->leave_stored);
 	j->stored = e->w;
 	make_call(j, e, (const void *)jit_stored, true);
+	emit_jmp_to(e, j->leave_stored);
+	j->call_string = e->w;
+	make_call(j, e, (const void *)jit_string, false);
 	emit_jmp_to(e, j->leave_stored);
 }
 
@@ -220,4 +216,5 @@ void jit_make_stubs(struct jit *j, struct emit *e)
 	make_go(j, e);
 	vec_make_load(j, e);
 	jit_make_refills(j, e);
+	string_make_stubs(j, e);
 }

@@ -36,6 +36,13 @@ static void drop_entry(struct jit_state *js, unsigned m, unsigned n)
 	js->tlb[m][n].rd = js->tlb[m][n].wr = no_tag(n);
 }
 
+bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write)
+{
+	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
+	const struct jit_tlb_entry *t = &e->js.tlb[e->core.tlb_mode][n];
+	return (write ? t->wr : t->rd) == (lin & PAGE_MASK);
+}
+
 void jit_drop_tlb(struct jit_state *js)
 {
 	for (unsigned m = 0; m < TLB_MODES; m++)

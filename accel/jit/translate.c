@@ -47,6 +47,8 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	for (unsigned n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_REGH)
 			return tr_high_byte(t, i);
+	if (i->desc->attrs & A_REP)
+		return tr_string(t, i);
 	tr_fn *handler = integer_handler(i);
 	if (handler)
 		return handler(t, i);
@@ -151,6 +153,20 @@ static void emit_slow(struct tr *t, struct slow *s)
 		emit_mov_imm(e, S1, (uint64_t)t->off);
 		emit_call(e, t->j->x87_load);
 		break;
+	case SLOW_STRING:
+		x87_emit_last(t, &s->x87);
+		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->i);
+		emit_mov_imm(e, S1, (uint64_t)t->off);
+		emit_call(e, t->j->call_string);
+		if (s->vec)
+			emit_call(e, t->j->vec_load);
+		emit_load(e, S1, state(OFF_JS(string_again)));
+		emit_jrcxz_over_jmp(e);
+		emit_jmp_to(e, s->retry);
+		if (s->wanted)
+			emit_flags_restore(e);
+		emit_jmp_to(e, s->back);
+		return;
 	case SLOW_LINK:
 		emit_leave_link(t, LINK_JUMP, s->from, s->off);
 		return;

@@ -12,6 +12,7 @@
 enum slow_kind {
 	SLOW_OP,         /* the C operation */
 	SLOW_MISS,       /* a refill, and then perhaps that */
+	SLOW_STRING,     /* jit_string(), and then perhaps again */
 	SLOW_STORED,     /* the page stored to has flags */
 	SLOW_X87,        /* the x87 registers have to be loaded */
 	SLOW_LINK,       /* a jump within the page has no link yet; */
@@ -55,7 +56,8 @@ struct slow {
 	bool wanted;  /* and at `back` */
 	int32_t off;  /* page offset of where the jump goes */
 	struct jit_jump *cell;
-	uint8_t *retry; /* SLOW_MISS: where the access begins, with its address in S1 */
+	/* SLOW_MISS: where the access begins, with its address in S1. SLOW_STRING: where it goes on. */
+	uint8_t *retry;
 	uint8_t refill; /* enum refill_kind */
 	bool vec;       /* guest vector registers are in the host's at `back` */
 	struct x87_last x87;
@@ -154,6 +156,7 @@ tr_fn tr_vector;                          /* vector.c */
 tr_fn tr_x87;                             /* x87.c */
 tr_fn tr_alu_insn;                        /* alu.c */
 tr_fn tr_push, tr_pop, tr_leave, tr_flow; /* flow.c */
+tr_fn tr_string;                          /* string.c */
 tr_fn tr_high_byte;                       /* integer.c: one operand is AH, CH, DH or BH */
 /* integer.c: what translates i, or NULL. */
 tr_fn *integer_handler(const struct insn *i);

@@ -737,7 +737,10 @@ static void set_implicit(struct gen *g)
 			gpr[i->o[n].reg] =
 			    pick_pointer(g, i->o[n].kind == OPK_STRD ? ES : i->seg, 128);
 	if ((d->attrs & A_REP) && i->rep)
-		gpr[RCX] = below(r, 20) | (i->asz < 8 ? rnd(r) << 8 * i->asz : 0);
+		gpr[RCX] =
+		    below(r, chance(r, 80) ? 20 : 6000) | (i->asz < 8 ? rnd(r) << 8 * i->asz : 0);
+	if (is(d, "cmps") && !t->segmented && chance(r, 30)) /* equal for long */
+		gpr[RSI] = gpr[RDI];
 	if (is(d, "div") && chance(r, 60))
 		gpr[RDX] = chance(r, 50) ? 0 : gpr[RAX] >> 63 ? ~0ull : below(r, 100);
 	if (is(d, "bt") && i->o[1].kind == OPK_REG && chance(r, 80))

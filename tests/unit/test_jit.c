@@ -209,6 +209,32 @@ Test(code_changes, by_string_and_locked_instructions)
 	pair_free(&p);
 }
 
+/* One instruction copies a page and more over the code behind itself; another begins before it and
+ * crosses it. Both have iterations left when they meet code. */
+GUEST(by_long_string, "mov $20, %r8d\n"
+		      "1: lea by_long_string(%rip), %rsi\n"
+		      "and $-4096, %rsi\n"
+		      "mov $0x9f00, %edi\n" /* a copy of this page and the next */
+		      "mov $0x1000, %ecx\n"
+		      "rep movsb\n"
+		      "mov %r8b, 2f + 1(%rip)\n"
+		      "lea -0x1000(%rsi), %rdi\n" /* and back, over what runs now */
+		      "mov $0x9f00, %esi\n"
+		      "mov $0x200, %ecx\n"
+		      "rep movsq\n"
+		      "2: mov $0, %eax\n"
+		      "add %rax, %rbx\n"
+		      "dec %r8d\n"
+		      "jnz 1b\n"
+		      "hlt");
+Test(code_changes, by_long_string_instructions)
+{
+	struct pair p;
+	PAIR(&p, by_long_string);
+	cr_expect_eq(run(&p)->gpr[RBX], 0);
+	pair_free(&p);
+}
+
 /* MOV EAX, n; RET is written to another page and called. */
 GUEST(other_page, "mov $30, %r8d\n"
 		  "mov $0x9000, %edi\n"
