@@ -245,8 +245,8 @@ static bool usable(struct core *c, const struct block *b)
 
 struct block *block_get(struct block_cache *bc, struct core *c)
 {
-	bool user = vcpu_cpl(&c->v) == 3;
-	uint16_t key = (uint16_t)(c->mode | user << 5 | c->tlb_mode << 7 | fpu_key(c));
+	static const unsigned rings[] = {0, BLOCK_RING12, BLOCK_RING12, BLOCK_RING3};
+	uint16_t key = (uint16_t)(c->mode | rings[vcpu_cpl(&c->v)] | c->tlb_mode << 7 | fpu_key(c));
 	if (c->mode != 8) /* 64-bit code does not see its segments */
 		key |= (uint16_t)(c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
 	uint64_t lin = fetch_lin(c, c->v.rip);

@@ -22,7 +22,9 @@
  * translation are then those of the block itself. */
 enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 
-/* Bits of the key: what vector and x87 instructions find. */
+/* Bits of the key: what system, vector and x87 instructions find. */
+#define BLOCK_RING3     (1u << 5) /* CPL */
+#define BLOCK_RING12    (1u << 13)
 #define BLOCK_SSE       (1u << 9)  /* SSE instructions are neither #UD nor #NM */
 #define BLOCK_AVX       (1u << 10) /* likewise */
 #define BLOCK_FP_MASKED (1u << 11) /* MXCSR masks all exceptions */
@@ -36,11 +38,11 @@ struct block {
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
-	const uint8_t *code;   /* translation, or NULL */
+	const uint8_t *code;       /* translation, or NULL */
 	const uint8_t *code_flags; /* its entry with the status flags in RFLAGS */
-	const uint8_t *host;   /* the page's bytes, if in RAM */
-	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */
-	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain */
+	const uint8_t *host;       /* the page's bytes, if in RAM */
+	uint32_t runs;             /* interpreted so far; UINT32_MAX: not worth another try */
+	struct block *succ[2];     /* where a direct jump within the page goes, by enum chain */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
 };

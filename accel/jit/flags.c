@@ -118,6 +118,8 @@ void flags_plan(const struct tr *t, struct flags_plan *plan)
 		effect(&t->b->insn[n], &reads, &writes);
 		live = (live & ~writes) | reads;
 		plan->live[n] = live;
+		if (t->b->insn[n].op == op_pushf) /* takes them from js.flags */
+			reads = writes = 0;
 		plan->touches[n] = reads | writes;
 		plan->read_later[n] = read_later;
 		if (reads | writes) {

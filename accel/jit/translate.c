@@ -37,6 +37,9 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 		return tr_vector(t, i);
 	if (i->op == op_nop)
 		return true;
+	tr_fn *handler = system_handler(i);
+	if (handler)
+		return handler(t, i);
 	uint64_t checked = A_CHECKED;
 	if (t->word == 8) /* neither real nor virtual-8086 mode */
 		checked &= ~(A_NREAL | A_NV86);
@@ -49,7 +52,7 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 			return tr_high_byte(t, i);
 	if (i->desc->attrs & A_REP)
 		return tr_string(t, i);
-	tr_fn *handler = integer_handler(i);
+	handler = integer_handler(i);
 	if (handler)
 		return handler(t, i);
 	if (i->rep || (i->lock && !lockable(i)))

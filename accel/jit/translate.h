@@ -158,7 +158,8 @@ tr_fn tr_alu_insn;                        /* alu.c */
 tr_fn tr_push, tr_pop, tr_leave, tr_flow; /* flow.c */
 tr_fn tr_string;                          /* string.c */
 tr_fn tr_high_byte;                       /* integer.c: one operand is AH, CH, DH or BH */
-/* integer.c: what translates i, or NULL. */
+/* integer.c, system.c: what translates i, or NULL. The latter also looks at what insn_check() would. */
 tr_fn *integer_handler(const struct insn *i);
+tr_fn *system_handler(const struct insn *i);
 
 #endif

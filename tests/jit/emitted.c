@@ -33,6 +33,8 @@
 	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
 	X(shift_by_cl, "shl %cl, %rdx")                                                            \
 	X(x87, "fldl (%rsi)", "fmul %st(1), %st", "fstpt 16(%rdi)", "add $8, %rsi")                \
+	X(interrupt_flag, "sti", "nop", "cli", "test %eax, %eax")                                  \
+	X(push_flags, "pushf", "pop %rax")                                                         \
 	X(sum_of_a_list, "1: add 8(%rdi), %rax", "mov (%rdi), %rdi", "test %rdi, %rdi", "jne 1b")
 
 #define TEXT1(a)                 a
@@ -67,6 +69,9 @@ static const struct {
     {OFF_GPR(R13) + 4, "r13 + 4"},
     {OFF_GPR(R14) + 4, "r14 + 4"},
     {OFF_GPR(R15) + 4, "r15 + 4"},
+    {OFF_CORE(v.rflags), "rflags"},
+    {OFF_CORE(events), "events"},
+    {OFF_JS(flags) + 1, "flags + 1"},
     {OFF_CORE(v.seg[FS].base), "fs.base"},
     {OFF_CORE(v.seg[GS].base), "gs.base"},
     {OFF_JS(pending), "pending"},

@@ -369,6 +369,31 @@ main:
 	movl $1000000, %ecx
 	call wait_a_moment
 	RESULT "once only", V_NONE
+	/* The only window is between two instructions of a loop. */
+	LAPIC_SET L_INITIAL, 100000
+	movl $20000000, %ecx
+	TRY
+2:	sti
+	nop
+1:	cli
+	decl %ecx
+	jnz 2b
+	RESULT "STI, NOP, CLI: before CLI", 0x50, 0, 1b
+	EOI
+	LAPIC_SET L_INITIAL, 100000
+	movl $20000000, %ecx
+	TRY
+2:	sti
+	pushfq
+1:	cli
+	popq %rbx
+	decl %ecx
+	jnz 2b
+	RESULT "STI, PUSHF, CLI: before CLI", 0x50, 0, 1b
+	EOI
+	popq %rbx
+	andl $FL_IF, %ebx
+	CHECK "PUSHF pushes IF", %rbx, FL_IF
 	LAPIC_SET L_TIMER, 0x20050
 	LAPIC_SET L_INITIAL, 100000
 	.rept 3
