@@ -282,6 +282,11 @@ struct vcpu *cpus_state(struct cpus *c, unsigned cpu)
 	return &c->cpu[cpu].state;
 }
 
+struct engine_cpu *cpus_engine(struct cpus *c, unsigned cpu)
+{
+	return c->cpu[cpu].engine;
+}
+
 void cpus_set_intr(struct cpus *c, unsigned cpu, bool level)
 {
 	struct cpu_thread *t = &c->cpu[cpu];

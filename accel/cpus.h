@@ -36,6 +36,9 @@ void cpus_reset(struct cpus *c);
  * is written there is what the vCPU continues with. */
 struct vcpu *cpus_state(struct cpus *c, unsigned cpu);
 
+/* The engine's own, for who runs a paused vCPU himself: load(), run() and store() by turns. */
+struct engine_cpu *cpus_engine(struct cpus *c, unsigned cpu);
+
 /* Any thread. */
 void cpus_set_intr(struct cpus *c, unsigned cpu, bool level);
 void cpus_nmi(struct cpus *c, unsigned cpu);

@@ -27,11 +27,19 @@ enum cpu_event {
 	EV_TIME = 1 << 7, /* when the next timer is due has changed (cpu/bus.h, timers) */
 };
 
+/* Where run() stops before its bound (for lockstep). */
+enum run_stops {
+	STOP_BOUND, /* nowhere */
+	STOP_LEFT,  /* whenever the engine's loop is reached, and after each exception */
+	STOP_BLOCK, /* after each block too */
+};
+
 /* Settings of an engine, from the command line; 0: as it thinks best. */
 struct engine_config {
 	uint64_t cache; /* bytes of code memory */
 	unsigned hot;   /* runs of a block before it is translated */
 	bool count;     /* retired() is exact, and so is the bound of run() */
+	enum run_stops stops;
 };
 
 enum run_exit {

@@ -134,6 +134,12 @@ static const char *jit_unusable(void)
 	return NULL;
 }
 
+static int interp_configure(struct engine_cpu *e, const struct engine_config *config)
+{
+	e->stops = config->stops;
+	return 0;
+}
+
 static int jit_configure(struct engine_cpu *e, const struct engine_config *config)
 {
 	const char *why;
@@ -146,6 +152,7 @@ static int jit_configure(struct engine_cpu *e, const struct engine_config *confi
 			return -ENOMEM;
 	}
 	e->count = config->count;
+	e->stops = config->stops;
 	if (config->count)
 		jit_count(e->jit);
 	return 0;
@@ -257,6 +264,7 @@ static void step(struct engine_cpu *e)
 	if (!mov_ss)
 		c->dr6_pending = 0;
 	block_decode_one(c, i);
+	e->begun = i;
 	i->run = interp_run_any;
 	e->single[1] = (struct insn){.run = run_end, .end = i->end};
 	c->blk_rip = c->v.rip;
@@ -309,6 +317,10 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	}
 	if (c->align_check)
 		return false;
+	if (e->stops == STOP_BLOCK) {
+		e->js.link = 0;
+		__atomic_store_n(&e->js.pending, 1, __ATOMIC_SEQ_CST);
+	}
 	jit_run(e->jit, e, b);
 	return true;
 }
@@ -325,6 +337,7 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 	for (;;) {
 		if (__builtin_expect(b->nr > last - c->retired, 0))
 			return false;
+		e->begun = b->insn;
 		if (translate && run_translated(e, b))
 			return true;
 		e->js.link = 0;
@@ -333,7 +346,7 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 		c->chain = CHAIN_NONE;
 		b->insn[0].run(c, b->insn);
 		c->retired += c->leave ? c->insn->nth + 1u : b->nr;
-		if (c->chain == CHAIN_NONE || *c->events || c->retired >= last)
+		if (c->chain == CHAIN_NONE || *c->events || c->retired >= last || e->stops)
 			return true;
 		struct block **slot = &b->succ[c->chain];
 		if (!*slot || !block_valid(*slot)) {
@@ -361,6 +374,7 @@ static void left(struct engine_cpu *e, int how)
 	if (c->insn)
 		c->retired += c->insn->nth;
 	if (how == CORE_EXCEPTION) {
+		e->faults++;
 		/* The trap after an instruction that step() has counted is part of it. */
 		c->retired += c->insn || !c->exc.trap;
 		settle_rip(c);
@@ -384,7 +398,8 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	enum run_exit why = RUN_STOPPED;
 	sigjmp_buf fault;
 	uint64_t last = c->retired + max_insns;
-	volatile bool stepping = max_insns == 1;
+	uint64_t begin = c->retired;
+	volatile bool stepping = max_insns == 1, restart = false;
 	if (last < max_insns)
 		last = UINT64_MAX;
 
@@ -393,8 +408,10 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	if (how) {
 		jit_left(e);
 		left(e, how);
+		restart = how == CORE_RESTART;
 	}
-	while (c->retired < last) {
+	/* An instruction in the middle of its iterations is no place to stop. */
+	while (c->retired < last && !(e->stops && c->retired != begin && !restart)) {
 		/* A kick may come after what it announced has been taken. */
 		if (__builtin_expect(*c->events ||
 					 __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
@@ -407,6 +424,7 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 			stepping = max_insns == 1;
 			continue;
 		}
+		restart = false;
 		if (__builtin_expect(stepping || must_step(c), 0))
 			step(e);
 		else if (!run_blocks(e, last < e->due ? last : e->due))
@@ -432,6 +450,7 @@ const struct engine engine_interp = {
     .name = "interp",
     .unusable = interp_unusable,
     .create = interp_create,
+    .configure = interp_configure,
     .destroy = soft_destroy,
     .load = interp_load,
     .store = interp_store,

@@ -7,6 +7,7 @@
 #define ACCEL_SOFT_H
 
 #include "accel/block.h"
+#include "accel/engine.h"
 #include "accel/jit/jit.h"
 #include "cpu/core.h"
 
@@ -20,6 +21,9 @@ struct engine_cpu {
 	uint32_t hot;    /* runs of a block before it is translated */
 	bool count;      /* translations count instructions */
 	uint64_t due;    /* core.retired at which timers are to be looked at (cpu/bus.h) */
+	enum run_stops stops;
+	uint64_t faults;          /* exceptions delivered */
+	const struct insn *begun; /* first of the block last begun */
 };
 
 #endif

@@ -94,7 +94,7 @@ void machine_cont_locked(struct machine *m)
 	cpus_resume(m->cpus);
 }
 
-static int reset_locked(struct machine *m)
+int machine_reset_locked(struct machine *m)
 {
 	m->reset_requested = false;
 	for (struct device *d = m->devices; d; d = d->next)
@@ -117,7 +117,7 @@ static bool act_locked(struct machine *m)
 		bool was_stopped = m->stopped;
 
 		machine_stop_locked(m);
-		if (reset_locked(m) < 0) {
+		if (machine_reset_locked(m) < 0) {
 			m->end = END_EXIT;
 			m->end_status = 1;
 			return true;
@@ -135,7 +135,7 @@ int machine_run(struct machine *m)
 	pthread_mutex_lock(&m->lock);
 	/* The vCPU threads start out paused. */
 	m->stopped = true;
-	if (reset_locked(m) < 0) {
+	if (machine_reset_locked(m) < 0) {
 		pthread_mutex_unlock(&m->lock);
 		return 1;
 	}

@@ -77,6 +77,8 @@ void machine_request_quit(struct machine *m);
 /* The guest cannot go on: END_PANIC with no_reboot or where `always`, else a reset. */
 void machine_request_panic(struct machine *m, bool always);
 
+/* Power-on reset, while the vCPUs are paused; machine lock held. 0 or -errno. */
+int machine_reset_locked(struct machine *m);
 /* Stops and continues the guest: vCPUs and clock. Main thread, machine lock held;
  * machine_stop_locked() lets go of it while the vCPUs come to rest. Both may be called again. */
 void machine_stop_locked(struct machine *m);

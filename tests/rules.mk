@@ -89,3 +89,4 @@ check-run: doppel
 -include $(patsubst %.c,$(B)/%.d,$(wildcard tests/insn/*.c))
 include tests/priv/rules.mk
 include tests/bench/rules.mk
+include tests/lockstep/rules.mk

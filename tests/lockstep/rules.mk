@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+LOCKSTEP_SRCS := $(wildcard tests/lockstep/*.c)
+$(B)/tests/lockstep/lockstep: $(LOCKSTEP_SRCS:%.c=$(B)/%.o) $(B)/libdoppel.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcapstone
+-include $(LOCKSTEP_SRCS:%.c=$(B)/%.d)
