@@ -41,7 +41,9 @@ struct config {
 	struct boot_module initrd;
 	unsigned nr_initrd;
 	const char *append;
-	bool linked;    /* blocks stay linked, and are left after random numbers of instructions */
+	uint64_t
+	    from; /* until this count translated blocks are linked, and the translator is stopped
+			  after random numbers of instructions */
 	unsigned slice; /* the most of these */
 	uint64_t seed;
 	uint64_t stop;  /* count to stop at */
@@ -62,6 +64,7 @@ struct recent {
 /* Status flags that may differ now, and how often they did, by who left them undefined. */
 struct open_flags {
 	uint32_t open;
+	uint32_t images;             /* the same in images made of them at any time */
 	const struct opcode *by[32]; /* by bit of RFLAGS */
 	struct {
 		const struct opcode *op;
@@ -78,10 +81,12 @@ struct lockstep {
 	uint64_t rip; /* where both began last, */
 	uint8_t mode;
 	uint64_t begun_at; /* and at which count */
-	unsigned line;     /* of input, the next */
-	size_t line_seen;  /* output before this has been searched */
+	bool linked;
+	unsigned line;    /* of input, the next */
+	size_t line_seen; /* output before this has been searched */
 	const char *typing;
 	uint64_t next_check;
+	uint64_t translated; /* instructions */
 	uint64_t stops, checks, faults, reconciled;
 };
 

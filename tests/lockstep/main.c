@@ -6,6 +6,7 @@
  *   -type EXPECT SAY   types SAY once the guest has printed EXPECT; may be given again
  *   -linked            the translator's blocks stay linked; it is stopped after random numbers of
  *                      instructions instead of after each block
+ *   -from N            so until instruction N only
  *   -slice N -seed N   the most instructions at once for that, and another sequence
  *   -hot N -cache MIB  the translator's settings
  *   -shift N           2^N ns for each instruction
@@ -59,12 +60,21 @@ static enum run_exit follow(struct lockstep *l, uint64_t to)
 	return why;
 }
 
+/* Whether what was begun last is in a block that has code. */
+static bool was_translated(const struct engine_cpu *e)
+{
+	const struct insn *i = e->begun;
+	if (!i || i == e->single)
+		return false;
+	return ((const struct block *)((const uint8_t *)i - offsetof(struct block, insn)))->code;
+}
+
 /* To the next stop of the translator. False after a difference. */
 static bool advance(struct lockstep *l, uint64_t *random, enum run_exit *why)
 {
 	const struct config *cfg = l->cfg;
 	struct side *j = &l->side[JIT], *i = &l->side[INTERP];
-	uint64_t bound = cfg->linked ? random_next(random) % cfg->slice + 1 : UINT64_MAX;
+	uint64_t bound = l->linked ? random_next(random) % cfg->slice + 1 : UINT64_MAX;
 	uint64_t faults = j->e->faults;
 
 	l->rip = j->c->v.rip;
@@ -74,6 +84,7 @@ static bool advance(struct lockstep *l, uint64_t *random, enum run_exit *why)
 	enum run_exit other = follow(l, j->c->retired);
 	bool faulted = j->e->faults != faults;
 	l->faults += faulted;
+	l->translated += was_translated(j->e) ? j->c->retired - l->begun_at : 0;
 	l->stops++;
 	if (j->c->retired >= cfg->trace)
 		printf("%lu: %016lx -> %016lx\n", j->c->retired, l->rip, j->c->v.rip);
@@ -126,12 +137,21 @@ static void show(struct lockstep *l, size_t *shown)
 	*shown = s->out_len;
 }
 
+/* The translator stays in linked blocks, or stops after each. */
+static void set_linked(struct lockstep *l, bool linked)
+{
+	l->linked = linked;
+	block_cache_flush(&l->side[JIT].e->blocks); /* and the links in their translations */
+	l->side[JIT].e->stops = linked ? STOP_LEFT : STOP_BLOCK;
+}
+
 /* 0 when the guest came to its end without a difference. */
 static int run(struct lockstep *l)
 {
 	const struct machine *m = &l->side[JIT].pc->m;
 	uint64_t random = l->cfg->seed | 1;
 	size_t shown = 0;
+	set_linked(l, l->cfg->from > 0);
 	while (m->end == END_NONE && !m->reset_requested &&
 	       l->side[JIT].c->retired < l->cfg->stop) {
 		enum run_exit why;
@@ -141,6 +161,11 @@ static int run(struct lockstep *l)
 			l->next_check = l->side[JIT].c->retired + l->cfg->check;
 			if (!check_all(l))
 				return 1;
+		}
+		if (l->linked && l->side[JIT].c->retired >= l->cfg->from) {
+			if (!check_all(l))
+				return 1;
+			set_linked(l, false);
 		}
 		if (why == RUN_HALTED && !idle(l))
 			break;
@@ -160,13 +185,15 @@ static int run(struct lockstep *l)
 static void sum_up(const struct lockstep *l)
 {
 	const struct machine *m = &l->side[JIT].pc->m;
-	printf("%lu instructions, %lu stops, %lu exceptions, RAM compared %lu times; %s\n",
-	       l->side[JIT].c->retired, l->stops, l->faults, l->checks,
+	uint64_t all = l->side[JIT].c->retired;
+	printf("%lu instructions, %lu%% translated, %lu stops, %lu exceptions, RAM compared %lu "
+	       "times; %s\n",
+	       all, all ? l->translated * 100 / all : 0, l->stops, l->faults, l->checks,
 	       m->end == END_SHUTDOWN ? "powered off"
 	       : m->end != END_NONE   ? "ended"
 	       : m->reset_requested   ? "reset"
 				      : "stopped");
-	printf("made alike: flags in %lu fault frames; undefined flags of", l->reconciled);
+	printf("made alike: flags in %lu images; undefined flags of", l->reconciled);
 	for (unsigned n = 0; n < 64 && l->flags.seen[n].op; n++)
 		printf(" %s (%lu)", l->flags.seen[n].op->name, l->flags.seen[n].times);
 	printf("%s\n", l->flags.seen[0].op ? "" : " none");
@@ -200,7 +227,7 @@ static int parse(struct config *c, char **arg, const char **cpu)
 		const char *val = alone ? "" : *++arg;
 		uint64_t n = strtoull(val, NULL, 0);
 		if (!strcmp(name, "-linked"))
-			c->linked = true;
+			c->from = UINT64_MAX;
 		else if (!strcmp(name, "-v"))
 			c->verbose = true;
 		else if (!strcmp(name, "-type") && c->nr_lines < MAX_LINES)
@@ -218,6 +245,8 @@ static int parse(struct config *c, char **arg, const char **cpu)
 			*cpu = val;
 		else if (!strcmp(name, "-m"))
 			c->pc.ram_size = n << 20;
+		else if (!strcmp(name, "-from"))
+			c->from = n;
 		else if (!strcmp(name, "-slice") && n)
 			c->slice = (unsigned)n;
 		else if (!strcmp(name, "-seed"))
@@ -273,7 +302,7 @@ int main(int argc, char **argv)
 				 (size_t)(roms_guest_end - roms_guest_start)};
 	if (parse(&c, argv + 1, &cpu) < 0)
 		return 2;
-	c.pc.engine_config.stops = c.linked ? STOP_LEFT : STOP_BLOCK;
+	c.pc.engine_config.stops = STOP_BLOCK;
 	if (cpu_model_parse(&c.pc.model, cpu, err, sizeof(err)) < 0) {
 		fprintf(stderr, "lockstep: %s\n", err);
 		return 2;

@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh LOCKSTEP [short]: boots guests in lockstep, whole or a slice of a boot, as one case each.
+here=$(cd "$(dirname "$0")" && pwd)
+lockstep=$1
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# run NAME OPTION...
+run() {
+	name=$1
+	shift
+	if "$lockstep" "$@" >"$log" 2>&1; then
+		passed=$((passed + 1))
+		echo "ok    $name: $(tail -n 2 "$log" | head -n 1)"
+	else
+		failed=$((failed + 1))
+		echo "FAIL  $name"
+		cat "$log"
+	fi
+}
+
+# linux NAME ARCH OPTION...: to a shell, some work there, and off.
+linux() {
+	name=$1 arch=$2
+	shift 2
+	if ! kernel=$(sh "$here/../guests/fetch.sh" kernel "$arch") ||
+		! initrd=$(sh "$here/../guests/fetch.sh" initrd "$arch"); then
+		echo "skip  $name: no guest"
+		skipped=$((skipped + 1))
+		return
+	fi
+	run "$name" -m 256 -kernel "$kernel" -initrd "$initrd" \
+		-append "console=ttyS0 doppel.login" -type "login: " "root
+" -type "# " "seq 2000 | sort -r | gzip | gunzip | md5sum; dmesg | grep -c x; ls -lR /sys/class | wc
+" -type "# " "awk 'BEGIN { for (i = 1; i < 3000; i++) s += sin(i) / i; print s }'; poweroff
+" "$@"
+}
+
+if [ "${2:-}" = short ]; then
+	run "built-in guest" -stop 10000000
+	linux "part of amd64" amd64 -from 160000000 -stop 220000000
+	linux "part of i386" i386 -from 160000000 -stop 200000000
+else
+	run "built-in guest" -stop 100000000
+	linux "amd64" amd64
+	linux "amd64, linked" amd64 -linked
+	linux "amd64, linked, short slices" amd64 -linked -slice 500 -seed 2
+	linux "i386" i386
+	linux "i386, linked" i386 -linked
+fi
+echo "lockstep: $passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
