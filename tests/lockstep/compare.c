@@ -101,7 +101,7 @@ static uint32_t flags_of_the_rest(const struct side *j, bool faulted)
 		return 0;
 	if (faulted)
 		return dead_flags(i);
-	return j->e->js.cut && j->c->v.rip == insn_next(j->c, i) ? dead_flags(i + 1) : 0;
+	return j->c->v.rip == insn_next(j->c, i) ? dead_flags(i + 1) : 0;
 }
 
 /* Images of RFLAGS that differ in what was undefined when they were made. */
