@@ -110,6 +110,7 @@ bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 	const struct block *b =
 	    (const struct block *)((const uint8_t *)i - offsetof(struct block, insn));
 	jit_count_to(e, i);
+	e->core.v.cc = flags_unpack(e->js.flags); /* for a fault of the fetch */
 	e->core.insn = NULL;
 	if (!block_second_page_ok(&e->core, b))
 		return true;

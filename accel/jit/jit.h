@@ -57,7 +57,8 @@ struct jit_state {
 	uint64_t next_rip;      /* where an indirect call goes, */
 	uint64_t next_code;     /* and its translation */
 	uint64_t cell;          /* to be filled by a lookup */
-	uint64_t found_version; /* what a lookup found: jit_jump.version */
+	uint64_t found_page;    /* what a lookup found: where its page's version is, */
+	uint64_t found_version; /* and which it was */
 	uint64_t index_mask;    /* pext mask of a TLB index */
 	uint64_t page_mask;     /* ~FFFh */
 	uint64_t saved_rsp;     /* the thread's own stack while generated code runs */

@@ -146,8 +146,9 @@ static void make_lookup(struct jit *j, struct emit *e)
 	const uint8_t *found = e->w;
 	emit_store(e, rm_mem(STATE, OFF_JS(spill2) + 8), S1);
 	emit_load(e, S1, ENTRY(version));
-	emit_store(e, rm_mem(STATE, OFF_JS(found_version) + 8), S1);
+	emit_store(e, rm_mem(STATE, OFF_JS(found_page) + 8), S1);
 	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_store(e, rm_mem(STATE, OFF_JS(found_version) + 8), S1);
 	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(context) + 8)); /* add */
 	emit_rm(e, 0x3b, 8, S1, ENTRY(stamp));                       /* cmp */
 	emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + 8));
@@ -193,9 +194,9 @@ static void make_go(struct jit *j, struct emit *e)
 	emit_store(e, rm_mem(STATE, OFF_JS(spill)), H_RDX);
 	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(cell)));
 	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, code)), S2);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_version)));
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_page)));
 	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, version)), S1);
-	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_version)));
 	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(cell_key))); /* add */
 	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, stamp)), S1);
 	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill)));

@@ -371,6 +371,44 @@ Test(mappings, lose_rights)
 	pair_free(&p);
 }
 
+/* A conditional jump continues in a page that is not there when it is fetched: flags that the jump needs
+ * must survive the fault. */
+GUEST(split, "mov $20, %esi\n"
+	     "1: lea 3f(%rip), %rdi\n"
+	     "mov %rdi, %rax\n"
+	     "shr $12, %rax\n"
+	     "test $4, %sil\n" /* not at first: the way there is to be linked */
+	     "jnz 4f\n"
+	     "movq $0, 0x11000(, %rax, 8)\n"
+	     "invlpg (%rdi)\n"
+	     "4: test $1, %sil\n"
+	     "jmp 2f\n"
+	     "split_pf: incq 0xd000\n"
+	     "mov %cr2, %rax\n"
+	     "and $~0xfff, %eax\n"
+	     "mov %eax, %edx\n"
+	     "shr $12, %eax\n"
+	     "or $7, %edx\n"
+	     "mov %rdx, 0x11000(, %rax, 8)\n"
+	     "add $8, %rsp\n"
+	     "iretq\n"
+	     ".org split + 0xffe\n"
+	     "2: .byte 0x0f, 0x84\n" /* jz 3f */
+	     ".long 3f - . - 4\n"
+	     "inc %ebx\n"
+	     "3: dec %esi\n"
+	     "jnz 1b\n"
+	     "hlt");
+extern const char split_pf[];
+Test(mappings, of_the_rest_of_an_instruction)
+{
+	struct pair p;
+	pair_new(&p, split, split_end, split_pf, 0);
+	cr_expect_eq(run(&p)->gpr[RBX], 10);
+	cr_expect_eq(peek(p.s[1], 0xd000, 8), 11);
+	pair_free(&p);
+}
+
 /* The first page and the last bytes of the address space are not mapped; no empty slot of a TLB may
  * look as if they were. */
 GUEST(edges, "movq $0, 0x11000\n"
