@@ -8,16 +8,14 @@
 
 /* ---- shapes ---- */
 
-/* A 32-bit result in a register that lives in memory still clears the upper half. */
-static void clear_upper(struct tr *t, unsigned g, unsigned size)
+void clear_upper(struct tr *t, unsigned g, unsigned size)
 {
 	if (size == 4)
 		emit_store_imm32(&t->e, state(OFF_GPR(g) + 4), 0);
 }
 
-/* reg <- reg op r/m. `reads`: the register is an input; `src`: bytes of the r/m operand. */
-static void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opcode,
-			 unsigned nr, unsigned nm, bool reads, bool writes)
+void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opcode, unsigned nr,
+		  unsigned nm, bool reads, bool writes)
 {
 	const struct operand *r = &i->o[nr], *m = &i->o[nm];
 	struct rm src;
@@ -37,8 +35,7 @@ static void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint3
 		emit_store(&t->e, gpr_slot(r->reg), S2);
 }
 
-/* r/m <- r/m op reg. */
-static void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bool writes)
+void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bool writes)
 {
 	const struct operand *m = &i->o[0], *r = &i->o[1];
 	unsigned reg = S2;
@@ -67,9 +64,8 @@ static void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bo
 		clear_upper(t, m->reg, m->size);
 }
 
-/* r/m <- op r/m [, imm]. imm_size 0: none. */
-static void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsigned ext,
-		     unsigned imm_size, uint64_t imm, bool writes)
+void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsigned ext, unsigned imm_size,
+	      uint64_t imm, bool writes)
 {
 	const struct operand *m = &i->o[0];
 	struct rm dst;
@@ -172,21 +168,14 @@ static bool tr_movsx(struct tr *t, const struct insn *i)
 static bool tr_lea(struct tr *t, const struct insn *i)
 {
 	unsigned d = i->o[0].reg, size = i->o[0].size;
-	if (size < 4)
-		return false;
 	emit_ea(t, i);
-	if (pinned(d))
-		emit_rm(&t->e, 0x8b, size, (unsigned)host_reg(d), rm_reg(S1));
-	else if (size == 8)
-		emit_store(&t->e, gpr_slot(d), S1);
-	else {
-		emit_rm(&t->e, 0x89, 4, S1, gpr_slot(d));
-		clear_upper(t, d, 4);
-	}
+	emit_rm(&t->e, 0x89, size, S1, guest(d));
+	if (!pinned(d))
+		clear_upper(t, d, size);
 	return true;
 }
 
-/* Shifts and rotates, D0 and C0 groups; by CL only for registers, since rcx is scratch. */
+/* Shifts and rotates, D0 and C0 groups. */
 static bool tr_shift(struct tr *t, const struct insn *i, unsigned ext)
 {
 	unsigned byte = i->o[0].size == 1 ? 0 : 1;
@@ -194,8 +183,10 @@ static bool tr_shift(struct tr *t, const struct insn *i, unsigned ext)
 		shape_rm(t, i, 0xc0 | byte, ext, 1, i->imm, true);
 		return true;
 	}
-	if (i->o[0].kind != OPK_REG || i->o[1].kind != OPK_REG)
-		return false;
+	if (i->o[0].kind == OPK_MEM) {
+		emit_shift_memory(t, i, ext);
+		return true;
+	}
 	emit_rm(&t->e, 0x8b, 4, S1, guest(RCX));
 	/* A count of 0 still clears the upper half of a doubleword register. */
 	emit_rm(&t->e, 0xd2 | byte, i->o[0].size, ext, guest(i->o[0].reg));
@@ -222,35 +213,6 @@ static bool tr_imul3(struct tr *t, const struct insn *i)
 	return true;
 }
 
-/* BT BTS BTR BTC on registers; memory bit strings are left to C. */
-static bool tr_bt(struct tr *t, const struct insn *i, unsigned n)
-{
-	if (i->o[0].kind != OPK_REG || i->o[0].size < 4)
-		return false;
-	if (i->o[1].kind == OPK_IMM) {
-		shape_rm(t, i, 0x0fba, 4 + n, 1, i->imm, n != 0);
-		return true;
-	}
-	/* With a memory r/m the bit offset would reach outside of v.gpr. */
-	if (!pinned(i->o[0].reg))
-		return false;
-	shape_rm_reg(t, i, 0x0fa3 | n << 3, n != 0);
-	return true;
-}
-
-static bool tr_bswap(struct tr *t, const struct insn *i)
-{
-	unsigned g = i->o[0].reg;
-	if (!pinned(g) || i->o[0].size < 4)
-		return false;
-	unsigned h = (unsigned)host_reg(g);
-	if (i->o[0].size == 8 || h >= 8)
-		emit8(&t->e, (uint8_t)(0x40 | (i->o[0].size == 8 ? 8 : 0) | h >> 3));
-	emit8(&t->e, 0x0f);
-	emit8(&t->e, (uint8_t)(0xc8 | (h & 7)));
-	return true;
-}
-
 /* CBW family and CWD family: rax and rdx are themselves. */
 static bool tr_extend(struct tr *t, const struct insn *i, uint8_t opcode)
 {
@@ -270,8 +232,7 @@ static const struct {
 } alu_ops[] = {{op_add, 0}, {op_or, 1},  {op_adc, 2}, {op_sbb, 3},
 	       {op_and, 4}, {op_sub, 5}, {op_xor, 6}, {op_cmp, 7}},
   shift_ops[] = {{op_rol, 0}, {op_ror, 1}, {op_rcl, 2}, {op_rcr, 3},
-		 {op_shl, 4}, {op_shr, 5}, {op_sar, 7}},
-  bt_ops[] = {{op_bt, 0}, {op_bts, 1}, {op_btr, 2}, {op_btc, 3}};
+		 {op_shl, 4}, {op_shr, 5}, {op_sar, 7}};
 #define FIND_OP(t)                                                                                 \
 	for (unsigned k = 0; k < sizeof(t) / sizeof((t)[0]); k++)                                  \
 		if ((t)[k].op == i->op)
@@ -280,7 +241,6 @@ static bool tr_group(struct tr *t, const struct insn *i)
 {
 	FIND_OP(alu_ops) return tr_alu(t, i, alu_ops[k].n);
 	FIND_OP(shift_ops) return tr_shift(t, i, shift_ops[k].n);
-	FIND_OP(bt_ops) return tr_bt(t, i, bt_ops[k].n);
 	return false;
 }
 
@@ -332,7 +292,5 @@ bool tr_alu_insn(struct tr *t, const struct insn *i)
 		       true;
 	if (i->op == op_setcc)
 		return shape_rm(t, i, 0x0f90 | (i->desc->opcode & 15), 0, 0, 0, true), true;
-	if (i->op == op_bswap)
-		return tr_bswap(t, i);
 	return tr_group(t, i);
 }

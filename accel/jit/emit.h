@@ -184,6 +184,15 @@ static inline void emit_vex(struct emit *e, unsigned map, unsigned pp, bool w, b
 	emit_modrm(e, reg, &m);
 }
 
+/* bswap reg */
+static inline void emit_bswap(struct emit *e, unsigned size, unsigned reg)
+{
+	if (size == 8 || reg >= 8)
+		emit8(e, (uint8_t)(0x40 | (size == 8 ? 8 : 0) | reg >> 3));
+	emit8(e, 0x0f);
+	emit8(e, (uint8_t)(0xc8 | (reg & 7)));
+}
+
 /* Jumps: emit_j*() leave a 32-bit displacement to be patched and return where it is. */
 static inline uint8_t *emit_jmp(struct emit *e)
 {

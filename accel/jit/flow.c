@@ -13,9 +13,12 @@
 bool tr_push(struct tr *t, const struct insn *i)
 {
 	const struct operand *o = &i->o[0];
-	if (i->osz != t->word || (!plain(o) && o->kind != OPK_IMM))
+	if (i->osz != t->word || (!plain(o) && o->kind != OPK_IMM && o->kind != OPK_SREG))
 		return false;
-	if (o->kind == OPK_MEM) {
+	if (o->kind == OPK_SREG) {
+		emit_rm(&t->e, 0x0fb7, 4, S1, state(OFF_CORE(v.seg[o->reg].sel))); /* movzx */
+		emit_store(&t->e, state(OFF_JS(spill2)), S1);
+	} else if (o->kind == OPK_MEM) {
 		emit_mem(t, i, t->word, false);
 		emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
 		emit_store(&t->e, state(OFF_JS(spill2)), S1);

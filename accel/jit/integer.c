@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Translation of integer instructions with operands or conditions of their own: multiplication and
- * division, exchanges, bit counts, BMI, and the high byte registers.
+ * division, exchanges, bit counts, BMI.
  */
 #include "accel/jit/translate.h"
 #include "cpu/opcode.h"
@@ -69,11 +69,49 @@ static void emit_division_guard(struct tr *t, const struct insn *i, unsigned siz
 	}
 }
 
+/* Of bytes and words, with the divisor in S1 and flags to spare (DIV leaves none): what could be #DE, and
+ * the rarer signed dividends, go to the C operation. */
+static bool tr_div_small(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	bool byte = i->o[0].size == 1, sign = i->op == op_idiv;
+	unsigned size = i->o[0].size, high = byte ? H_RAX : H_RDX;
+	if (!t->dead)
+		return false;
+	struct rm m = operand(t, i, 0, false);
+	emit_op(e, 0, (sign ? 0x0fbe : 0x0fb6) | !byte, 4, S1, m, false, byte); /* movsx, movzx */
+	emit_rm(e, 0x85, 4, S1, rm_reg(S1));                                    /* test */
+	add_slow(t, SLOW_OP, emit_jcc(e, CC_E), i, false, 0);
+	if (!sign) { /* the high half is less than the divisor */
+		emit_rm(e, 0x0fb7, 4, S2, rm_reg(high)); /* movzx */
+		if (byte) {
+			emit_rm(e, 0xc1, 4, 5, rm_reg(S2)); /* shr */
+			emit8(e, 8);
+		}
+		emit_rm(e, 0x3b, 4, S2, rm_reg(S1)); /* cmp */
+		add_slow(t, SLOW_OP, emit_jcc(e, CC_AE), i, false, 0);
+	} else { /* the divisor is not -1, and the dividend is one word */
+		emit_rm(e, 0x83, 4, 7, rm_reg(S1)); /* cmp */
+		emit8(e, 0xff);
+		add_slow(t, SLOW_OP, emit_jcc(e, CC_E), i, false, 0);
+		emit_op(e, 0, byte ? 0x0fbe : 0x0fbf, 4, S2, rm_reg(H_RAX), false,
+			byte); /* movsx */
+		if (!byte) {
+			emit_rm(e, 0xc1, 4, 5, rm_reg(S2)); /* shr */
+			emit8(e, 16);
+		}
+		emit_rm(e, 0x3b, 2, S2, rm_reg(high)); /* cmp */
+		add_slow(t, SLOW_OP, emit_jcc(e, CC_NE), i, false, 0);
+	}
+	emit_rm(e, byte ? 0xf6 : 0xf7, size, sign ? 7 : 6, rm_reg(S1));
+	return true;
+}
+
 static bool tr_div(struct tr *t, const struct insn *i)
 {
 	unsigned size = i->o[0].size;
 	if (size < 4)
-		return false;
+		return tr_div_small(t, i);
 	struct rm m = operand(t, i, 0, false);
 	if (i->o[0].kind == OPK_MEM) {
 		emit_rm(&t->e, 0x8b, size, S1, m);
@@ -87,6 +125,24 @@ static bool tr_div(struct tr *t, const struct insn *i)
 
 /* ---- exchanges: on memory they are as atomic as the guest's ---- */
 
+/* Scratch registers stand in for those that live in memory. */
+static void exchange_registers(struct tr *t, const struct insn *i, uint32_t opcode)
+{
+	struct emit *e = &t->e;
+	unsigned m = i->o[0].reg, r = i->o[1].reg;
+	unsigned hm = pinned(m) ? (unsigned)host_reg(m) : S1;
+	unsigned hr = pinned(r) ? (unsigned)host_reg(r) : m == r ? S1 : S2;
+	if (!pinned(m))
+		emit_load(e, hm, gpr_slot(m));
+	if (!pinned(r))
+		emit_load(e, hr, gpr_slot(r));
+	emit_rm(e, opcode, i->o[0].size, hr, rm_reg(hm));
+	if (!pinned(r))
+		emit_store(e, gpr_slot(r), hr);
+	if (!pinned(m))
+		emit_store(e, gpr_slot(m), hm);
+}
+
 static bool tr_exchange(struct tr *t, const struct insn *i)
 {
 	const struct operand *m = &i->o[0], *r = &i->o[1];
@@ -96,9 +152,7 @@ static bool tr_exchange(struct tr *t, const struct insn *i)
 
 	opcode |= m->size > 1;
 	if (m->kind != OPK_MEM) {
-		if (m->kind != OPK_REG || !pinned(m->reg) || !pinned(r->reg))
-			return false;
-		emit_rm(e, opcode, m->size, reg, guest(m->reg));
+		exchange_registers(t, i, opcode);
 		return true;
 	}
 	struct rm dst = operand(t, i, 0, true);
@@ -114,6 +168,28 @@ static bool tr_exchange(struct tr *t, const struct insn *i)
 			emit_store(e, gpr_slot(r->reg), S2);
 		emit_load(e, S2, state(OFF_JS(spill)));
 	}
+	emit_stored(t, i);
+	return true;
+}
+
+/* CMPXCHG8B, CMPXCHG16B: RCX is wanted, so R14 has the address. */
+static bool tr_exchange_wide(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	unsigned size = i->op == op_cmpxchg8b ? 8 : 16;
+	if (size == 16 && !cpu_has(&t->j->host, FEAT_CX16))
+		return false;
+	emit_address(t, i, size);
+	if (size == 16)
+		emit_aligned(t, i, size);
+	emit_translate(t, i, size, true);
+	emit_store(e, state(OFF_JS(spill)), S2);
+	emit_rm(e, 0x8b, 8, S2, rm_reg(S1));
+	emit_rm(e, 0x8b, 8, S1, guest(RCX));
+	if (i->lock)
+		emit8(e, 0xf0);
+	emit_rm(e, 0x0fc7, size == 16 ? 8 : 4, 1, rm_mem(S2, 0));
+	emit_load(e, S2, state(OFF_JS(spill)));
 	emit_stored(t, i);
 	return true;
 }
@@ -170,86 +246,103 @@ static bool tr_bmi(struct tr *t, const struct insn *i)
 	return true;
 }
 
-/* ---- AH, DH, BH ---- */
-
-/* How an encoding without REX calls byte register o; -1: it cannot. */
-static int byte_code(const struct operand *o)
+/* MULX: S1 and S2 stand in for its two results. */
+static bool tr_mulx(struct tr *t, const struct insn *i)
 {
-	if (o->reg == RCX || o->reg > RBX)
-		return -1;
-	return o->kind == OPK_REGH ? o->reg + 4 : o->kind == OPK_REG && o->size == 1 ? o->reg : -1;
-}
-
-/* The row's opcode for r/m8, r8 and its number in group 80h: -1 for instructions not handled here. */
-static int byte_opcode(const struct insn *i, unsigned *group)
-{
-	unsigned opcode = i->desc->opcode;
-	*group = 0;
-	if (i->desc->map != M1)
-		return -1;
-	if (i->op == op_mov)
-		return 0x88;
-	if (i->op == op_test)
-		return 0x84;
-	if (opcode != 0x80 && (opcode >= 0x40 || (opcode & 7) > 3))
-		return -1;
-	*group = opcode == 0x80 ? i->modrm >> 3 & 7 : opcode >> 3;
-	return (int)(*group << 3);
-}
-
-static bool tr_movzx_high(struct tr *t, const struct insn *i)
-{
-	unsigned d = i->o[0].reg;
-	int from = byte_code(&i->o[1]);
-	if (from < 0 || i->o[0].size < 4)
-		return false;
-	emit8(&t->e, 0x0f); /* movzx ecx, high: no REX */
-	emit8(&t->e, 0xb6);
-	struct rm m = rm_reg((unsigned)from);
-	emit_modrm(&t->e, S1, &m);
-	if (pinned(d))
-		emit_rm(&t->e, 0x8b, 4, (unsigned)host_reg(d), rm_reg(S1));
-	else
-		emit_store(&t->e, gpr_slot(d), S1);
+	struct emit *e = &t->e;
+	unsigned hi = i->o[0].reg, lo = i->o[1].reg;
+	unsigned h = pinned(hi) ? (unsigned)host_reg(hi) : S1;
+	unsigned l = pinned(lo) ? (unsigned)host_reg(lo) : hi == lo ? S1 : S2;
+	struct rm m = operand(t, i, 2, false);
+	emit_vex(e, 2, 3, i->o[0].size == 8, false, 0xf6, h, l, m);
+	if (!pinned(lo))
+		emit_store(e, gpr_slot(lo), l);
+	if (!pinned(hi))
+		emit_store(e, gpr_slot(hi), h);
 	return true;
 }
 
-bool tr_high_byte(struct tr *t, const struct insn *i)
-{
-	const struct operand *a = &i->o[0], *b = &i->o[1];
-	struct emit *e = &t->e;
-	unsigned group;
+/* ---- others ---- */
 
-	if (i->lock || i->rep)
+/* ADCX ADOX CRC32 MOVBE: reg <- r/m; MOVBE stores, too. CRC32's source has a size of its own. */
+static bool tr_0f38(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	const struct opcode *d = i->desc;
+	unsigned g = i->o[0].reg, h = pinned(g) ? (unsigned)host_reg(g) : S2;
+	unsigned size = i->o[0].size, pfx = d->pfx == P_F2 ? 0xf2 : d->pfx == P_F3 ? 0xf3 : 0;
+
+	if (!cpu_has(&t->j->host, d->feature))
 		return false;
-	if (i->op == op_mov && i->desc->map == M0F && b->kind == OPK_REGH)
-		return tr_movzx_high(t, i);
-	int opcode = byte_opcode(i, &group), ca = byte_code(a), cb = byte_code(b);
-	bool writes = i->op != op_test && i->op != op_cmp;
-	if (opcode < 0)
-		return false;
-	if (b->kind == OPK_IMM && ca >= 0) {
-		struct rm m = rm_reg((unsigned)ca);
-		emit8(e, i->op == op_mov ? 0xc6 : i->op == op_test ? 0xf6 : 0x80);
-		emit_modrm(e, group, &m);
-		emit8(e, (uint8_t)i->imm);
-	} else if (a->kind == OPK_MEM && cb >= 0) {
-		struct rm m = operand(t, i, 0, writes);
-		emit8(e, (uint8_t)opcode);
-		emit_modrm(e, (unsigned)cb, &m);
-		if (writes)
-			emit_stored(t, i);
-	} else if (b->kind == OPK_MEM && ca >= 0) {
-		struct rm m = operand(t, i, 1, false);
-		emit8(e, (uint8_t)(opcode | 2));
-		emit_modrm(e, (unsigned)ca, &m);
-	} else if (ca >= 0 && cb >= 0) {
-		struct rm m = rm_reg((unsigned)ca);
-		emit8(e, (uint8_t)opcode);
-		emit_modrm(e, (unsigned)cb, &m);
-	} else {
-		return false;
+	if (i->o[0].kind == OPK_MEM) {
+		shape_rm_reg(t, i, 0x0f38f1, true);
+		return true;
 	}
+	if (d->pfx == P_66)
+		pfx = 0x66;
+	if (i->op == op_crc32 && i->o[1].size == 2)
+		size = 2;
+	struct rm src = operand(t, i, 1, false);
+	if (h == S2)
+		emit_load(e, S2, gpr_slot(g));
+	emit_op(e, pfx, 0x0f3800u | d->opcode, size, h, src, false, i->o[1].size == 1);
+	if (h == S2)
+		emit_store(e, gpr_slot(g), S2);
+	return true;
+}
+
+static bool tr_bswap(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	unsigned g = i->o[0].reg, size = i->o[0].size;
+	unsigned h = pinned(g) ? (unsigned)host_reg(g) : S2;
+	if (size < 4)
+		return false;
+	if (h == S2)
+		emit_load(e, S2, gpr_slot(g));
+	emit_bswap(e, size, h);
+	if (h == S2)
+		emit_store(e, gpr_slot(g), S2);
+	return true;
+}
+
+/* CLC STC CMC LAHF SAHF */
+static bool tr_one_byte(struct tr *t, const struct insn *i)
+{
+	emit8(&t->e, i->desc->opcode);
+	return true;
+}
+
+static bool tr_xlat(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	if (i->seg == FS || i->seg == GS)
+		return false;
+	emit_rm(e, 0x0fb6, 4, S1, rm_reg(H_RAX)); /* movzx */
+	emit_lea(e, t->word, S1, rm_index(H_RBX, S1, 0, 0));
+	emit_translate(t, i, 1, false);
+	emit_rm(e, 0x8a, 1, H_RAX, rm_mem(S1, 0));
+	return true;
+}
+
+static bool tr_mov_from_sreg(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	struct rm sel = state(OFF_CORE(v.seg[i->o[1].reg].sel));
+	const struct operand *d = &i->o[0];
+	if (d->kind != OPK_MEM) {
+		emit_rm(e, 0x0fb7, 4, S1, sel); /* movzx */
+		emit_rm(e, 0x89, d->size, S1, guest(d->reg));
+		if (!pinned(d->reg))
+			clear_upper(t, d->reg, d->size);
+		return true;
+	}
+	emit_mem(t, i, 2, true);
+	emit_store(e, state(OFF_JS(spill)), S2);
+	emit_rm(e, 0x0fb7, 4, S2, sel);
+	emit_rm(e, 0x89, 2, S2, rm_mem(S1, 0));
+	emit_load(e, S2, state(OFF_JS(spill)));
+	emit_stored(t, i);
 	return true;
 }
 
@@ -259,14 +352,51 @@ static const struct {
 	op_fn *op;
 	tr_fn *tr;
 } handlers[] = {
-    {op_mul, tr_mul},          {op_imul, tr_mul},      {op_div, tr_div},
-    {op_idiv, tr_div},         {op_xchg, tr_exchange}, {op_xadd, tr_exchange},
-    {op_cmpxchg, tr_exchange}, {op_bsf, tr_count},     {op_bsr, tr_count},
-    {op_tzcnt, tr_count},      {op_lzcnt, tr_count},   {op_popcnt, tr_count},
-    {op_andn, tr_bmi},         {op_blsr, tr_bmi},      {op_blsmsk, tr_bmi},
-    {op_blsi, tr_bmi},         {op_bextr, tr_bmi},     {op_bzhi, tr_bmi},
-    {op_pdep, tr_bmi},         {op_pext, tr_bmi},      {op_sarx, tr_bmi},
-    {op_shlx, tr_bmi},         {op_shrx, tr_bmi},      {op_rorx, tr_bmi},
+    {op_mul, tr_mul},
+    {op_imul, tr_mul},
+    {op_div, tr_div},
+    {op_idiv, tr_div},
+    {op_xchg, tr_exchange},
+    {op_xadd, tr_exchange},
+    {op_cmpxchg, tr_exchange},
+    {op_cmpxchg8b, tr_exchange_wide},
+    {op_cmpxchg16b, tr_exchange_wide},
+    {op_bt, tr_bt},
+    {op_bts, tr_bt},
+    {op_btr, tr_bt},
+    {op_btc, tr_bt},
+    {op_shld, tr_double_shift},
+    {op_shrd, tr_double_shift},
+    {op_bsf, tr_count},
+    {op_bsr, tr_count},
+    {op_tzcnt, tr_count},
+    {op_lzcnt, tr_count},
+    {op_popcnt, tr_count},
+    {op_andn, tr_bmi},
+    {op_blsr, tr_bmi},
+    {op_blsmsk, tr_bmi},
+    {op_blsi, tr_bmi},
+    {op_bextr, tr_bmi},
+    {op_bzhi, tr_bmi},
+    {op_pdep, tr_bmi},
+    {op_pext, tr_bmi},
+    {op_sarx, tr_bmi},
+    {op_shlx, tr_bmi},
+    {op_shrx, tr_bmi},
+    {op_rorx, tr_bmi},
+    {op_mulx, tr_mulx},
+    {op_adcx, tr_0f38},
+    {op_adox, tr_0f38},
+    {op_crc32, tr_0f38},
+    {op_movbe, tr_0f38},
+    {op_bswap, tr_bswap},
+    {op_clc, tr_one_byte},
+    {op_stc, tr_one_byte},
+    {op_cmc, tr_one_byte},
+    {op_lahf, tr_one_byte},
+    {op_sahf, tr_one_byte},
+    {op_xlat, tr_xlat},
+    {op_mov_from_sreg, tr_mov_from_sreg},
 };
 
 tr_fn *integer_handler(const struct insn *i)

@@ -87,6 +87,7 @@ struct engine_cpu *jit_alloc_cpu(size_t size)
 	e->js.mask16 = 15;
 	e->js.mxcsr_fixed = MXCSR_MASKS | 0xffff0000;
 	e->js.mask32 = 31;
+	e->js.mask64 = 63;
 	e->js.fcw_masks = FCW_EXC;
 	e->js.x87_dead = 1;
 	e->js.sign_mask = 1ull << 63;

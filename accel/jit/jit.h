@@ -79,7 +79,7 @@ struct jit_state {
 	struct ram_page *string_page; /* with flags, that it has stored to */
 	uint64_t string_paused;       /* it gave way between two iterations */
 	uint64_t string_again;        /* jit_string() has not finished it */
-	uint64_t mask16, mask32; /* pext masks of what must be 0 in aligned addresses */
+	uint64_t mask16, mask32, mask64; /* pext masks of the low 4, 5 and 6 bits */
 	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
 	uint64_t cell_key;       /* the same for cells and returns, which any remapping outdates */
 	/* Where instructions are counted (jit_count()). */

@@ -59,7 +59,7 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 		return false;
 	if (i->desc->attrs & A_BR)
 		return tr_flow(t, i);
-	if (i->op == op_push)
+	if (i->op == op_push || i->op == op_push_sreg)
 		return tr_push(t, i);
 	if (i->op == op_pop)
 		return tr_pop(t, i);

@@ -137,7 +137,21 @@ void flags_plan(const struct tr *t, struct flags_plan *plan);
 /* At a page offset of the block's page. */
 enum flags_use flags_use_at(const struct tr *t, int32_t off);
 
-/* alu.c */
+/* bits.c: D2 group `ext`, by CL */
+void emit_shift_memory(struct tr *t, const struct insn *i, unsigned ext);
+/* vector.c: misaligned addresses in S1 go to the C operation. S2 is clobbered. */
+void emit_aligned(struct tr *t, const struct insn *i, unsigned size);
+
+/* alu.c: operand shapes. A 32-bit result in a register that lives in memory clears its upper half. */
+void clear_upper(struct tr *t, unsigned g, unsigned size);
+/* reg <- reg op r/m: operands nr and nm. `reads`: the register is an input. */
+void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opcode, unsigned nr,
+		  unsigned nm, bool reads, bool writes);
+/* r/m <- r/m op reg */
+void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bool writes);
+/* r/m <- op r/m [, imm]. imm_size 0: none. */
+void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsigned ext, unsigned imm_size,
+	      uint64_t imm, bool writes);
 bool plain(const struct operand *o); /* a general register or memory */
 /* Those whose emitters there write LOCK. */
 bool lockable(const struct insn *i);
@@ -157,7 +171,8 @@ tr_fn tr_x87;                             /* x87.c */
 tr_fn tr_alu_insn;                        /* alu.c */
 tr_fn tr_push, tr_pop, tr_leave, tr_flow; /* flow.c */
 tr_fn tr_string;                          /* string.c */
-tr_fn tr_high_byte;                       /* integer.c: one operand is AH, CH, DH or BH */
+tr_fn tr_high_byte;                       /* high.c: one operand is AH, CH, DH or BH */
+tr_fn tr_bt, tr_double_shift;             /* bits.c */
 /* integer.c, system.c: what translates i, or NULL. The latter also looks at what insn_check() would. */
 tr_fn *integer_handler(const struct insn *i);
 tr_fn *system_handler(const struct insn *i);

@@ -270,8 +270,7 @@ static void emit_insn(struct tr *t, const struct insn *i, const struct fields *f
 		emit8(&t->e, (uint8_t)(i->imm2 << 4));
 }
 
-/* Misaligned addresses in S1 go to the C operation. S2 is clobbered. */
-static void emit_aligned(struct tr *t, const struct insn *i, unsigned size)
+void emit_aligned(struct tr *t, const struct insn *i, unsigned size)
 {
 	struct emit *e = &t->e;
 	if (t->dead) {
