@@ -40,9 +40,10 @@ struct block {
 	uint64_t gpa2;
 	const uint8_t *code;       /* translation, or NULL */
 	const uint8_t *code_flags; /* its entry with the status flags in RFLAGS */
-	const uint8_t *host;       /* the page's bytes, if in RAM */
-	uint32_t runs;             /* interpreted so far; UINT32_MAX: not worth another try */
-	struct block *succ[2];     /* where a direct jump within the page goes, by enum chain */
+	uint64_t *second_seen; /* in the translation of one that crosses: see jit_exec_cross() */
+	const uint8_t *host;   /* the page's bytes, if in RAM */
+	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */
+	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
 };

@@ -104,6 +104,19 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	return false;
 }
 
+/* The second page is as it was when b was decoded: good until the page changes or something is mapped
+ * anew. What is global may not depend on what is not. */
+static void note_second_page(struct engine_cpu *e, const struct block *b)
+{
+	struct core *c = &e->core;
+	uint64_t lin = (c->v.rip & PAGE_MASK) + PAGE_SIZE;
+	lin = c->mode == 8 ? lin : (uint32_t)lin;
+	if (!b->second_seen || (e->js.global && !mem_fetch_page(c, lin)->global))
+		return;
+	jit_note_code_page(&e->js, lin);
+	*b->second_seen = e->js.cell_key + b->version2;
+}
+
 /* An instruction that continues in the next page: no link or lookup has looked at that one. */
 bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 {
@@ -114,6 +127,7 @@ bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 	e->core.insn = NULL;
 	if (!block_second_page_ok(&e->core, b))
 		return true;
+	note_second_page(e, b);
 	e->core.insn = i;
 	return jit_exec_op(e, i);
 }

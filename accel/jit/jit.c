@@ -140,6 +140,7 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	jit_enter_tlb(js, b->key >> 7 & 3, t->asid);
 	js->bounded[0] = bounded(&e->core.v.seg[FS]);
 	js->bounded[1] = bounded(&e->core.v.seg[GS]);
+	js->global = e->blocks.global;
 	/* Code in global pages is the same in every address space, and finds only its like. */
 	jit_set_context(js, (e->blocks.global ? 0 : (uint64_t)t->asid << 16) | b->key);
 }

@@ -115,6 +115,7 @@ struct jit_state {
 	} contexts[JIT_CONTEXTS];
 	uint32_t last_context;
 	bool exhausted;            /* all numbers have been used: time for jit_reset() */
+	bool global;               /* code runs from global pages */
 	uint32_t remapped;         /* counts pages of code that may have been mapped elsewhere */
 	uint64_t code_pages[1024]; /* filter of the pages in jump, by page_bit() */
 };

@@ -158,6 +158,8 @@ void jit_init_jumps(struct jit_state *js);
 void jit_drop_jumps(struct jit_state *js);
 /* Drops where jumps into one page lead, in all contexts. */
 void jit_drop_jump_page(struct jit_state *js, uint64_t page);
+/* Whatever drops this page changes cell_key too. */
+void jit_note_code_page(struct jit_state *js, uint64_t lin);
 /* `what`: the address space and mode that jumps are now made in. */
 void jit_set_context(struct jit_state *js, uint64_t what);
 /* Lets generated code find b by its address. */

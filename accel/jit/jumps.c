@@ -22,6 +22,12 @@ static unsigned page_bit(uint64_t lin)
 	return (unsigned)((lin >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 48);
 }
 
+void jit_note_code_page(struct jit_state *js, uint64_t lin)
+{
+	unsigned bit = page_bit(lin);
+	js->code_pages[bit / 64] |= 1ull << bit % 64;
+}
+
 static unsigned second_place(uint64_t rip)
 {
 	return (unsigned)((rip & 0xfff) | (rip >> 15 & JUMP_MASK >> 12) << 12);
@@ -81,8 +87,7 @@ void jit_enter_jump(struct engine_cpu *e, const struct block *b)
 	    .code = b->code,
 	    .version = &b->page->version,
 	};
-	unsigned bit = page_bit(rip);
-	js->code_pages[bit / 64] |= 1ull << bit % 64;
+	jit_note_code_page(js, rip);
 }
 
 void jit_init_jumps(struct jit_state *js)

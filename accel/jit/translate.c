@@ -248,6 +248,24 @@ static void emit_entries(struct tr *t, const struct flags_plan *plan)
 	t->code_flags = code_flags + e->to_exec;
 }
 
+/* For an instruction that continues in the next page: unless that is as jit_exec_cross() has seen it,
+ * the C operation by way of there. Clobbers S1 and S2; flags stay. */
+static void emit_second_page(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	struct jit_jump *cell = jit_new_cell(t);
+	t->second_seen = &cell->stamp;
+	emit_mov_imm(e, S2, (uint64_t)(uintptr_t)(&cell->stamp) + (uint64_t)e->to_exec);
+	emit_load(e, S1, rm_mem(S2, 0));
+	emit_rm(e, 0xf7, 8, 2, rm_reg(S1)); /* not */
+	emit_load(e, S2, state(OFF_JS(cell_key)));
+	emit_lea(e, 8, S1, rm_index(S1, S2, 0, 1));
+	emit_mov_imm(e, S2, (uint64_t)(uintptr_t)&t->b->page2->version);
+	emit_load32(e, S2, rm_mem(S2, 0));
+	emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0)); /* cell_key + version - stamp */
+	emit_op_unless_zero(t, i);
+}
+
 /* One instruction; true when control does not go on behind it. */
 static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 {
@@ -264,7 +282,9 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	} else if (!plan->touches[n] && !plan->read_later[n] && accesses_memory(i)) {
 		flags_to_memory(t);
 	}
-	if (!t->b->crosses && translate_insn(t, i)) {
+	if (t->b->crosses)
+		emit_second_page(t, i);
+	if (translate_insn(t, i)) {
 		ended = i->desc->attrs & A_BR;
 		if (plan->touches[n])
 			t->in_mem = false;
@@ -273,6 +293,7 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 		t->nr_slow = slow_before;
 		t->dead = in_mem || !live;
 		t->x87 = x87;
+		t->second_seen = NULL;
 		flags_to_memory(t);
 		x87_emit_last(t, &t->last);
 		t->last = (struct x87_last){0};
@@ -327,6 +348,7 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 	if (t.e.overflow)
 		return t.nr_slow == MAX_SLOW;
 	b->code = t.code;
+	b->second_seen = t.second_seen;
 	b->code_flags = t.code_flags;
 	j->next = t.e.w;
 	j->cells = t.e.end;

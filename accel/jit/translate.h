@@ -71,8 +71,9 @@ struct tr {
 	unsigned mode; /* enum tlb_mode */
 	unsigned word; /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
 	const uint8_t *code, *code_flags; /* as in struct block */
-	bool in_mem; /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
-	bool dead;   /* RFLAGS may be clobbered before the current instruction */
+	bool in_mem;           /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
+	uint64_t *second_seen; /* as in struct block */
+	bool dead;             /* RFLAGS may be clobbered before the current instruction */
 	const struct cpu_model *model;
 	bool vec; /* guest vector registers are in the host's; else: perhaps */
 	bool x87; /* the same for x87 registers */

@@ -439,6 +439,76 @@ Test(mappings, at_the_ends_of_the_address_space)
 	pair_free(&p);
 }
 
+/* MOV EAX, n or JMP to one of several that continues in the next page; which changes, is another one for
+ * a while, in this address space or a different one, and may not be executed. */
+GUEST(crossing, "mov $20, %r8d\n"
+		"1: lea 2f(%rip), %rsi\n"
+		"call *%rsi\n"
+		"xorb $1, 0xa000\n"
+		"call *%rsi\n"
+		"movq $0xb007, 0x11050\n"
+		"invlpg 0xa000\n"
+		"call *%rsi\n"
+		"movq $0xa007, 0x11050\n"
+		"invlpg 0xa000\n"
+		"call *%rsi\n"
+		"mov $0x13000, %eax\n"
+		"mov %rax, %cr3\n"
+		"call *%rsi\n"
+		"mov $0x4000, %eax\n"
+		"mov %rax, %cr3\n"
+		"call *%rsi\n"
+		"btsq $63, 0x11050\n"
+		"invlpg 0xa000\n"
+		"call *%rsi\n"
+		"dec %r8d\n"
+		"jnz 1b\n"
+		"hlt\n"
+		"2: mov $0x9ffd, %edi\n"
+		"mov $3, %ebp\n"
+		"3: xor %eax, %eax\n"
+		"call *%rdi\n"
+		"lea (%rax, %rbx, 2), %rbx\n"
+		"rol $7, %rbx\n"
+		"dec %ebp\n"
+		"jnz 3b\n"
+		"ret\n"
+		"crossing_pf: incq 0xd000\n"
+		"movq $0xa007, 0x11050\n"
+		"invlpg 0xa000\n"
+		"add $8, %rsp\n"
+		"iretq");
+extern const char crossing_pf[];
+static void run_crossing(bool global, bool jump)
+{
+	const unsigned bits = BITS | (global ? 0x100 : 0);
+	struct pair p;
+	pair_new(&p, crossing, crossing_end, crossing_pf, 0);
+	for (unsigned k = 0; k < NR; k++) {
+		const uint32_t tables[] = {PT, PT_2};
+		for (unsigned n = 0; n < 2; n++) {
+			poke(p.s[k], tables[n] + 8 * (TEXT >> 12), TEXT | bits, 8);
+			poke(p.s[k], tables[n] + 8 * 9, 0x9000 | bits, 8);
+		}
+		poke(p.s[k], PT_2 + 8 * 0xa, 0xb000 | BITS, 8);
+		poke(p.s[k], 0x9ffd, jump ? 0xf0fee9 : 0x1b8, 3);
+		poke(p.s[k], 0xa000, 0xc30002, 3);
+		poke(p.s[k], 0xb000, 0xc30001, 3);
+		for (unsigned n = 0; n < 4; n++) /* mov eax, n; ret */
+			poke(p.s[k], 0x19100 + 0x10000 * n, 0xc300000000b8 | n << 8, 6);
+		p.s[k]->c.v.cr4 |= CR4_PGE;
+	}
+	run(&p);
+	cr_expect_eq(peek(p.s[1], 0xd000, 8), 20);
+	pair_free(&p);
+}
+
+Test(mappings, of_what_crosses_pages)
+{
+	for (unsigned n = 0; n < 4; n++)
+		run_crossing(n & 1, n & 2);
+}
+
 /* Many functions in little code memory, twice: they are translated, dropped and translated again. */
 GUEST(many, "1: mov $0x20000, %esi\n"
 	    "2: call *%rsi\n"
