@@ -18,6 +18,13 @@
 
 #define STACK_SIZE (256u << 10)
 
+static void jit_empty(struct jit *j)
+{
+	j->next = j->first;
+	j->next_cold = j->first_cold;
+	j->cells = j->write + j->size;
+}
+
 struct jit *jit_new(size_t cache, const char **why)
 {
 	if (!__builtin_cpu_supports("bmi2")) {
@@ -46,8 +53,9 @@ struct jit *jit_new(size_t cache, const char **why)
 	jit_host_features(&j->host);
 	struct emit e = {.w = j->write, .end = j->write + cache, .to_exec = j->exec - j->write};
 	jit_make_stubs(j, &e);
-	j->first = j->next = e.w;
-	j->cells = j->write + cache;
+	j->first = e.w;
+	j->first_cold = e.w + (size_t)(e.end - e.w) / 5 * 2;
+	jit_empty(j);
 	return j;
 fail:
 	jit_free(j);
@@ -105,8 +113,7 @@ void jit_free_cpu(struct engine_cpu *e, size_t size)
 
 void jit_reset(struct engine_cpu *e)
 {
-	e->jit->next = e->jit->first;
-	e->jit->cells = e->jit->write + e->jit->size;
+	jit_empty(e->jit);
 	e->jit->flushes++;
 	e->js.link = 0;
 	e->js.blocks_flushed = e->blocks.flushed;

@@ -39,9 +39,9 @@ struct jit {
 	int fd;
 	uint8_t *write, *exec; /* two mappings of the same memory */
 	size_t size;
-	uint8_t *next;  /* in the writable mapping; code grows up, */
-	uint8_t *cells; /* and cells grow down from the end */
-	uint8_t *first; /* after the stubs */
+	/* In the writable mapping: blocks grow up from after the stubs, behind them what is seldom run, and
+	 * cells grow down from the end. */
+	uint8_t *first, *next, *first_cold, *next_cold, *cells;
 	/* Stubs, in the writable mapping. */
 	uint8_t *enter;        /* void (struct engine_cpu *, const uint8_t *code) */
 	uint8_t *leave;        /* rip = page_rip + rcx */

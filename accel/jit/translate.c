@@ -81,14 +81,13 @@ static void call_op(struct tr *t, const struct insn *i)
 
 struct jit_jump *jit_new_cell(struct tr *t)
 {
-	struct emit *e = &t->e;
-	if ((size_t)(e->end - e->w) < sizeof(struct jit_jump)) {
-		e->overflow = true;
+	if ((size_t)(t->cells - t->j->next_cold) < sizeof(struct jit_jump)) {
+		t->e.overflow = true;
 		return (struct jit_jump *)(void *)t->j->write;
 	}
-	e->end -= sizeof(struct jit_jump);
-	struct jit_jump *cell = (struct jit_jump *)(void *)e->end;
-	uint8_t *x = e->end + e->to_exec;
+	t->cells -= sizeof(struct jit_jump);
+	struct jit_jump *cell = (struct jit_jump *)(void *)t->cells;
+	uint8_t *x = t->cells + t->e.to_exec;
 	/* Nothing is at home in an empty one. */
 	*cell = (struct jit_jump){
 	    .stamp = UINT64_MAX,
@@ -328,8 +327,8 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 	t.word = word_of(b);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
-	t.e = (struct emit){.w = j->next, .end = j->cells, .to_exec = j->exec - j->write};
-	uint8_t *start = t.e.w;
+	t.e = (struct emit){.w = j->next, .end = j->first_cold, .to_exec = j->exec - j->write};
+	t.cells = j->cells;
 	flags_plan(&t, &plan);
 	emit_entries(&t, &plan);
 	bool ended = false;
@@ -342,6 +341,9 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 		x87_emit_last(&t, &t.last);
 	if (!ended)
 		emit_goto(&t, (int64_t)t.off + b->insn[b->nr].end);
+	uint8_t *end = t.e.w;
+	t.e.w = j->next_cold;
+	t.e.end = t.cells;
 	t.in_mem = t.dead = true;
 	for (unsigned n = 0; n < t.nr_slow; n++)
 		emit_slow(&t, &t.slow[n]);
@@ -350,9 +352,10 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 	b->code = t.code;
 	b->second_seen = t.second_seen;
 	b->code_flags = t.code_flags;
-	j->next = t.e.w;
-	j->cells = t.e.end;
 	j->translated++;
-	j->bytes += (uint64_t)(t.e.w - start);
+	j->bytes += (uint64_t)(end - j->next + t.e.w - j->next_cold);
+	j->next = end;
+	j->next_cold = t.e.w;
+	j->cells = t.cells;
 	return true;
 }

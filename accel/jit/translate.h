@@ -65,6 +65,7 @@ struct slow {
 
 struct tr {
 	struct emit e;
+	uint8_t *cells; /* the lowest so far */
 	struct jit *j;
 	struct block *b;
 	int32_t off;   /* of the block in its page */

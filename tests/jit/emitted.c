@@ -214,11 +214,17 @@ static void name_address(char *text, size_t size, const struct jit *j, const str
 
 /* With labels, so that code of another length does not change every line; with offsets and bytes. */
 static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct block *b,
-			  const uint8_t *code, size_t len, bool bytes)
+			  const uint8_t *code, const uint8_t *cold, bool bytes)
 {
 	uint64_t start = (uint64_t)(uintptr_t)code, v;
-	cs_insn *insn;
-	size_t count = cs_disasm(cs, code, len, start, 0, &insn);
+	cs_insn *hot_insn, *cold_insn;
+	size_t hot_count = cs_disasm(cs, code, (size_t)(j->next - code), start, 0, &hot_insn);
+	size_t cold_count = cs_disasm(cs, cold, (size_t)(j->next_cold - cold),
+				      (uint64_t)(uintptr_t)cold, 0, &cold_insn);
+	size_t count = hot_count + cold_count;
+	cs_insn *insn = calloc(count + 1, sizeof(*insn));
+	memcpy(insn, hot_insn, hot_count * sizeof(*insn));
+	memcpy(insn + hot_count, cold_insn, cold_count * sizeof(*insn));
 	unsigned *label = calloc(count + 1, sizeof(*label)), labels = 0;
 	for (size_t n = 0; n < count; n++)
 		if (number(&insn[n], &v))
@@ -234,7 +240,10 @@ static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct blo
 		if (number(&insn[n], &v))
 			name_address(text, sizeof(text), j, b, insn, count, bytes ? NULL : label,
 				     v);
-		if (bytes)
+		if (bytes && n >= hot_count)
+			snprintf(name, sizeof(name), "cold+%" PRIx64,
+				 insn[n].address - cold_insn[0].address);
+		else if (bytes)
 			snprintf(name, sizeof(name), "+%" PRIx64, insn[n].address - start);
 		else if (label[n])
 			snprintf(name, sizeof(name), "L%u:", label[n]);
@@ -244,7 +253,9 @@ static void print_emitted(FILE *f, csh cs, const struct jit *j, const struct blo
 				k + 1u == insn[n].size ? "\n" : "");
 	}
 	free(label);
-	cs_free(insn, count);
+	free(insn);
+	cs_free(hot_insn, hot_count);
+	cs_free(cold_insn, cold_count);
 }
 
 static struct block *make_block(const struct shape *s, struct ram_page *page, uint8_t *host,
@@ -284,10 +295,11 @@ static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, b
 			   BLOCK_AT + b->insn[n].end - b->insn[n].len);
 		fprintf(f, "  %s\n", text);
 	}
+	const uint8_t *cold = j->next_cold;
 	if (jit_translate(j, &all, b) && b->code) {
 		const uint8_t *first = b->code < b->code_flags ? b->code : b->code_flags;
 		const uint8_t *code = first - j->exec + j->write;
-		print_emitted(f, cs, j, b, code, (size_t)(j->next - code), bytes);
+		print_emitted(f, cs, j, b, code, cold, bytes);
 	}
 	fprintf(f, "\n");
 	free(b);
