@@ -24,6 +24,8 @@ struct engine_cpu {
 	enum run_stops stops;
 	uint64_t faults;          /* exceptions delivered */
 	const struct insn *begun; /* first of the block last begun */
+	const struct insn *cut;   /* after which a translated block was left, at this count */
+	uint64_t cut_count;
 };
 
 #endif

@@ -56,8 +56,12 @@ void jit_counted(struct engine_cpu *e)
 	/* No instruction: the one of a block that crosses pages has not been begun. */
 	if (e->js.cut)
 		e->js.left += last ? block_nr(last) - last->nth - 1u : 1;
-	e->js.cut = 0;
 	e->core.retired = e->js.limit - e->js.left;
+	if (e->js.cut) {
+		e->cut = last;
+		e->cut_count = e->core.retired;
+	}
+	e->js.cut = 0;
 }
 
 /* Operations that look at v.mxcsr, change it or use the host's own: SSE, and the FXSAVE and XSAVE

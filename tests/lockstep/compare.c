@@ -3,9 +3,9 @@
  * Are both the same? Two differences are allowed, and made none at once, so that they cannot spread:
  * status flags that an instruction leaves undefined, which are the host's in one and a C operation's
  * in the other; and where a block is left in the middle those that the rest of it writes before it reads
- * them (docs/jit.md), after a fault also in its stack frame. When PUSHF or SYSCALL has read undefined flags
- * since the last comparison, values that can be nothing but an image of RFLAGS may differ in them from then
- * on.
+ * them (docs/jit.md), after a fault also in its stack frame. When PUSHF, SYSCALL or a task switch has read
+ * undefined flags, values that can be nothing but an image of RFLAGS may differ in them from then on, and so
+ * may flags that POPF, IRET and the like have loaded.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,10 +28,14 @@ static uint32_t flags_of(uint64_t bits)
 
 void flags_after(struct open_flags *f, const struct insn *i)
 {
-	uint32_t undefined = flags_of(i->desc->attrs >> 6);
-	if ((i->desc->attrs >> 12 & CC_ALL) == CC_ALL || i->op == op_syscall)
+	uint64_t attrs = i->desc->attrs;
+	uint32_t undefined = flags_of(attrs >> 6);
+	/* What ends a block may be a task switch, a system call or a return. */
+	if ((attrs >> 12 & CC_ALL) == CC_ALL || attrs & A_END)
 		f->images |= f->open;
-	f->open = (f->open & ~flags_of(i->desc->attrs)) | undefined;
+	f->open = (f->open & ~flags_of(attrs)) | undefined;
+	if (i->op == op_popf || attrs & A_END)
+		f->open |= f->images;
 	for (uint32_t left = undefined; left; left &= left - 1)
 		f->by[__builtin_ctz(left)] = i->desc;
 }
@@ -39,6 +43,8 @@ void flags_after(struct open_flags *f, const struct insn *i)
 static void note_open(struct open_flags *f, uint32_t diff)
 {
 	const struct opcode *op = f->by[__builtin_ctz(diff)];
+	if (!op)
+		return;
 	unsigned n = 0;
 	while (n < 63 && f->seen[n].op && f->seen[n].op != op)
 		n++;
@@ -96,12 +102,10 @@ static bool same_frames(struct lockstep *l, uint32_t open)
 /* What translated code that has been left before the end of its block may have in dead flags. */
 static uint32_t flags_of_the_rest(const struct side *j, bool faulted)
 {
-	const struct insn *i = j->c->insn;
-	if (!i)
-		return 0;
+	const struct engine_cpu *e = j->e;
 	if (faulted)
-		return dead_flags(i);
-	return j->c->v.rip == insn_next(j->c, i) ? dead_flags(i + 1) : 0;
+		return j->c->insn ? dead_flags(j->c->insn) : 0;
+	return e->cut && e->cut_count == j->c->retired ? dead_flags(e->cut + 1) : 0;
 }
 
 /* Images of RFLAGS that differ in what was undefined when they were made. */

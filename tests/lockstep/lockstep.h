@@ -25,7 +25,7 @@ struct side {
 	struct pc *pc;
 	struct engine_cpu *e;
 	struct core *c;
-	struct chardev chr; /* of the first serial port */
+	struct chardev chr; /* of the first serial port or debug console */
 	char *out;          /* what it printed, up to OUTPUT bytes */
 	size_t out_len;
 };
@@ -49,7 +49,8 @@ struct config {
 	uint64_t stop;  /* count to stop at */
 	uint64_t check; /* instructions between two comparisons of RAM and devices */
 	uint64_t trace; /* count from which each stop is printed */
-	bool watch;     /* compare one page of RAM at every stop */
+	bool testdev;
+	bool watch; /* compare one page of RAM at every stop */
 	uint64_t watch_at;
 	bool verbose; /* show the serial port */
 	struct line line[MAX_LINES];

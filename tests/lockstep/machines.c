@@ -33,7 +33,10 @@ static int side_start(struct side *s, const struct config *cfg)
 	struct machine *m = &s->pc->m;
 	s->chr.write = on_output;
 	pthread_mutex_lock(&m->lock);
-	uart16550_attach(&s->pc->uart[0], &s->chr);
+	if (cfg->testdev)
+		s->pc->debugcon[0].chr = &s->chr;
+	else
+		uart16550_attach(&s->pc->uart[0], &s->chr);
 	int r = machine_reset_locked(m);
 	pthread_mutex_unlock(&m->lock);
 	if (r < 0) {

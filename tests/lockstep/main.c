@@ -3,6 +3,7 @@
  * lockstep [options]: boots a guest twice at once and compares. Without options, the built-in guest.
  *
  *   -kernel FILE -initrd FILE -append TEXT -m MIB -cpu MODEL   the guest
+ *   -testdev           with the devices that the privileged guests want, and output on port 5E9h
  *   -type EXPECT SAY   types SAY once the guest has printed EXPECT; may be given again
  *   -linked            the translator's blocks stay linked; it is stopped after random numbers of
  *                      instructions instead of after each block
@@ -52,8 +53,9 @@ static enum run_exit follow(struct lockstep *l, uint64_t to)
 		remember(l, s->c);
 		/* With nothing to execute it must find the same reason for that. */
 		why = s->engine->run(s->e, to > from ? to - from : 1);
-		for (uint64_t n = 0; n < s->c->retired - from; n++)
-			flags_after(&l->flags, s->e->begun + n);
+		const struct insn *i = s->e->begun;
+		for (uint64_t n = from; n < s->c->retired && i->desc; n++)
+			flags_after(&l->flags, i++);
 		if (s->c->retired == from)
 			break;
 	} while (s->c->retired < to);
@@ -216,11 +218,13 @@ static int read_file(const char *path, struct blob *b)
 
 static int parse(struct config *c, char **arg, const char **cpu)
 {
-	static const char *const two[] = {"-type"}, *const none[] = {"-linked", "-v"};
+	static const char *const none[] = {"-linked", "-testdev", "-v"};
 	for (; *arg; arg++) {
 		const char *name = *arg;
-		bool alone = !strcmp(name, none[0]) || !strcmp(name, none[1]);
-		if (!alone && (!arg[1] || (!strcmp(name, two[0]) && !arg[2]))) {
+		bool alone = false;
+		for (unsigned n = 0; n < sizeof(none) / sizeof(none[0]); n++)
+			alone |= !strcmp(name, none[n]);
+		if (!alone && (!arg[1] || (!strcmp(name, "-type") && !arg[2]))) {
 			fprintf(stderr, "lockstep: %s needs an argument\n", name);
 			return -1;
 		}
@@ -228,6 +232,8 @@ static int parse(struct config *c, char **arg, const char **cpu)
 		uint64_t n = strtoull(val, NULL, 0);
 		if (!strcmp(name, "-linked"))
 			c->from = UINT64_MAX;
+		else if (!strcmp(name, "-testdev"))
+			c->testdev = true;
 		else if (!strcmp(name, "-v"))
 			c->verbose = true;
 		else if (!strcmp(name, "-type") && c->nr_lines < MAX_LINES)
@@ -280,7 +286,6 @@ int main(int argc, char **argv)
 	static struct config c = {
 	    .pc = {.ram_size = 128u << 20,
 		   .cpus = 1,
-		   .uart = {true},
 		   .no_reboot = true,
 		   .epoch_ns = 1767225600 * (int64_t)NSEC_PER_SEC,
 		   .icount = true,
@@ -311,6 +316,11 @@ int main(int argc, char **argv)
 		printf("lockstep: the translator cannot run: %s\n", engine_jit.unusable());
 		return 0;
 	}
+	c.pc.uart[0] = !c.testdev;
+	c.pc.debugcon[0] = (struct pc_debugcon_config){c.testdev, 0x5e9};
+	c.pc.debug_exit = c.pc.pc_testdev = c.testdev;
+	c.pc.debug_exit_port = 0xf4;
+	c.pc.debug_exit_size = 4;
 	if (lockstep_start(&l, &c) == 0) {
 		status = run(&l);
 		sum_up(&l);
