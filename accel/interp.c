@@ -397,11 +397,9 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	struct core *c = &e->core;
 	enum run_exit why = RUN_STOPPED;
 	sigjmp_buf fault;
-	uint64_t last = c->retired + max_insns;
-	uint64_t begin = c->retired;
+	const uint64_t begin = c->retired, room = UINT64_MAX - begin;
+	const uint64_t last = begin + (max_insns < room ? max_insns : room);
 	volatile bool stepping = max_insns == 1, restart = false;
-	if (last < max_insns)
-		last = UINT64_MAX;
 
 	int how = sigsetjmp(fault, 0);
 	c->fault = &fault;
