@@ -211,13 +211,47 @@ static void emit_set_page(struct emit *e)
 	emit_store(e, state(OFF_JS(page_rip)), S1);
 }
 
-/* S1 = target: S2 = code; none: the C operation. */
+/* A field of the jump table's entry at S2. */
+static struct rm jump_entry(size_t field)
+{
+	return rm_index(STATE, S2, 0, OFF_JS(jump) + (int32_t)field);
+}
+#define JUMP(f) jump_entry(offsetof(struct jit_jump, f))
+
+/* S1 = target: S2 = code; none: the C operation. The stub `lookup` does the same and looks in the address's
+ * second place too. */
 static void emit_lookup(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	static_assert(sizeof(struct jit_jump) == 32, "the index is shifted by 5");
+	unsigned first = t->nr_slow;
+	emit_rm(e, 0x8b, 4, S2, rm_reg(S1));
+	emit_rm(e, 0xc1, 4, 4, rm_reg(S2)); /* shl */
+	emit8(e, 5);
+	emit_rm(e, 0x81, 4, 4, rm_reg(S2)); /* and */
+	emit32(e, (JIT_JUMP_ENTRIES - 1) << 5);
+	emit_rm(e, 0x3b, 8, S1, JUMP(rip)); /* cmp */
+	add_slow(t, SLOW_LOOKUP, emit_jcc(e, CC_NE), i, false, 0);
+	emit_load(e, S1, JUMP(version));
+	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
+	emit_rm(e, 0x03, 8, S1, state(OFF_JS(context))); /* add */
+	emit_rm(e, 0x3b, 8, S1, JUMP(stamp));            /* cmp */
+	emit_load(e, S1, JUMP(rip));
+	add_slow(t, SLOW_LOOKUP, emit_jcc(e, CC_NE), i, false, 0);
+	add_slow(t, SLOW_LOOKUP, emit_if_pending(e), i, false, 0);
+	emit_load(e, S2, JUMP(code));
+	for (; first < t->nr_slow; first++)
+		t->slow[first].found = e->w;
+}
+
+void emit_slow_lookup(struct tr *t, const struct insn *i, const uint8_t *found)
 {
 	struct emit *e = &t->e;
 	emit_call(e, t->j->lookup);
 	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
 	add_slow(t, SLOW_OP, emit_jcc(e, CC_E), i, false, 0);
+	if (found)
+		emit_jmp_to(e, found);
 }
 
 /* The stack pointer behind a return address and what RET's operand adds. */
@@ -254,7 +288,7 @@ static bool tr_ret(struct tr *t, const struct insn *i)
 void emit_slow_ret(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
-	emit_lookup(t, i);
+	emit_slow_lookup(t, i, NULL);
 	emit_set_page(e);
 	emit_drop_return(t, i);
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2));

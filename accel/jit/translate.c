@@ -190,6 +190,9 @@ static void emit_slow(struct tr *t, struct slow *s)
 		s->cell->version = &t->b->page->version;
 		emit_leave_link(t, LINK_CELL, s->cell, s->off);
 		return;
+	case SLOW_LOOKUP:
+		emit_slow_lookup(t, s->i, s->found);
+		return;
 	case SLOW_RET:
 		emit_slow_ret(t, s->i);
 		return;

@@ -20,6 +20,7 @@ enum slow_kind {
 	SLOW_LEAVE,      /* something is pending */
 	SLOW_CELL,       /* a jump out of the page has to be looked up */
 	SLOW_RETURN,     /* a return point has no translation yet */
+	SLOW_LOOKUP,     /* an indirect jump's target has to be looked for */
 	SLOW_RET         /* a RET has to be looked up */
 };
 
@@ -47,9 +48,10 @@ struct x87_last {
 /* Code that is placed after the block, out of the way of what usually happens. */
 struct slow {
 	enum slow_kind kind;
-	uint8_t *from; /* displacement that leads here */
-	uint8_t *back; /* where to go on; filled in when known */
-	uint8_t *at;   /* where this code is */
+	uint8_t *from;        /* displacement that leads here */
+	const uint8_t *found; /* SLOW_LOOKUP: where to go on */
+	uint8_t *back;        /* where to go on; filled in when known */
+	uint8_t *at;          /* where this code is */
 	const struct insn *i;
 	bool restore; /* rdx is in js.spill */
 	bool save;    /* the guest's status flags are in RFLAGS at `from`, */
@@ -127,6 +129,8 @@ void emit_move_stack(struct tr *t, int slots);
 void emit_goto(struct tr *t, int64_t to);
 /* RET that js.returns does not know, with its target in S1. */
 void emit_slow_ret(struct tr *t, const struct insn *i);
+/* An address that is not in its first place in the jump table, in S1: on at `found`, with the code in S2. */
+void emit_slow_lookup(struct tr *t, const struct insn *i, const uint8_t *found);
 /* An empty cell, in the writable mapping. It is good while the translation does not overflow. */
 struct jit_jump *jit_new_cell(struct tr *t);
 
