@@ -55,7 +55,7 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	handler = integer_handler(i);
 	if (handler)
 		return handler(t, i);
-	if (i->rep || (i->lock && !lockable(i)))
+	if (i->lock && !lockable(i))
 		return false;
 	if (i->desc->attrs & A_BR)
 		return tr_flow(t, i);

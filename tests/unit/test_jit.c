@@ -332,6 +332,40 @@ Test(mappings, of_code_change)
 	pair_free(&p);
 }
 
+/* MOV EAX, n; RET continues in a second page, which is written, mapped elsewhere and back. */
+GUEST(second_page, "mov $40, %r8d\n"
+		   "movb $0xb8, 0x9ffd\n"
+		   "movw $0, 0x9ffe\n"
+		   "movl $0xc30000, 0xa000\n"
+		   "movl $0xc30100, 0xc000\n"
+		   "mov $0x9ffd, %edi\n"
+		   "1: call *%rdi\n"
+		   "add %rax, %rbx\n"
+		   "mov %r8b, 0xa000\n"
+		   "call *%rdi\n"
+		   "add %rax, %rbx\n"
+		   "movq $0xc007, 0x11050\n"
+		   "invlpg 0xa000\n"
+		   "call *%rdi\n"
+		   "add %rax, %rbx\n"
+		   "call *%rdi\n"
+		   "add %rax, %rbx\n"
+		   "movq $0xa007, 0x11050\n"
+		   "invlpg 0xa000\n"
+		   "call *%rdi\n"
+		   "add %rax, %rbx\n"
+		   "dec %r8d\n"
+		   "jnz 1b\n"
+		   "hlt");
+Test(mappings, of_an_instructions_second_page)
+{
+	struct pair p;
+	PAIR(&p, second_page);
+	/* what the first call of each round finds is of the round before */
+	cr_expect_eq(run(&p)->gpr[RBX], (uint64_t)(820 * 3 - 1 + (40 * 2 << 8)) << 16);
+	pair_free(&p);
+}
+
 /* A page turns read-only, then away, then not executable: each access faults once, is counted and
  * repeated by the handler. */
 GUEST(rights, "mov $20, %r8d\n"
