@@ -40,6 +40,7 @@ struct block {
 	uint64_t gpa2;
 	const uint8_t *code;       /* translation, or NULL */
 	const uint8_t *code_flags; /* its entry with the status flags in RFLAGS */
+	const uint32_t *careful;   /* offsets in code memory: where jit_fill_careful() goes on */
 	uint64_t *second_seen; /* in the translation of one that crosses: see jit_exec_cross() */
 	const uint8_t *host;   /* the page's bytes, if in RAM */
 	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */

@@ -21,8 +21,7 @@ void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opc
 	struct rm src;
 	unsigned reg = S2;
 	if (m->kind == OPK_MEM) {
-		emit_mem(t, i, m->size, false);
-		src = rm_mem(S1, 0);
+		src = emit_reach(t, i, m->size, false);
 	} else {
 		src = guest(m->reg);
 	}
@@ -42,7 +41,7 @@ void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bool writ
 	if (pinned(r->reg))
 		reg = (unsigned)host_reg(r->reg);
 	if (m->kind == OPK_MEM) {
-		emit_mem(t, i, m->size, writes);
+		struct rm dst = emit_reach(t, i, m->size, writes);
 		if (reg == S2) {
 			if (writes)
 				emit_store(&t->e, state(OFF_JS(spill)), S2);
@@ -50,7 +49,7 @@ void shape_rm_reg(struct tr *t, const struct insn *i, uint32_t opcode, bool writ
 		}
 		if (i->lock)
 			emit8(&t->e, 0xf0);
-		emit_rm(&t->e, opcode, m->size, reg, rm_mem(S1, 0));
+		emit_rm(&t->e, opcode, m->size, reg, dst);
 		if (reg == S2 && writes)
 			emit_load(&t->e, S2, state(OFF_JS(spill)));
 		if (writes)
@@ -70,8 +69,7 @@ void shape_rm(struct tr *t, const struct insn *i, uint32_t opcode, unsigned ext,
 	const struct operand *m = &i->o[0];
 	struct rm dst;
 	if (m->kind == OPK_MEM) {
-		emit_mem(t, i, m->size, writes);
-		dst = rm_mem(S1, 0);
+		dst = emit_reach(t, i, m->size, writes);
 	} else {
 		dst = guest(m->reg);
 	}
@@ -203,8 +201,7 @@ static bool tr_imul3(struct tr *t, const struct insn *i)
 	if (i->o[2].kind != OPK_IMM || d->size < 4)
 		return false;
 	if (m->kind == OPK_MEM) {
-		emit_mem(t, i, m->size, false);
-		src = rm_mem(S1, 0);
+		src = emit_reach(t, i, m->size, false);
 	}
 	emit_rm(&t->e, 0x69, d->size, reg, src);
 	emit32(&t->e, (uint32_t)i->imm);

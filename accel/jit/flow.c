@@ -19,20 +19,19 @@ bool tr_push(struct tr *t, const struct insn *i)
 		emit_rm(&t->e, 0x0fb7, 4, S1, state(OFF_CORE(v.seg[o->reg].sel))); /* movzx */
 		emit_store(&t->e, state(OFF_JS(spill2)), S1);
 	} else if (o->kind == OPK_MEM) {
-		emit_mem(t, i, t->word, false);
-		emit_rm(&t->e, 0x8b, t->word, S1, rm_mem(S1, 0));
+		emit_rm(&t->e, 0x8b, t->word, S1, emit_reach(t, i, t->word, false));
 		emit_store(&t->e, state(OFF_JS(spill2)), S1);
 	}
-	emit_stack(t, i, -(int32_t)t->word, true);
+	struct rm slot = emit_reach_slot(t, i, RSP, -(int32_t)t->word, true);
 	if (o->kind == OPK_IMM) {
-		emit_rm(&t->e, 0xc7, t->word, 0, rm_mem(S1, 0));
+		emit_rm(&t->e, 0xc7, t->word, 0, slot);
 		emit32(&t->e, (uint32_t)i->imm);
 	} else if (o->kind == OPK_REG && pinned(o->reg)) {
-		emit_rm(&t->e, 0x89, t->word, (unsigned)host_reg(o->reg), rm_mem(S1, 0));
+		emit_rm(&t->e, 0x89, t->word, (unsigned)host_reg(o->reg), slot);
 	} else {
 		emit_store(&t->e, state(OFF_JS(spill)), S2);
 		emit_load(&t->e, S2, o->kind == OPK_REG ? gpr_slot(o->reg) : state(OFF_JS(spill2)));
-		emit_rm(&t->e, 0x89, t->word, S2, rm_mem(S1, 0));
+		emit_rm(&t->e, 0x89, t->word, S2, slot);
 		emit_load(&t->e, S2, state(OFF_JS(spill)));
 	}
 	emit_move_stack(t, -1);
@@ -45,12 +44,12 @@ bool tr_pop(struct tr *t, const struct insn *i)
 	const struct operand *o = &i->o[0];
 	if (i->osz != t->word || o->kind != OPK_REG)
 		return false;
-	emit_stack(t, i, 0, false);
+	struct rm slot = emit_reach_slot(t, i, RSP, 0, false);
 	emit_move_stack(t, 1);
 	if (pinned(o->reg)) {
-		emit_rm(&t->e, 0x8b, t->word, (unsigned)host_reg(o->reg), rm_mem(S1, 0));
+		emit_rm(&t->e, 0x8b, t->word, (unsigned)host_reg(o->reg), slot);
 	} else {
-		emit_load(&t->e, S2, rm_mem(S1, 0));
+		emit_load(&t->e, S2, slot);
 		emit_store(&t->e, gpr_slot(o->reg), S2);
 	}
 	return true;
@@ -61,10 +60,9 @@ bool tr_leave(struct tr *t, const struct insn *i)
 {
 	if (i->osz != t->word)
 		return false;
-	emit_rm(&t->e, 0x8b, t->word, S1, rm_reg(H_RBP));
-	emit_translate(t, i, t->word, false);
+	struct rm slot = emit_reach_slot(t, i, RBP, 0, false);
 	emit_lea(&t->e, t->word, H_R15, rm_mem(H_RBP, (int32_t)t->word));
-	emit_rm(&t->e, 0x8b, t->word, H_RBP, rm_mem(S1, 0));
+	emit_rm(&t->e, 0x8b, t->word, H_RBP, slot);
 	return true;
 }
 
@@ -180,13 +178,13 @@ static void emit_push_return(struct tr *t, const struct insn *i)
 	struct emit *e = &t->e;
 	int32_t back = t->off + i->end;
 	flags_to_memory(t);
-	emit_stack(t, i, -(int32_t)t->word, true);
+	struct rm slot = emit_reach_slot(t, i, RSP, -(int32_t)t->word, true);
 	emit_rm(e, 0x80, 1, 7, rm_mem(S2, offsetof(struct ram_page, flags))); /* cmp */
 	emit8(e, 0);
 	add_slow(t, SLOW_OP, emit_jcc(e, CC_NE), i, false, 0);
 	emit_load(e, S2, state(OFF_JS(page_rip)));
 	emit_lea(e, t->word, S2, rm_mem(S2, back));
-	emit_rm(e, 0x89, t->word, S2, rm_mem(S1, 0));
+	emit_rm(e, 0x89, t->word, S2, slot);
 	emit_move_stack(t, -1);
 	if (!in_page(back) || t->b->version > INT32_MAX)
 		return;
@@ -265,8 +263,7 @@ static bool tr_ret(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
 	flags_to_memory(t);
-	emit_stack(t, i, 0, false);
-	emit_rm(e, 0x8b, t->word, S1, rm_mem(S1, 0));
+	emit_rm(e, 0x8b, t->word, S1, emit_reach_slot(t, i, RSP, 0, false));
 	emit_return_index(t);
 	emit_rm(e, 0x3b, 8, S1, RETURN(rip)); /* cmp */
 	add_slow(t, SLOW_RET, emit_jcc(e, CC_NE), i, false, 0);
@@ -301,8 +298,7 @@ static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
 		return false;
 	flags_to_memory(t);
 	if (i->o[0].kind == OPK_MEM) {
-		emit_mem(t, i, t->word, false);
-		emit_rm(e, 0x8b, t->word, S1, rm_mem(S1, 0));
+		emit_rm(e, 0x8b, t->word, S1, emit_reach(t, i, t->word, false));
 	} else {
 		emit_rm(e, 0x8b, t->word, S1, guest(i->o[0].reg));
 	}

@@ -12,9 +12,7 @@ static struct rm operand(struct tr *t, const struct insn *i, unsigned n, bool wr
 {
 	if (i->o[n].kind != OPK_MEM)
 		return guest(i->o[n].reg);
-	emit_address(t, i, i->o[n].size);
-	emit_translate(t, i, i->o[n].size, write);
-	return rm_mem(S1, 0);
+	return emit_reach(t, i, i->o[n].size, write);
 }
 
 /* ---- multiplication and division: RAX and RDX are themselves ---- */

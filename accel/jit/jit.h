@@ -24,6 +24,7 @@ struct jit;
 #define JIT_RETURNS      512
 #define JIT_CACHE_SIZE   (256u << 20) /* if not set otherwise */
 #define JIT_CACHE_LEAST  (1u << 20)
+#define REUSE_GROUPS     8
 #define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
 
 /* Translated accesses. */
@@ -76,20 +77,25 @@ struct jit_state {
 	uint64_t mxcsr_fixed; /* pext mask of MXCSR bits: the six masks, then the reserved ones */
 	uint64_t df_mask;     /* pext mask of RFLAGS.DF */
 	/* Of a repeated string instruction, see string.c. */
-	struct ram_page *string_page; /* with flags, that it has stored to */
-	uint64_t string_paused;       /* it gave way between two iterations */
-	uint64_t string_again;        /* jit_string() has not finished it */
+	struct ram_page *string_page;    /* with flags, that it has stored to */
+	uint64_t string_paused;          /* it gave way between two iterations */
+	uint64_t string_again;           /* jit_string() has not finished it */
 	uint64_t mask16, mask32, mask64; /* pext masks of the low 4, 5 and 6 bits */
-	uint64_t context;        /* number of the address space and mode, in bits 63:32 */
-	uint64_t cell_key;       /* the same for cells and returns, which any remapping outdates */
+	uint64_t context;                /* number of the address space and mode, in bits 63:32 */
+	uint64_t cell_key; /* the same for cells and returns, which any remapping outdates */
 	/* Where instructions are counted (jit_count()). */
 	uint64_t left;       /* how many may still run, all of the current block deducted */
 	uint64_t sign_mask;  /* pext mask of bit 63 */
 	uint64_t cut;        /* a C function left before the end of the block */
 	uint64_t bounded[2]; /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
+	struct {
+		uint8_t *host;
+		struct ram_page *page;
+	} reuse[REUSE_GROUPS]; /* what accesses of a block share: reuse.c */
 	/* Of a refill. */
 	uint64_t lin;
-	uint64_t rax; /* status flags, as of LAHF and SETO; then what C returned */
+	uint64_t first; /* enum refill_kind */
+	uint64_t rax;   /* status flags, as of LAHF and SETO; then what C returned */
 	/* Direct-mapped, one table per access mode. */
 	_Alignas(64) struct jit_tlb_entry tlb[TLB_MODES][JIT_TLB_ENTRIES];
 	struct jit_jump no_cell; /* where empty returns lead */

@@ -31,7 +31,24 @@ enum link_kind {
 #define LINK_SHIFT 56
 
 /* What a refill is for. */
-enum refill_kind { REFILL_READ, REFILL_WRITE, REFILL_KINDS };
+enum refill_kind {
+	REFILL_READ,
+	REFILL_WRITE,
+	/* For accesses of which the first, js.first bytes further on, is of the kind at the end: others come
+	 * later if at all, so the walk is only for this one. */
+	REFILL_READS,
+	REFILL_WRITES_BY_READ,
+	REFILL_WRITES,
+	REFILL_KINDS
+};
+
+/* Where the rest of a block goes on with every access on its own. */
+struct careful {
+	const uint8_t *code; /* NULL: not translated yet */
+	const struct insn *i;
+	int32_t off; /* of i in its page */
+	bool flags;  /* the guest's status flags are in RFLAGS */
+};
 
 enum { STRING_KINDS = 4 }; /* MOVS STOS CMPS SCAS */
 
@@ -54,6 +71,7 @@ struct jit {
 	uint8_t *go_cell;      /* the same, and fills the cell r14 */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
 	uint8_t *refill[TLB_MODES][REFILL_KINDS]; /* see refill.c */
+	uint8_t *careful;                         /* to the place r14 (struct careful) */
 	uint8_t *x87_load;                        /* x87 registers from v.fpu; like call_op */
 	uint8_t *call_string;                     /* like call_op, for jit_string() */
 	/* By operation, log2 of the element size, 64-bit addresses, and REPNE. */
@@ -132,6 +150,9 @@ void jit_count_to(struct engine_cpu *e, const struct insn *i);
 void jit_counted(struct engine_cpu *e);
 /* Those that generated code calls return true to leave for the engine loop. */
 bool jit_exec_op(struct engine_cpu *e, const struct insn *i);
+/* Translates p->i's block with every access on its own, and fills in where that goes on. False when there
+ * is no room: leave for the engine loop, before p->i. */
+bool jit_fill_careful(struct engine_cpu *e, struct careful *p);
 bool jit_exec_cross(struct engine_cpu *e, const struct insn *i);
 /* A store hit a page with flags. True when the block may have changed: i is where to go on. */
 bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *page);

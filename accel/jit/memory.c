@@ -4,13 +4,16 @@
  */
 #include "accel/jit/translate.h"
 
-void emit_ea(struct tr *t, const struct insn *i)
+/* S1 = effective address + more */
+static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more)
 {
 	struct emit *e = &t->e;
-	int64_t disp = t->word == 4 ? (int32_t)i->disp : i->disp;
+	int64_t disp = (int64_t)((uint64_t)i->disp + (uint64_t)more);
 	unsigned base = S1, index = H_RSP;
 	bool have_base = true;
 
+	if (t->word == 4)
+		disp = (int32_t)disp;
 	if (i->base == REG_RIP) {
 		emit_load(e, S1, state(OFF_JS(page_rip)));
 		disp += t->off;
@@ -47,6 +50,11 @@ void emit_ea(struct tr *t, const struct insn *i)
 	}
 }
 
+void emit_ea(struct tr *t, const struct insn *i)
+{
+	emit_ea_at(t, i, 0);
+}
+
 /* Not-zero S1: the C operation. */
 void emit_op_unless_zero(struct tr *t, const struct insn *i)
 {
@@ -54,18 +62,22 @@ void emit_op_unless_zero(struct tr *t, const struct insn *i)
 	add_slow(t, SLOW_OP, emit_jmp(&t->e), i, false, 0);
 }
 
-/* S1 = linear address of `size` bytes at i's memory operand. S2 is clobbered; flags stay. */
+/* S1 = linear address of i's memory operand + more, where no segment limit is in the way. */
+static void emit_address_at(struct tr *t, const struct insn *i, int64_t more)
+{
+	struct emit *e = &t->e;
+	emit_ea_at(t, i, more);
+	if (i->seg == FS || i->seg == GS) {
+		emit_load(e, S2, state(OFF_CORE(v.seg[i->seg].base)));
+		emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0));
+	}
+}
+
 void emit_address(struct tr *t, const struct insn *i, unsigned size)
 {
 	struct emit *e = &t->e;
-	if (i->seg != FS && i->seg != GS) {
-		emit_ea(t, i);
-		return;
-	}
-	if (t->word == 8) {
-		emit_ea(t, i);
-		emit_load(e, S2, state(OFF_CORE(v.seg[i->seg].base)));
-		emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0));
+	if ((i->seg != FS && i->seg != GS) || t->word == 8) {
+		emit_address_at(t, i, 0);
 		return;
 	}
 	/* Data segments of 4 GiB anywhere; the offset's last byte may not be beyond. */
@@ -92,18 +104,18 @@ static struct rm tlb_slot(const struct tr *t, size_t field)
 #define ENTRY_BITS  5 /* of an entry's size */
 static_assert(sizeof(struct jit_tlb_entry) == 1 << ENTRY_BITS, "scaled by shifting");
 
-static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool restore, bool write,
-		     uint8_t *retry)
+static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool restore,
+		     enum refill_kind refill, uint32_t first, uint8_t *retry)
 {
 	add_slow(t, SLOW_MISS, from, i, restore, 0);
 	struct slow *s = &t->slow[t->nr_slow - 1];
 	s->retry = retry;
-	s->refill = write ? REFILL_WRITE : REFILL_READ;
+	s->refill = refill;
+	s->first = first;
 }
 
-/* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
- * with nothing changed. */
-void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
+static void translate(struct tr *t, const struct insn *i, unsigned size, bool write,
+		      enum refill_kind refill, uint32_t first)
 {
 	struct emit *e = &t->e;
 	uint8_t *start = e->w;
@@ -114,7 +126,7 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 		emit_rm(e, 0x2b, 8, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd)); /* sub */
 		emit_rm(e, 0x81, 8, 7, rm_reg(S1));                           /* cmp */
 		emit32(e, PAGE_SIZE - size);
-		add_miss(t, emit_jcc(e, CC_A), i, false, write, start);
+		add_miss(t, emit_jcc(e, CC_A), i, false, refill, first, start);
 		emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
 	} else {
 		/* Without flags: -tag - 1 + address + size, and no bit above the page offset. */
@@ -128,7 +140,7 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 		/* The first byte decides the page; the last one, that it is the only page. */
 		emit_pext(e, S1, H_RDX, state(OFF_JS(page_mask)));
 		emit_jrcxz_over_jmp(e);
-		add_miss(t, emit_jmp(e), i, true, write, start);
+		add_miss(t, emit_jmp(e), i, true, refill, first, start);
 		if (size > 1) {
 			emit_lea(e, 8, S1, rm_mem(H_RDX, (int32_t)size - 1));
 			emit_pext(e, S1, S1, state(OFF_JS(page_mask)));
@@ -143,8 +155,134 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 		emit_load(e, S2, TLB_SLOT(page));
 }
 
+void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
+{
+	translate(t, i, size, write, write ? REFILL_WRITE : REFILL_READ, 0);
+}
+
+/* How far a is behind g's first byte. */
+static int32_t distance(const struct group *g, const struct touch *a)
+{
+	return (int32_t)((uint32_t)a->disp - (uint32_t)g->at.disp);
+}
+
+static struct rm reuse_slot(const struct tr *t, const struct group *g, size_t field)
+{
+	return state(
+	    OFF_JS(reuse) +
+	    (int32_t)((size_t)(g - t->group) * sizeof(((struct jit_state *)0)->reuse[0]) + field));
+}
+#define SLOT_HOST 0
+#define SLOT_PAGE 8
+
+/* S1 = host address of g's first byte, where a's is `d` further on; S2 = its page for a write. */
+static struct rm join(struct tr *t, const struct insn *i, struct group *g, const struct touch *a,
+		      int32_t d, bool aligned)
+{
+	struct emit *e = &t->e;
+	emit_load(e, S1, reuse_slot(t, g, SLOT_HOST));
+	if (aligned) {
+		if (d)
+			emit_lea(e, 8, S1, rm_mem(S1, d));
+		emit_aligned(t, i, a->size);
+		d = 0;
+	}
+	if (a->write)
+		emit_load(e, S2, reuse_slot(t, g, SLOT_PAGE));
+	return rm_mem(S1, d);
+}
+
+/* S1 = linear address of g's first byte -> its host address, kept for others. */
+static struct rm lead(struct tr *t, const struct insn *i, struct group *g, const struct touch *a)
+{
+	struct emit *e = &t->e;
+	int32_t d = distance(g, a);
+	enum refill_kind refill = !g->at.write ? REFILL_READS
+				  : a->write   ? REFILL_WRITES
+					       : REFILL_WRITES_BY_READ;
+	translate(t, i, g->at.size, g->at.write, refill, (uint32_t)d);
+	emit_store(e, reuse_slot(t, g, SLOT_HOST), S1);
+	if (g->at.write)
+		emit_store(e, reuse_slot(t, g, SLOT_PAGE), S2);
+	return rm_mem(S1, d);
+}
+
+static struct rm reach(struct tr *t, const struct insn *i, unsigned size, bool write, bool aligned)
+{
+	struct touch a;
+	struct group *g = NULL;
+	int32_t d = 0;
+	if (!t->careful && reuse_mem(t, i, size, write, &a)) {
+		g = reuse_find(t, &a);
+		if (g)
+			return join(t, i, g, &a, distance(g, &a), aligned);
+		g = reuse_begin(t, &a);
+		d = g ? distance(g, &a) : 0;
+	}
+	if (!g || aligned)
+		emit_address(t, i, size);
+	else
+		emit_address_at(t, i, -(int64_t)d);
+	if (aligned) {
+		emit_aligned(t, i, size);
+		if (d)
+			emit_lea(&t->e, t->word, S1, rm_mem(S1, -d));
+	}
+	if (g)
+		return lead(t, i, g, &a);
+	emit_translate(t, i, size, write);
+	return rm_mem(S1, 0);
+}
+
+struct rm emit_reach(struct tr *t, const struct insn *i, unsigned size, bool write)
+{
+	return reach(t, i, size, write, false);
+}
+
+struct rm emit_reach_aligned(struct tr *t, const struct insn *i, unsigned size, bool write)
+{
+	return reach(t, i, size, write, true);
+}
+
+struct rm emit_reach_slot(struct tr *t, const struct insn *i, unsigned g, int32_t at, bool write)
+{
+	struct touch a;
+	struct group *group = NULL;
+	int32_t d = 0;
+	if (!t->careful) {
+		reuse_reg(t, g, at, write, &a);
+		group = reuse_find(t, &a);
+		if (group)
+			return join(t, i, group, &a, distance(group, &a), false);
+		group = reuse_begin(t, &a);
+		d = group ? distance(group, &a) : 0;
+	}
+	if (at - d)
+		emit_lea(&t->e, t->word, S1, rm_mem((unsigned)host_reg(g), at - d));
+	else
+		emit_rm(&t->e, 0x8b, t->word, S1, rm_reg((unsigned)host_reg(g)));
+	if (group)
+		return lead(t, i, group, &a);
+	emit_translate(t, i, t->word, write);
+	return rm_mem(S1, 0);
+}
+
+/* Without leading a group, so that the instruction may have begun: a failure of that would begin it anew. */
+static void join_plain(struct tr *t, const struct insn *i, const struct touch *a)
+{
+	struct group *g = reuse_find(t, a);
+	struct rm m = join(t, i, g, a, distance(g, a), false);
+	if (m.disp)
+		emit_lea(&t->e, 8, S1, m);
+}
+
 void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write)
 {
+	struct touch a;
+	if (!t->careful && reuse_mem(t, i, size, write, &a) && reuse_find(t, &a)) {
+		join_plain(t, i, &a);
+		return;
+	}
 	emit_address(t, i, size);
 	emit_translate(t, i, size, write);
 }
@@ -159,6 +297,12 @@ void emit_stored(struct tr *t, const struct insn *i)
 
 void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write)
 {
+	struct touch a;
+	reuse_reg(t, RSP, at, write, &a);
+	if (!t->careful && reuse_find(t, &a)) {
+		join_plain(t, i, &a);
+		return;
+	}
 	emit_lea(&t->e, t->word, S1, rm_mem(H_R15, at));
 	emit_translate(t, i, t->word, write);
 }

@@ -35,13 +35,41 @@ static bool walk_write(struct engine_cpu *e, uint64_t lin)
 	return jit_fill(e, lin, true);
 }
 
+/* The first access of a group may be in another page than the group's first byte. */
+static void walk_first(struct engine_cpu *e, uint64_t lin, enum access acc)
+{
+	if (!((lin ^ (lin + e->js.first)) & PAGE_MASK))
+		mem_fill(&e->core, lin, acc);
+}
+
+static bool walk_reads(struct engine_cpu *e, uint64_t lin)
+{
+	walk_first(e, lin, ACC_READ);
+	return jit_fill(e, lin, false);
+}
+
+static bool walk_writes_by_read(struct engine_cpu *e, uint64_t lin)
+{
+	walk_first(e, lin, ACC_READ);
+	return jit_fill(e, lin, true);
+}
+
+static bool walk_writes(struct engine_cpu *e, uint64_t lin)
+{
+	walk_first(e, lin, ACC_WRITE);
+	return jit_fill(e, lin, true);
+}
+
 typedef bool fill_fn(struct engine_cpu *e, uint64_t lin);
 static const struct {
 	fill_fn *fill, *walk;
-	size_t tag;
+	bool write;
 } kinds[REFILL_KINDS] = {
-    [REFILL_READ] = {fill_read, walk_read, offsetof(struct jit_tlb_entry, rd)},
-    [REFILL_WRITE] = {fill_write, walk_write, offsetof(struct jit_tlb_entry, wr)},
+    [REFILL_READ] = {fill_read, walk_read, false},
+    [REFILL_WRITE] = {fill_write, walk_write, true},
+    [REFILL_READS] = {fill_read, walk_reads, false},
+    [REFILL_WRITES_BY_READ] = {fill_write, walk_writes_by_read, true},
+    [REFILL_WRITES] = {fill_write, walk_writes, true},
 };
 
 static struct rm js(int32_t off)
@@ -95,19 +123,32 @@ static void finish(struct emit *e)
 	emit8(e, 0xc3);
 }
 
-static void make_refill(struct jit *j, struct emit *e, unsigned mode, enum refill_kind kind)
+/* Behind a call in the caller's code. */
+static void skip_jump(struct emit *e)
+{
+	emit_rm(e, 0x83, 8, 0, rm_mem(H_RSP, 0)); /* add: 5 bytes */
+	emit8(e, 5);
+}
+
+/* seto al; lahf: to js.rax, after rax itself */
+static void save_rax(struct emit *e)
 {
 	static const uint8_t flags[] = {
 	    0x0f, 0x90, 0xc0, /* seto al */
 	    0x9f,             /* lahf */
 	};
-	int32_t tag = OFF_JS(tlb) + (int32_t)kinds[kind].tag +
-		      (int32_t)(mode * sizeof(((struct jit_state *)0)->tlb[0]));
-
-	j->refill[mode][kind] = e->w;
 	emit_store(e, js(OFF_GPR(RAX)), H_RAX);
 	emit_bytes(e, flags, sizeof(flags));
 	emit_store(e, JS(rax), H_RAX);
+}
+
+static void make_refill(struct jit *j, struct emit *e, unsigned mode, enum refill_kind kind)
+{
+	int32_t tag = kinds[kind].write ? OFF_JS(tlb[0][0].wr) : OFF_JS(tlb[0][0].rd);
+	tag += (int32_t)(mode * sizeof(((struct jit_state *)0)->tlb[0]));
+
+	j->refill[mode][kind] = e->w;
+	save_rax(e);
 	emit_rm(e, 0x81, 8, 7, rm_reg(S1)); /* cmp: a hit but for its end */
 	emit32(e, PAGE_SIZE);
 	uint8_t *crosses = emit_jcc(e, CC_B);
@@ -125,8 +166,7 @@ static void make_refill(struct jit *j, struct emit *e, unsigned mode, enum refil
 	uint8_t *walked = emit_jcc(e, CC_NE);
 	move_clobbered(e, false);
 	emit_patch(crosses, e->w);
-	emit_rm(e, 0x83, 8, 0, rm_mem(H_RSP, 0)); /* add: over the jump behind the call */
-	emit8(e, 5);
+	skip_jump(e);
 	finish(e);
 	emit_patch(filled, e->w);
 	emit_patch(walked, e->w);
@@ -135,9 +175,44 @@ static void make_refill(struct jit *j, struct emit *e, unsigned mode, enum refil
 	finish(e);
 }
 
+static bool fill_careful(struct engine_cpu *e, uint64_t place)
+{
+	return jit_fill_careful(e, (struct careful *)(uintptr_t)place);
+}
+
+static void make_careful(struct jit *j, struct emit *e)
+{
+	const uint8_t *fill = e->w;
+	save_rax(e);
+	emit_store(e, JS(lin), S2);
+	move_clobbered(e, true);
+	move_vectors(j, e, true);
+	call_c(e, fill_careful);
+	emit_rm(e, 0x8b, 4, S2, rm_reg(H_RAX));
+	move_vectors(j, e, false);
+	move_clobbered(e, false);
+	emit_rm(e, 0x84, 1, S2, rm_reg(S2)); /* test r14b, r14b */
+	uint8_t *filled = emit_jcc(e, CC_NE);
+	skip_jump(e);
+	emit_patch(filled, e->w);
+	emit_load(e, S2, JS(lin));
+	finish(e);
+
+	j->careful = e->w;
+	emit_load(e, S1, rm_mem(S2, offsetof(struct careful, code)));
+	emit8(e, 0xe3); /* jrcxz over the jump */
+	emit8(e, 2);
+	emit_rm(e, 0xff, 4, 4, rm_reg(S1)); /* jmp rcx */
+	emit_call(e, fill);
+	emit_jmp_to(e, j->careful);
+	emit_load32(e, S1, rm_mem(S2, offsetof(struct careful, off)));
+	emit_jmp_to(e, j->leave);
+}
+
 void jit_make_refills(struct jit *j, struct emit *e)
 {
 	for (unsigned mode = 0; mode < TLB_MODES; mode++)
 		for (unsigned kind = 0; kind < REFILL_KINDS; kind++)
 			make_refill(j, e, mode, kind);
+	make_careful(j, e);
 }

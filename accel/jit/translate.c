@@ -79,15 +79,28 @@ static void call_op(struct tr *t, const struct insn *i)
 	}
 }
 
+/* Room for data, in units of cells. */
+static void *take_room(struct tr *t, size_t size)
+{
+	uint8_t *from = t->cold ? t->e.w : t->j->next_cold;
+	size = (size + sizeof(struct jit_jump) - 1) / sizeof(struct jit_jump) *
+	       sizeof(struct jit_jump);
+	if ((size_t)(t->cells - from) < size) {
+		t->e.overflow = true;
+		return t->j->write;
+	}
+	t->cells -= size;
+	if (t->cold)
+		t->e.end = t->cells;
+	return t->cells;
+}
+
 struct jit_jump *jit_new_cell(struct tr *t)
 {
-	if ((size_t)(t->cells - t->j->next_cold) < sizeof(struct jit_jump)) {
-		t->e.overflow = true;
-		return (struct jit_jump *)(void *)t->j->write;
-	}
-	t->cells -= sizeof(struct jit_jump);
-	struct jit_jump *cell = (struct jit_jump *)(void *)t->cells;
-	uint8_t *x = t->cells + t->e.to_exec;
+	struct jit_jump *cell = take_room(t, sizeof(*cell));
+	if (t->e.overflow)
+		return cell;
+	uint8_t *x = (uint8_t *)cell + t->e.to_exec;
 	/* Nothing is at home in an empty one. */
 	*cell = (struct jit_jump){
 	    .stamp = UINT64_MAX,
@@ -101,6 +114,18 @@ static void emit_leave_link(struct tr *t, enum link_kind kind, const void *at, i
 	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)at | (uint64_t)kind << LINK_SHIFT);
 	emit_mov_imm(&t->e, S1, (uint64_t)off);
 	emit_jmp_to(&t->e, t->j->leave_link);
+}
+
+/* The group that i's access was to begin has no translation: on without groups. */
+static void emit_careful(struct tr *t, const struct slow *s)
+{
+	struct careful *p = take_room(t, sizeof(*p));
+	if (t->e.overflow)
+		return;
+	*p = (struct careful){.i = s->i, .off = t->off + s->i->end - s->i->len, .flags = s->save};
+	x87_emit_last(t, &s->x87);
+	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)p);
+	emit_jmp_to(&t->e, t->j->careful);
 }
 
 static bool same_slow(const struct slow *a, const struct slow *b)
@@ -128,8 +153,14 @@ static void emit_slow(struct tr *t, struct slow *s)
 	if (s->restore)
 		emit_load(e, H_RDX, state(OFF_JS(spill)));
 	if (s->kind == SLOW_MISS) {
+		if (s->refill > REFILL_WRITE)
+			emit_store_imm32(e, state(OFF_JS(first)), s->first);
 		emit_call(e, t->j->refill[t->mode][s->refill]);
 		emit_jmp_to(e, s->retry);
+	}
+	if ((s->kind == SLOW_MISS || s->kind == SLOW_OP) && t->led >> (s->i - t->b->insn) & 1) {
+		emit_careful(t, s);
+		return;
 	}
 	if (s->save)
 		emit_flags_save(e);
@@ -274,9 +305,10 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	const struct insn *i = &t->b->insn[n];
 	x87_before(t, i);
 	struct emit before = t->e;
-	unsigned slow_before = t->nr_slow;
+	unsigned slow_before = t->nr_slow, groups_before = t->nr_groups;
 	bool in_mem = t->in_mem, live = plan->live[n], x87 = t->x87, ended;
 
+	t->n = n;
 	t->dead = in_mem || !live;
 	if (plan->touches[n] && live && in_mem) {
 		emit_flags_restore(&t->e);
@@ -284,6 +316,8 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	} else if (!plan->touches[n] && !plan->read_later[n] && accesses_memory(i)) {
 		flags_to_memory(t);
 	}
+	if (t->places)
+		t->places[n] = t->e.w;
 	if (t->b->crosses)
 		emit_second_page(t, i);
 	if (translate_insn(t, i)) {
@@ -293,6 +327,9 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	} else {
 		t->e = before;
 		t->nr_slow = slow_before;
+		t->nr_groups = groups_before;
+		if (t->cold)
+			t->e.end = t->cells;
 		t->dead = in_mem || !live;
 		t->x87 = x87;
 		t->second_seen = NULL;
@@ -304,6 +341,7 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 		ended = i->desc->attrs & (A_BR | A_END);
 	}
 	t->dead = t->in_mem || !plan->live[n + 1];
+	reuse_step(t, i);
 	for (; slow_before < t->nr_slow; slow_before++) {
 		struct slow *s = &t->slow[slow_before];
 		if (s->kind == SLOW_X87)
@@ -317,48 +355,106 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	return ended;
 }
 
-bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b)
+/* What is emitted from here on is seldom run. */
+static void go_cold(struct tr *t)
+{
+	t->cold = true;
+	t->e.w = t->j->next_cold;
+	t->e.end = t->cells;
+}
+
+/* All of the block; false when there is no room. */
+static bool emit_block(struct tr *t)
 {
 	struct flags_plan plan;
-	struct tr t = {.j = j,
-		       .b = b,
-		       .model = model,
-		       .off = (int32_t)(b->gpa & ~PAGE_MASK),
-		       .mode = b->key >> 7 & 3};
+	bool ended = false;
+	flags_plan(t, &plan);
+	emit_entries(t, &plan);
+	t->dead = t->in_mem || !plan.live[0];
+	if (t->j->count && !t->careful)
+		emit_count(t);
+	for (unsigned n = 0; n < t->b->nr; n++)
+		ended = emit_insn(t, &plan, n);
+	if (!ended) {
+		x87_emit_last(t, &t->last);
+		emit_goto(t, (int64_t)t->off + t->b->insn[t->b->nr].end);
+	}
+	if (!t->cold) {
+		t->hot = t->e.w;
+		go_cold(t);
+	}
+	t->in_mem = t->dead = true;
+	for (unsigned n = 0; n < t->nr_slow; n++)
+		emit_slow(t, &t->slow[n]);
+	return !t->e.overflow;
+}
 
+static void init(struct tr *t)
+{
+	struct jit *j = t->j;
+	t->off = (int32_t)(t->b->gpa & ~PAGE_MASK);
+	t->mode = t->b->key >> 7 & 3;
+	t->word = word_of(t->b);
+	t->hot = j->next;
+	t->e = (struct emit){.w = j->next, .end = j->first_cold, .to_exec = j->exec - j->write};
+	t->cells = j->cells;
+	reuse_init(t);
+}
+
+static void commit(struct tr *t)
+{
+	struct jit *j = t->j;
+	j->bytes += (uint64_t)(t->hot - j->next + t->e.w - j->next_cold);
+	j->next = t->hot;
+	j->next_cold = t->e.w;
+	j->cells = t->cells;
+	j->translated++;
+}
+
+bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b)
+{
+	struct tr t = {.j = j, .b = b, .model = model};
 	b->runs = UINT32_MAX;
-	t.word = word_of(b);
+	init(&t);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
-	t.e = (struct emit){.w = j->next, .end = j->first_cold, .to_exec = j->exec - j->write};
-	t.cells = j->cells;
-	flags_plan(&t, &plan);
-	emit_entries(&t, &plan);
-	bool ended = false;
-	t.dead = t.in_mem || !plan.live[0];
-	if (j->count)
-		emit_count(&t);
-	for (unsigned n = 0; n < b->nr; n++)
-		ended = emit_insn(&t, &plan, n);
-	if (!ended)
-		x87_emit_last(&t, &t.last);
-	if (!ended)
-		emit_goto(&t, (int64_t)t.off + b->insn[b->nr].end);
-	uint8_t *end = t.e.w;
-	t.e.w = j->next_cold;
-	t.e.end = t.cells;
-	t.in_mem = t.dead = true;
-	for (unsigned n = 0; n < t.nr_slow; n++)
-		emit_slow(&t, &t.slow[n]);
-	if (t.e.overflow)
+	if (!emit_block(&t))
 		return t.nr_slow == MAX_SLOW;
 	b->code = t.code;
 	b->second_seen = t.second_seen;
 	b->code_flags = t.code_flags;
-	j->translated++;
-	j->bytes += (uint64_t)(end - j->next + t.e.w - j->next_cold);
-	j->next = end;
-	j->next_cold = t.e.w;
-	j->cells = t.cells;
+	commit(&t);
+	return true;
+}
+
+static bool translate_careful(struct jit *j, const struct cpu_model *model, struct block *b)
+{
+	uint8_t *places[BLOCK_MAX_INSNS];
+	struct tr t = {.j = j, .b = b, .model = model, .careful = true, .places = places};
+	init(&t);
+	go_cold(&t);
+	uint32_t *table = take_room(&t, b->nr * sizeof(*table));
+	if (t.e.overflow || !emit_block(&t))
+		return false;
+	for (unsigned n = 0; n < b->nr; n++)
+		table[n] = (uint32_t)(places[n] - j->write);
+	b->careful = table;
+	commit(&t);
+	return true;
+}
+
+bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
+{
+	const struct insn *first = p->i - p->i->nth;
+	struct block *b =
+	    (struct block *)((uint8_t *)(uintptr_t)first - offsetof(struct block, insn));
+	if (!b->careful && !translate_careful(e->jit, e->core.model, b)) {
+		if (p->flags)
+			e->js.flags = (uint16_t)e->js.rax;
+		e->js.left += (uint64_t)(b->nr - p->i->nth);
+		e->js.exhausted = true;
+		return false;
+	}
+	p->code = e->jit->exec + b->careful[p->i->nth];
 	return true;
 }

@@ -60,14 +60,44 @@ struct slow {
 	struct jit_jump *cell;
 	/* SLOW_MISS: where the access begins, with its address in S1. SLOW_STRING: where it goes on. */
 	uint8_t *retry;
-	uint8_t refill; /* enum refill_kind */
+	uint8_t refill; /* enum refill_kind, */
+	uint32_t first; /* and where the first access of a group is */
 	bool vec;       /* guest vector registers are in the host's at `back` */
 	struct x87_last x87;
+};
+
+/* What is in a guest register: an unknown value plus an offset. */
+struct value {
+	uint32_t id;
+	int64_t off;
+};
+
+struct values {
+	struct value reg[16];
+	uint32_t next, segments;
+};
+
+/* Bytes at a known distance from the sum of a base, an index and a segment. */
+struct touch {
+	uint32_t base, index, segment;
+	uint8_t scale;
+	int64_t disp;
+	unsigned size;
+	bool write;
+};
+
+/* Accesses of one block that share a translation: that of `at`, which covers them. */
+struct group {
+	struct touch at;
+	uint8_t leader; /* the instruction that translates it */
+	bool shared;
 };
 
 struct tr {
 	struct emit e;
 	uint8_t *cells; /* the lowest so far */
+	uint8_t *hot;   /* end of what is often run, once that is emitted */
+	bool cold;      /* emitting what is seldom run */
 	struct jit *j;
 	struct block *b;
 	int32_t off;   /* of the block in its page */
@@ -81,6 +111,13 @@ struct tr {
 	bool vec; /* guest vector registers are in the host's; else: perhaps */
 	bool x87; /* the same for x87 registers */
 	struct x87_last last;
+	unsigned n;       /* the current instruction */
+	bool careful;     /* no groups */
+	uint8_t **places; /* filled in with where each instruction begins, or NULL */
+	struct values values;
+	unsigned nr_groups;
+	struct group group[REUSE_GROUPS];
+	uint64_t led; /* instructions whose groups are used */
 	unsigned nr_slow;
 	struct slow slow[MAX_SLOW];
 };
@@ -108,6 +145,13 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 	      int32_t off);
 /* Not-zero S1: the C operation. */
 void emit_op_unless_zero(struct tr *t, const struct insn *i);
+/* The host address of i's memory operand of `size` bytes, by way of S1, and S2 = its ram_page for a
+ * write. When that fails the C operation does the instruction. Flags stay. */
+struct rm emit_reach(struct tr *t, const struct insn *i, unsigned size, bool write);
+/* The same where a misaligned address is left to the C operation. */
+struct rm emit_reach_aligned(struct tr *t, const struct insn *i, unsigned size, bool write);
+/* The same for a stack slot at guest register g + at. */
+struct rm emit_reach_slot(struct tr *t, const struct insn *i, unsigned g, int32_t at, bool write);
 /* S1 = linear address of `size` bytes at i's memory operand. S2 is clobbered; flags stay. */
 void emit_address(struct tr *t, const struct insn *i, unsigned size);
 /* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
@@ -116,7 +160,8 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 /* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
 void emit_stored(struct tr *t, const struct insn *i);
 
-/* The two together. */
+/* The same with the host address in S1, for instructions that have emitted something that may not be done
+ * twice: failing, emit_reach() may begin the instruction anew. */
 void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write);
 /* S1 = effective address of i's memory operand. S2 is clobbered; flags stay. */
 void emit_ea(struct tr *t, const struct insn *i);
@@ -124,6 +169,17 @@ void emit_ea(struct tr *t, const struct insn *i);
 void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write);
 /* RSP += slots */
 void emit_move_stack(struct tr *t, int slots);
+
+/* reuse.c */
+void reuse_init(struct tr *t);
+void reuse_step(struct tr *t, const struct insn *i); /* i has been translated */
+bool reuse_mem(const struct tr *t, const struct insn *i, unsigned size, bool write,
+	       struct touch *a);
+void reuse_reg(const struct tr *t, unsigned g, int64_t off, bool write, struct touch *a);
+/* A group that has a, or NULL. */
+struct group *reuse_find(struct tr *t, const struct touch *a);
+/* A new one that begins with a, or NULL when nothing would share it. */
+struct group *reuse_begin(struct tr *t, const struct touch *a);
 
 /* flow.c: goes to page offset `to`, in this page or elsewhere. */
 void emit_goto(struct tr *t, int64_t to);

@@ -285,16 +285,14 @@ void emit_aligned(struct tr *t, const struct insn *i, unsigned size)
 	emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
 }
 
-/* S1 = host address of i's memory operand o. */
-static void emit_operand(struct tr *t, const struct insn *i, const struct operand *o, bool write)
+static struct rm vec_operand(struct tr *t, const struct insn *i, const struct operand *o,
+			     bool write)
 {
 	/* Legacy instructions fault on misaligned vectors whatever this model does. */
 	bool aligned = i->desc->attrs & A_ALIGN ||
 		       (!i->vex && o->size == 16 && i->op != op_vec_load && i->op != op_vec_store);
-	emit_address(t, i, o->size);
-	if (aligned)
-		emit_aligned(t, i, o->size);
-	emit_translate(t, i, o->size, write);
+	return aligned ? emit_reach_aligned(t, i, o->size, write)
+		       : emit_reach(t, i, o->size, write);
 }
 
 /* A general register as operand: S2 stands in for one that lives in memory. */
@@ -316,6 +314,7 @@ static bool place_operands(struct tr *t, const struct insn *i, struct fields *f,
 		enum place p = place_of(i->desc->o[n]);
 		bool written = n == 0 && attrs & A_WR1;
 		unsigned reg = o->reg;
+		struct rm m = {0};
 
 		f->w32 |= t->word == 4 && (i->desc->o[n] == Ey || i->desc->o[n] == Gy);
 		if (p == IN_UNKNOWN || o->kind == OPK_MMX || o->kind == OPK_REGH)
@@ -323,14 +322,14 @@ static bool place_operands(struct tr *t, const struct insn *i, struct fields *f,
 		if (o->kind == OPK_REG) {
 			reg = general(t, reg, written);
 		} else if (o->kind == OPK_MEM) {
-			emit_operand(t, i, o, store);
+			m = vec_operand(t, i, o, store);
 		}
 		if (p == IN_REG)
 			f->reg = reg;
 		else if (p == IN_VVVV)
 			f->vvvv = reg;
 		else if (p == IN_RM)
-			f->rm = o->kind == OPK_MEM ? rm_mem(S1, 0) : rm_reg(reg);
+			f->rm = o->kind == OPK_MEM ? m : rm_reg(reg);
 		f->imm |= p == IN_IMM;
 		f->is4 |= p == IN_IS4;
 	}
@@ -342,8 +341,7 @@ static bool tr_mxcsr(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
 	bool store = i->op == op_stmxcsr;
-	emit_address(t, i, 4);
-	emit_translate(t, i, 4, store);
+	emit_mem(t, i, 4, store);
 	if (!store) {
 		/* Masks or reserved bits that are not as they are now: the C operation. The value that
 		 * is loaded is a copy, since another processor may write to memory after the look. */

@@ -153,13 +153,16 @@ static bool tr_fpu(struct tr *t, const struct insn *i)
 		return false;
 	if (i->op == op_x87_nop)
 		return true;
+	struct rm m = rm_reg(i->modrm & 7);
 	want_registers(t, i);
-	if (mem)
+	if (i->op == op_fldcw)
 		emit_mem(t, i, o->size, store);
+	else if (mem)
+		m = emit_reach(t, i, o->size, store);
 	if (i->op == op_fldcw)
 		emit_fldcw(t, i);
 	else
-		emit_rm(&t->e, i->desc->opcode, 4, reg, mem ? rm_mem(S1, 0) : rm_reg(i->modrm & 7));
+		emit_rm(&t->e, i->desc->opcode, 4, reg, m);
 	if (!is_control(i))
 		done(t, i);
 	if (store && mem)
@@ -212,8 +215,7 @@ static bool tr_mmx(struct tr *t, const struct insn *i)
 	for (unsigned n = 0; n < 4; n++) {
 		const struct operand *o = &i->o[n];
 		if (o->kind == OPK_MEM) {
-			emit_mem(t, i, o->size, store);
-			rm = rm_mem(S1, 0);
+			rm = emit_reach(t, i, o->size, store);
 		} else if (o->kind == OPK_REG) {
 			unsigned g = general(t, o, n == 0);
 			if (d->o[n] == Gd)

@@ -22,6 +22,8 @@
 	X(load_with_dead_flags, "mov 8(%rdi), %rax", "add %rbx, %rax")                             \
 	X(store, "mov %eax, 16(%rsp, %rcx, 4)", "test %eax, %eax")                                 \
 	X(read_modify_write, "addq $1, (%rdx)")                                                    \
+	X(shared, "mov 8(%rdi), %rax", "mov %rax, 16(%rdi)", "mov 24(%rdi), %rdx",                 \
+	  "test %rax, %rax")                                                                       \
 	X(push_and_pop, "push %rbp", "pop %r15", "cmp %rax, %rbx")                                 \
 	X(gs_and_rip_relative, "mov %gs:0x10, %rax", "lea 0x100(%rip), %rdx")                      \
 	X(compare_and_branch, "1: dec %rcx", "cmp %rsi, %rdi", "jne 1b")                           \
@@ -87,6 +89,11 @@ static const struct {
     {OFF_JS(page_mask), "page_mask"},
     {OFF_JS(spill), "spill"},
     {OFF_JS(spill2), "spill2"},
+    {OFF_JS(first), "first"},
+    {OFF_JS(reuse[0].host), "reuse[0].host"},
+    {OFF_JS(reuse[0].page), "reuse[0].page"},
+    {OFF_JS(reuse[1].host), "reuse[1].host"},
+    {OFF_JS(reuse[1].page), "reuse[1].page"},
     {OFF_JS(x87_dead), "x87_dead"},
     {OFF_JS(x87_last), "x87_last"},
     {OFF_JS(x87_page), "x87_page"},
@@ -161,7 +168,11 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 		     {j->x87_load, "x87_load"},
 		     {j->go_cell, "go_cell"},
 		     {j->refill[MODE][REFILL_READ], "refill_read"},
-		     {j->refill[MODE][REFILL_WRITE], "refill_write"}};
+		     {j->refill[MODE][REFILL_WRITE], "refill_write"},
+		     {j->refill[MODE][REFILL_READS], "refill_reads"},
+		     {j->refill[MODE][REFILL_WRITES_BY_READ], "refill_writes_by_read"},
+		     {j->refill[MODE][REFILL_WRITES], "refill_writes"},
+		     {j->careful, "careful"}};
 	for (size_t n = 0; n < sizeof(stubs) / sizeof(stubs[0]); n++)
 		if ((uint64_t)(uintptr_t)stubs[n].at == to)
 			return stubs[n].name;

@@ -543,6 +543,70 @@ Test(mappings, of_what_crosses_pages)
 		run_crossing(n & 1, n & 2);
 }
 
+/* Accesses that share a translation, over the end of a page: next to one that is mapped, then to one that
+ * is not, so that each of them in turn is the first that faults. */
+GUEST(shared, "mov $64, %r8d\n"
+	      "1: test $1, %r8b\n"
+	      "jz 2f\n"
+	      "movq $0xe006, 0x11070\n"
+	      "invlpg 0xe000\n"
+	      "2: lea 0xdfc0(%r8), %rbx\n"
+	      "mov (%rbx), %rax\n"
+	      "add %rax, 8(%rbx)\n"
+	      "mov 16(%rbx), %r13\n"
+	      "lea 4(%rbx), %rsi\n"
+	      "xor %r13d, 20(%rsi)\n"
+	      "adc %r8, 12(%rsi)\n"
+	      "lea 0xe020(%r8), %rcx\n"
+	      "and $-8, %rcx\n"
+	      "sub $32, %rcx\n"
+	      "mov %rcx, %rdi\n"
+	      "mov %r8, (%rdi)\n"
+	      "addq $0x1234567, 8(%rdi)\n"
+	      "mov (%rdi), %rax\n"
+	      "bswap %rax\n"
+	      "mov %rax, -24(%rdi)\n"
+	      "setz -3(%rdi)\n"
+	      "push (%rdi)\n"
+	      "push %rsi\n"
+	      "pop %rdx\n"
+	      "pop %r14\n"
+	      "cmp %rdx, %rsi\n"
+	      "pushf\n"
+	      "mov %rdx, -40(%rdi)\n"
+	      "pop %r15\n"
+	      "movq $0xe006, 0x11070\n"
+	      "invlpg 0xe000\n"
+	      "mov -16(%rdi), %r9\n"
+	      "xchg %r9, -8(%rdi)\n"
+	      "dec %r8d\n"
+	      "jnz 1b\n"
+	      "hlt\n"
+	      "shared_pf: incq 0x18000\n"
+	      "push %rax\n"
+	      "mov %cr2, %rax\n"
+	      "rolq $7, 0x18008\n"
+	      "xor %rax, 0x18008\n"
+	      "mov 16(%rsp), %rax\n" /* RIP */
+	      "add %rax, 0x18008\n"
+	      "pop %rax\n"
+	      "movq $0xe007, 0x11070\n"
+	      "add $8, %rsp\n"
+	      "iretq");
+extern const char shared_pf[];
+Test(mappings, are_looked_at_once_for_many)
+{
+	struct pair p;
+	pair_new(&p, shared, shared_end, shared_pf, 0);
+	run(&p);
+	cr_expect_gt(peek(p.s[1], 0x18000, 8), 64);
+	pair_free(&p);
+	/* Where the accesses cannot share, the rest of a block needs more room. */
+	pair_new(&p, shared, shared_end, shared_pf, 64 << 10);
+	run(&p);
+	pair_free(&p);
+}
+
 /* Many functions in little code memory, twice: they are translated, dropped and translated again. */
 GUEST(many, "1: mov $0x20000, %esi\n"
 	    "2: call *%rsi\n"
@@ -737,5 +801,6 @@ Test(counting, stops_after_any_instruction, .timeout = 60)
 	must_count(remapped, remapped_end, NULL);
 	must_count(rights, rights_end, rights_pf);
 	must_count(edges, edges_end, edges_pf);
+	must_count(shared, shared_end, shared_pf);
 	must_count(x87_mixed, x87_mixed_end, NULL);
 }
