@@ -299,6 +299,18 @@ static void emit_second_page(struct tr *t, const struct insn *i)
 	emit_op_unless_zero(t, i);
 }
 
+/* So many accesses gain more from free RFLAGS than it costs to save and restore them. */
+#define SAVE_FOR 4
+
+/* From instruction n to the next that reads or writes flags. */
+static unsigned accesses_until_flags(const struct tr *t, const struct flags_plan *plan, unsigned n)
+{
+	unsigned count = 0;
+	for (; n < t->b->nr && !plan->touches[n]; n++)
+		count += accesses_memory(&t->b->insn[n]);
+	return count;
+}
+
 /* One instruction; true when control does not go on behind it. */
 static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 {
@@ -313,7 +325,8 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	if (plan->touches[n] && live && in_mem) {
 		emit_flags_restore(&t->e);
 		t->in_mem = t->dead = false;
-	} else if (!plan->touches[n] && !plan->read_later[n] && accesses_memory(i)) {
+	} else if (!plan->touches[n] && accesses_memory(i) &&
+		   (!plan->read_later[n] || accesses_until_flags(t, plan, n) >= SAVE_FOR)) {
 		flags_to_memory(t);
 	}
 	if (t->places)
