@@ -163,6 +163,16 @@ static void forget_frames(struct engine_cpu *e)
 #endif
 }
 
+/* The block behind a jump is often what is translated next. */
+static void link_jump(uint8_t *at, const uint8_t *to)
+{
+	static const uint8_t nop[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
+	if (to == at + 4 && at[-1] == 0xe9)
+		memcpy(at - 1, nop, sizeof(nop));
+	else
+		emit_patch(at, to);
+}
+
 /* The last run stopped at a jump without a link; here is where it leads, if nothing came between. */
 static void make_link(struct jit *j, struct jit_state *js, uint64_t rip, const struct block *b)
 {
@@ -170,10 +180,10 @@ static void make_link(struct jit *j, struct jit_state *js, uint64_t rip, const s
 	if (rip == js->link_rip) {
 		switch ((enum link_kind)(js->link >> LINK_SHIFT)) {
 		case LINK_JUMP:
-			emit_patch(at, b->code - j->exec + j->write);
+			link_jump(at, b->code - j->exec + j->write);
 			break;
 		case LINK_FLAGS:
-			emit_patch(at, b->code_flags - j->exec + j->write);
+			link_jump(at, b->code_flags - j->exec + j->write);
 			break;
 		case LINK_CELL:
 			((struct jit_jump *)(void *)at)->code = b->code;
