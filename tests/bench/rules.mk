@@ -18,3 +18,15 @@ bench-quick: doppel $(BENCH_WORK)
 	@python3 tests/bench/bench.py --work $(BENCH_WORK) --scale 0.1 --repeat 1 $(BENCH)
 bench-interp: doppel
 	@sh tests/bench/interp.sh ./doppel
+
+#: make stress          half an hour of load on two CPUs with little code memory (STRESS="--seconds 60")
+#: make stress-sanitizers   ten minutes of it under each sanitizer
+.PHONY: stress stress-sanitizers
+stress: doppel $(BENCH_WORK)
+	@python3 tests/stress/stress.py --work $(BENCH_WORK) $(STRESS)
+stress-sanitizers: $(BENCH_WORK)
+	@for mode in asan ubsan tsan; do \
+		$(MAKE) --no-print-directory -s MODE=$$mode build/$$mode/doppel && \
+		python3 tests/stress/stress.py --work $(BENCH_WORK) --doppel build/$$mode/doppel \
+			--seconds 600 --timeout 900 $(STRESS) || exit 1; \
+	done
