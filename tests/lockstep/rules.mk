@@ -7,7 +7,7 @@ $(B)/tests/lockstep/lockstep: $(LOCKSTEP_SRCS:%.c=$(B)/%.o) $(B)/libdoppel.a
 
 #: make lockstep        whole boots under interpreter and translator, compared after every block
 .PHONY: lockstep lockstep-short
-lockstep: $(B)/tests/lockstep/lockstep $(PRIV_GUESTS)
+lockstep: $(B)/tests/lockstep/lockstep $(PRIV_GUESTS) $(BENCH_WORK)
 	@sh tests/lockstep/run.sh $<
 lockstep-short: $(B)/tests/lockstep/lockstep $(PRIV_GUESTS)
 	@sh tests/lockstep/run.sh $< short

@@ -4,8 +4,9 @@
 here=$(cd "$(dirname "$0")" && pwd)
 lockstep=$1
 passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+tmp=$(mktemp -d)
+log=$tmp/log
+trap 'rm -rf "$tmp"' EXIT
 
 # run NAME OPTION...
 run() {
@@ -38,6 +39,32 @@ linux() {
 " "$@"
 }
 
+# The benchmark's workloads, little of each: user code of all kinds, system calls, signals, changed code.
+workloads() {
+	if ! kernel=$(sh "$here/../guests/fetch.sh" kernel amd64) ||
+		! busybox=$(sh "$here/../guests/fetch.sh" busybox amd64) ||
+		! initrd=$(sh "$here/../guests/fetch.sh" initrd amd64); then
+		echo "skip  workloads: no guest"
+		skipped=$((skipped + 1))
+		return
+	fi
+	work=$here/../../build/bench/work
+	names=$("$work" -l | sed 's/[^a-z0-9-].*//' | grep -v -e prog- -e atomic -e futex)
+	mkdir -p "$tmp/root/work"
+	cp "$work" "$tmp/root/work/work"
+	cat >"$tmp/root/work/init" <<-EOF
+		#!/bin/busybox sh
+		/bin/busybox mount -t proc proc /proc
+		/work/work -s 0.02 $(echo $names)
+		/bin/busybox poweroff -f
+	EOF
+	chmod 755 "$tmp/root/work/init"
+	(cd "$tmp/root" && find . | "$busybox" cpio -o -H newc -R 0:0 2>/dev/null | gzip -1n) |
+		cat "$initrd" - >"$tmp/initrd"
+	run "workloads" -m 256 -kernel "$kernel" -initrd "$tmp/initrd" \
+		-append "console=ttyS0 mitigations=off panic=-1 rdinit=/work/init" "$@"
+}
+
 # What tests/priv has for one CPU, but for tlb, which reads through entries that may be stale or not.
 privileged() {
 	for elf in "$here"/../../build/tests/priv/*.elf; do
@@ -62,6 +89,8 @@ else
 	linux "amd64" amd64
 	linux "amd64, linked" amd64 -linked
 	linux "amd64, linked, short slices" amd64 -linked -slice 500 -seed 2
+	linux "amd64, little code memory" amd64 -hot 1 -cache 1 -from 160000000
+	workloads -from 1250000000
 	linux "i386" i386
 	linux "i386, linked" i386 -linked
 fi
