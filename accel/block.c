@@ -120,10 +120,19 @@ static void read_code(struct core *c, const struct itlb_entry *e, unsigned off, 
 		buf[k] = (uint8_t)aspace_read(c->bus->mem, e->gpa + off + k, 1);
 }
 
+static uint32_t mark_code(struct block_cache *bc, struct core *c, struct ram_page *page)
+{
+	bool marked = page->flags & PAGE_CODE;
+	uint32_t version = ram_mark_code(page);
+	if (!marked && bc->marked)
+		bc->marked(c, page);
+	return version;
+}
+
 /* One instruction at v.rip whose bytes may continue in the next page or come from a device. Returns
  * the next page's guest-physical address in *gpa2 (with its version) when it was needed. */
-static void decode_any(struct core *c, struct insn *i, const struct itlb_entry *first,
-		       struct block *cross)
+static void decode_any(struct block_cache *bc, struct core *c, struct insn *i,
+		       const struct itlb_entry *first, struct block *cross)
 {
 	uint64_t lin = fetch_lin(c, c->v.rip);
 	unsigned off = lin & ~PAGE_MASK, room = PAGE_SIZE - off;
@@ -145,7 +154,7 @@ static void decode_any(struct core *c, struct insn *i, const struct itlb_entry *
 			cross->gpa2 = e->gpa;
 			cross->page2 = e->page;
 			if (e->page)
-				cross->version2 = ram_mark_code(e->page);
+				cross->version2 = mark_code(bc, c, e->page);
 		}
 		read_code(c, e, 0, buf + n, limit - n);
 		r = decode(&tmp, buf, limit, c->mode, c->model);
@@ -160,7 +169,7 @@ void block_decode_one(struct core *c, struct insn *i)
 {
 	c->insn = NULL;
 	struct itlb_entry first = *mem_fetch_page(c, fetch_lin(c, c->v.rip));
-	decode_any(c, i, &first, NULL);
+	decode_any(NULL, c, i, &first, NULL);
 }
 
 static struct block *build(struct block_cache *bc, struct core *c, const struct itlb_entry *page,
@@ -176,7 +185,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	b->page = page->page;
 	b->host = page->host;
 	if (b->page)
-		b->version = ram_mark_code(b->page);
+		b->version = mark_code(bc, c, b->page);
 
 	unsigned off = gpa & ~PAGE_MASK, start = off, limit;
 	uint64_t rip = c->v.rip;
@@ -196,7 +205,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 			break;
 	}
 	if (!b->nr) {
-		decode_any(c, &b->insn[0], page, b);
+		decode_any(bc, c, &b->insn[0], page, b);
 		b->nr = 1;
 	}
 	b->insn[b->nr] = (struct insn){.end = b->insn[b->nr - 1].end};

@@ -57,6 +57,8 @@ struct block_cache {
 	bool global;             /* the block last got is in a global page */
 	/* Chooses insn.run when a block is built. */
 	void (*prepare)(struct block *b, const struct core *c);
+	/* May be NULL; told of each page that had no PAGE_CODE before a block of it. */
+	void (*marked)(struct core *c, const struct ram_page *page);
 };
 
 /* 0 or -ENOMEM. */

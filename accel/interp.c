@@ -95,6 +95,7 @@ static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
 		jit_free_cpu(e, sizeof(*e));
 		return -ENOMEM;
 	}
+	e->blocks.marked = jit_code_marked;
 	core_init(&e->core, model, bus, index);
 	e->due = bus->timers ? 0 : UINT64_MAX;
 	e->core.events = events;

@@ -179,9 +179,7 @@ static void emit_push_return(struct tr *t, const struct insn *i)
 	int32_t back = t->off + i->end;
 	flags_to_memory(t);
 	struct rm slot = emit_reach_slot(t, i, RSP, -(int32_t)t->word, true);
-	emit_rm(e, 0x80, 1, 7, rm_mem(S2, offsetof(struct ram_page, flags))); /* cmp */
-	emit8(e, 0);
-	add_slow(t, SLOW_OP, emit_jcc(e, CC_NE), i, false, 0);
+	emit_unless_code(t, i);
 	emit_load(e, S2, state(OFF_JS(page_rip)));
 	emit_lea(e, t->word, S2, rm_mem(S2, back));
 	emit_rm(e, 0x89, t->word, S2, slot);

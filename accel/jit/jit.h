@@ -143,6 +143,9 @@ void jit_left(struct engine_cpu *e);
 /* Drops all translations, after the blocks are gone. */
 void jit_reset(struct engine_cpu *e);
 
+/* `page` has become code: no store may find it in the TLB of generated code. */
+void jit_code_marked(struct core *c, const struct ram_page *page);
+
 /* An engine_cpu with the stack that generated code runs on below it; zeroed. NULL on failure. */
 struct engine_cpu *jit_alloc_cpu(size_t size);
 void jit_free_cpu(struct engine_cpu *e, size_t size);

@@ -163,6 +163,13 @@ void mxcsr_to_guest(struct engine_cpu *e);
 /* refill.c */
 void jit_make_refills(struct jit *j, struct emit *e);
 
+/* With one processor nobody else makes code of a page meanwhile: pages with flags have no entry for writes
+ * then, and stores need not look at flags. */
+static inline bool jit_alone(const struct cpu_model *model)
+{
+	return model->nr_cpus == 1;
+}
+
 /* tlb.c. Takes the entry of the core's TLB for lin over when it allows the access; these two use no
  * vector registers, which are the guest's when generated code calls. */
 #define NO_VECTORS                                                                                 \

@@ -151,7 +151,7 @@ static void translate(struct tr *t, const struct insn *i, unsigned size, bool wr
 		emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 0));
 		emit_load(e, H_RDX, state(OFF_JS(spill)));
 	}
-	if (write)
+	if (write && !jit_alone(t->model))
 		emit_load(e, S2, TLB_SLOT(page));
 }
 
@@ -187,7 +187,7 @@ static struct rm join(struct tr *t, const struct insn *i, struct group *g, const
 		emit_aligned(t, i, a->size);
 		d = 0;
 	}
-	if (a->write)
+	if (a->write && !jit_alone(t->model))
 		emit_load(e, S2, reuse_slot(t, g, SLOT_PAGE));
 	return rm_mem(S1, d);
 }
@@ -202,7 +202,7 @@ static struct rm lead(struct tr *t, const struct insn *i, struct group *g, const
 					       : REFILL_WRITES_BY_READ;
 	translate(t, i, g->at.size, g->at.write, refill, (uint32_t)d);
 	emit_store(e, reuse_slot(t, g, SLOT_HOST), S1);
-	if (g->at.write)
+	if (g->at.write && !jit_alone(t->model))
 		emit_store(e, reuse_slot(t, g, SLOT_PAGE), S2);
 	return rm_mem(S1, d);
 }
@@ -287,12 +287,32 @@ void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write)
 	emit_translate(t, i, size, write);
 }
 
-/* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
+static void emit_flags_look(struct tr *t, enum slow_kind kind, const struct insn *i,
+			    bool flags_free)
+{
+	struct emit *e = &t->e;
+	struct rm flags = rm_mem(S2, offsetof(struct ram_page, flags));
+	if (flags_free) {
+		emit_rm(e, 0x80, 1, 7, flags); /* cmp */
+		emit8(e, 0);
+		add_slow(t, kind, emit_jcc(e, CC_NE), i, false, 0);
+	} else {
+		emit_rm(e, 0x0fb6, 4, S1, flags); /* movzx */
+		emit_jrcxz_over_jmp(e);
+		add_slow(t, kind, emit_jmp(e), i, false, 0);
+	}
+}
+
 void emit_stored(struct tr *t, const struct insn *i)
 {
-	emit_rm(&t->e, 0x0fb6, 4, S1, rm_mem(S2, offsetof(struct ram_page, flags)));
-	emit_jrcxz_over_jmp(&t->e);
-	add_slow(t, SLOW_STORED, emit_jmp(&t->e), i, false, 0);
+	if (!jit_alone(t->model))
+		emit_flags_look(t, SLOW_STORED, i, !t->live_next || (t->in_mem && !t->touches));
+}
+
+void emit_unless_code(struct tr *t, const struct insn *i)
+{
+	if (!jit_alone(t->model))
+		emit_flags_look(t, SLOW_OP, i, t->dead);
 }
 
 void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write)

@@ -22,13 +22,27 @@ NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write)
 	struct jit_tlb_entry *to = &e->js.tlb[mode][n];
 	if ((write ? from->wr : from->rd) != tag)
 		return false;
+	bool may_write = !jit_alone(e->core.model) || !from->page->flags;
+	if (write && !may_write)
+		return false;
 	to->rd = from->rd == tag ? page : no_tag(n);
-	to->wr = from->wr == tag ? page : no_tag(n);
+	to->wr = from->wr == tag && may_write ? page : no_tag(n);
 	to->host = from->host;
 	to->page = from->page;
 	if (!(t->global[mode][k / 64] >> k % 64 & 1))
 		e->js.local[mode][n / 64] |= 1ull << n % 64;
 	return true;
+}
+
+void jit_code_marked(struct core *c, const struct ram_page *page)
+{
+	struct jit_state *js = &((struct engine_cpu *)c)->js;
+	if (!jit_alone(c->model))
+		return;
+	for (unsigned m = 0; m < TLB_MODES; m++)
+		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
+			if (js->tlb[m][n].page == page)
+				js->tlb[m][n].wr = no_tag(n);
 }
 
 static void drop_entry(struct jit_state *js, unsigned m, unsigned n)

@@ -321,6 +321,8 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	bool in_mem = t->in_mem, live = plan->live[n], x87 = t->x87, ended;
 
 	t->n = n;
+	t->touches = plan->touches[n];
+	t->live_next = plan->live[n + 1];
 	t->dead = in_mem || !live;
 	if (plan->touches[n] && live && in_mem) {
 		emit_flags_restore(&t->e);

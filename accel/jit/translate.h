@@ -111,7 +111,9 @@ struct tr {
 	bool vec; /* guest vector registers are in the host's; else: perhaps */
 	bool x87; /* the same for x87 registers */
 	struct x87_last last;
-	unsigned n;       /* the current instruction */
+	unsigned n;       /* the current instruction, */
+	bool touches;     /* whether it reads or writes status flags, */
+	bool live_next;   /* and whether any are needed behind it */
 	bool careful;     /* no groups */
 	uint8_t **places; /* filled in with where each instruction begins, or NULL */
 	struct values values;
@@ -157,8 +159,10 @@ void emit_address(struct tr *t, const struct insn *i, unsigned size);
 /* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
  * with nothing changed. */
 void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write);
-/* After a store, with its ram_page in S2: pages with flags need more. Flags stay. */
+/* After a store, with its ram_page in S2: pages with flags need more. Flags stay if they are needed. */
 void emit_stored(struct tr *t, const struct insn *i);
+/* Before a store, the same: pages with flags are for the C operation. */
+void emit_unless_code(struct tr *t, const struct insn *i);
 
 /* The same with the host address in S1, for instructions that have emitted something that may not be done
  * twice: failing, emit_reach() may begin the instruction anew. */

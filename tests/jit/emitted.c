@@ -298,6 +298,7 @@ static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, b
 	uint8_t host[PAGE_SIZE] = {0};
 	struct cpu_model all;
 	memset(&all, 0xff, sizeof(all));
+	all.nr_cpus = 1;
 	struct block *b = make_block(s, &page, host, &all);
 	fprintf(f, "%s\n", s->name);
 	for (unsigned n = 0; n < b->nr; n++) {
