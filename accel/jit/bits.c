@@ -34,7 +34,7 @@ static void emit_bit_address(struct tr *t, const struct insn *i)
 	if (size != 8)
 		emit_rm(e, 0x63, 8, S2, rm_reg(S2)); /* movsxd */
 	emit_load(e, S1, state(OFF_JS(spill)));
-	emit_lea(e, t->word, S1, rm_index(S1, S2, bytes, 0));
+	emit_lea(e, i->asz, S1, rm_index(S1, S2, bytes, 0));
 }
 
 static void bt_memory(struct tr *t, const struct insn *i)
@@ -73,7 +73,8 @@ bool tr_bt(struct tr *t, const struct insn *i)
 		return true;
 	}
 	if (m->kind == OPK_MEM) {
-		if (t->word == 4 && (i->seg == FS || i->seg == GS)) /* limits */
+		if (i->asz == 4 &&
+		    (i->seg == FS || i->seg == GS)) /* limits, or added before the base */
 			return false;
 		bt_memory(t, i);
 		return true;

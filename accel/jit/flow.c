@@ -39,11 +39,32 @@ bool tr_push(struct tr *t, const struct insn *i)
 	return true;
 }
 
+/* An address that depends on the stack pointer takes it as it is after the POP: left to C. */
+static bool pop_memory(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	if (i->base == RSP)
+		return false;
+	emit_stack(t, i, 0, false);
+	emit_rm(e, 0x8b, t->word, S1, rm_mem(S1, 0));
+	emit_store(e, state(OFF_JS(spill2)), S1);
+	emit_mem(t, i, t->word, true);
+	emit_store(e, state(OFF_JS(spill)), S2);
+	emit_load(e, S2, state(OFF_JS(spill2)));
+	emit_rm(e, 0x89, t->word, S2, rm_mem(S1, 0));
+	emit_load(e, S2, state(OFF_JS(spill)));
+	emit_move_stack(t, 1);
+	emit_stored(t, i);
+	return true;
+}
+
 bool tr_pop(struct tr *t, const struct insn *i)
 {
 	const struct operand *o = &i->o[0];
-	if (i->osz != t->word || o->kind != OPK_REG)
+	if (i->osz != t->word)
 		return false;
+	if (o->kind == OPK_MEM)
+		return pop_memory(t, i);
 	struct rm slot = emit_reach_slot(t, i, RSP, 0, false);
 	emit_move_stack(t, 1);
 	if (pinned(o->reg)) {
@@ -336,6 +357,36 @@ static void tr_jcc(struct tr *t, const struct insn *i)
 	emit_goto(t, next);
 }
 
+/* LOOP, LOOPE, LOOPNE, JRCXZ: flags stay, so the count is tested in S1 by the host's JRCXZ. */
+static bool tr_loop(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	int64_t taken = target(t, i), next = (int64_t)t->off + i->end;
+	bool in_mem = t->in_mem, dead = t->dead, loop = i->op == op_loop;
+	unsigned count = (unsigned)host_reg(RCX);
+
+	if (i->asz != t->word)
+		return false;
+	if (loop)
+		emit_lea(e, t->word, count, rm_mem(count, -1));
+	emit_rm(e, 0x8b, t->word, S1, rm_reg(count));
+	emit_jrcxz_over_jmp(e);
+	uint8_t *not_zero = emit_jmp(e);
+	emit_goto(t, loop ? next : taken);
+	emit_patch(not_zero, e->w);
+	t->in_mem = in_mem;
+	t->dead = dead;
+	if (i->desc->opcode < 0xe2) { /* LOOPNE E0h, LOOPE E1h */
+		uint8_t *on = emit_jcc(e, i->desc->opcode == 0xe1 ? CC_E : CC_NE);
+		emit_goto(t, next);
+		emit_patch(on, e->w);
+		t->in_mem = in_mem;
+		t->dead = dead;
+	}
+	emit_goto(t, loop ? taken : next);
+	return true;
+}
+
 bool tr_flow(struct tr *t, const struct insn *i)
 {
 	if (i->osz != t->word)
@@ -354,7 +405,7 @@ bool tr_flow(struct tr *t, const struct insn *i)
 		emit_push_return(t, i);
 		emit_goto(t, target(t, i));
 	} else {
-		return false;
+		return (i->op == op_loop || i->op == op_jcxz) && tr_loop(t, i);
 	}
 	return true;
 }

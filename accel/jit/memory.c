@@ -9,10 +9,10 @@ static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more)
 {
 	struct emit *e = &t->e;
 	int64_t disp = (int64_t)((uint64_t)i->disp + (uint64_t)more);
-	unsigned base = S1, index = H_RSP;
+	unsigned base = S1, index = H_RSP, word = i->asz;
 	bool have_base = true;
 
-	if (t->word == 4)
+	if (word == 4)
 		disp = (int32_t)disp;
 	if (i->base == REG_RIP) {
 		emit_load(e, S1, state(OFF_JS(page_rip)));
@@ -39,14 +39,14 @@ static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more)
 			else if (base != S1)
 				emit_rm(e, 0x8b, 8, S1, rm_reg(base));
 			emit_mov_imm(e, S2, (uint64_t)disp);
-			emit_lea(e, t->word, S1, rm_index(S1, S2, 0, 0));
+			emit_lea(e, word, S1, rm_index(S1, S2, 0, 0));
 		} else {
-			emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)disp : (uint64_t)disp);
+			emit_mov_imm(e, S1, word == 4 ? (uint32_t)disp : (uint64_t)disp);
 			if (index != H_RSP)
-				emit_lea(e, t->word, S1, rm_index(S1, index, i->scale, 0));
+				emit_lea(e, word, S1, rm_index(S1, index, i->scale, 0));
 		}
-	} else if (index != H_RSP || disp || base != S1) {
-		emit_lea(e, t->word, S1, rm_index(base, index, i->scale, (int32_t)disp));
+	} else if (index != H_RSP || disp || base != S1 || word < t->word) {
+		emit_lea(e, word, S1, rm_index(base, index, i->scale, (int32_t)disp));
 	}
 }
 

@@ -28,6 +28,12 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 					      .x87 = t->last};
 }
 
+bool addressable(const struct tr *t, const struct insn *i)
+{
+	bool implicit = i->desc->attrs & A_REP || i->op == op_xlat;
+	return i->asz == t->word || (t->word == 8 && i->asz == 4 && !implicit);
+}
+
 /* Emits i; false when it has no translation (nothing has been emitted then that matters). */
 static bool translate_insn(struct tr *t, const struct insn *i)
 {
@@ -43,7 +49,7 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	uint64_t checked = A_CHECKED;
 	if (t->word == 8) /* neither real nor virtual-8086 mode */
 		checked &= ~(A_NREAL | A_NV86);
-	if (i->desc->attrs & (checked | A_END) || i->asz != t->word)
+	if (i->desc->attrs & (checked | A_END) || !addressable(t, i))
 		return false;
 	if (t->word == 4 && i->seg == CS && i->desc->attrs & A_ST) /* #GP */
 		return false;

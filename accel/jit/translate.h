@@ -230,6 +230,9 @@ void x87_before(struct tr *t, const struct insn *i);
 /* The same for all of it. Clobbers S1 and S2; flags stay. */
 void x87_emit_last(struct tr *t, const struct x87_last *last);
 
+/* Whether emit_reach() and the like know i's address size: the usual one, or 67h in 64-bit code. */
+bool addressable(const struct tr *t, const struct insn *i);
+
 /* Emits i; false when it has no translation. */
 typedef bool tr_fn(struct tr *t, const struct insn *i);
 tr_fn tr_vector;                          /* vector.c */

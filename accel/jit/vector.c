@@ -131,7 +131,8 @@ static op_fn *const as_is[] = {
     op_vtestpd,   op_vperm2f128, op_vpermd,     op_vpermq,       op_vextract128, op_vinsert128,
     op_movd_ve,   op_movd_ev,    op_movq_vw,    op_movhps_store, op_movmskps,    op_movmskpd,
     op_pmovmskb,  op_pinsrb,     op_pinsrw,     op_pinsrd,       op_pextrb,      op_pextrw,
-    op_pextrd,
+    op_pextrd,    op_maskload_d, op_maskload_q, op_maskstore_d,  op_maskstore_q, op_pcmpestri,
+    op_pcmpestrm, op_pcmpistri,  op_pcmpistrm,
 };
 /* Likewise, but they may raise exceptions, which must all be masked. */
 static op_fn *const masked_fp[] = {
@@ -158,7 +159,7 @@ static bool usable(const struct jit *j, const struct block *b, const struct insn
 		return false;
 	if (i->op == op_stmxcsr || i->op == op_ldmxcsr)
 		return b->key & BLOCK_FP_MASKED;
-	if (LISTED(as_is, i->op) || i->op == op_vzeroupper)
+	if (LISTED(as_is, i->op) || i->op == op_vzeroupper || i->op == op_vzeroall)
 		return true;
 	return b->key & BLOCK_FP_MASKED && LISTED(masked_fp, i->op);
 }
@@ -285,12 +286,23 @@ void emit_aligned(struct tr *t, const struct insn *i, unsigned size)
 	emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
 }
 
+/* Their result is in ECX, or their operands are anywhere in memory. */
+static bool is_index_string(const struct insn *i)
+{
+	return i->op == op_pcmpestri || i->op == op_pcmpistri;
+}
+static bool is_string(const struct insn *i)
+{
+	return is_index_string(i) || i->op == op_pcmpestrm || i->op == op_pcmpistrm;
+}
+
 static struct rm vec_operand(struct tr *t, const struct insn *i, const struct operand *o,
 			     bool write)
 {
 	/* Legacy instructions fault on misaligned vectors whatever this model does. */
-	bool aligned = i->desc->attrs & A_ALIGN ||
-		       (!i->vex && o->size == 16 && i->op != op_vec_load && i->op != op_vec_store);
+	bool aligned =
+	    i->desc->attrs & A_ALIGN || (!i->vex && o->size == 16 && i->op != op_vec_load &&
+					 i->op != op_vec_store && !is_string(i));
 	return aligned ? emit_reach_aligned(t, i, o->size, write)
 		       : emit_reach(t, i, o->size, write);
 }
@@ -358,22 +370,36 @@ static bool tr_mxcsr(struct tr *t, const struct insn *i)
 	return true;
 }
 
+/* Outside of 64-bit mode eight registers stay. */
+static void emit_vzero(struct tr *t, bool all)
+{
+	struct emit *e = &t->e;
+	if (t->word == 8) {
+		emit8(e, 0xc5);
+		emit8(e, all ? 0xfc : 0xf8);
+		emit8(e, 0x77);
+		return;
+	}
+	for (unsigned n = 0; n < 8; n++) /* vxorps, vmovaps */
+		emit_vex(e, 1, 0, false, false, all ? 0x57 : 0x28, n, all ? n : 0, rm_reg(n));
+}
+
 bool tr_vector(struct tr *t, const struct insn *i)
 {
 	const struct operand *a = &i->o[0];
 	struct fields f = {.reg = i->modrm >> 3 & 7};
 	bool store = a->kind == OPK_MEM;
 
-	if (!usable(t->j, t->b, i) || i->lock || i->asz != t->word)
+	if (!usable(t->j, t->b, i) || i->lock || !addressable(t, i))
 		return false;
 	if (t->word == 4 && i->seg == CS && store) /* #GP */
 		return false;
 	if (i->op == op_stmxcsr || i->op == op_ldmxcsr)
 		return tr_mxcsr(t, i);
-	if (i->op == op_vzeroupper) {
+	if (i->op == op_vzeroupper || i->op == op_vzeroall) {
 		want_registers(t);
-		emit_vzeroupper(&t->e);
-		return t->word == 8; /* elsewhere eight registers stay */
+		emit_vzero(t, i->op == op_vzeroall);
+		return true;
 	}
 	for (unsigned n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_MEM && !i->o[n].size)
@@ -381,8 +407,11 @@ bool tr_vector(struct tr *t, const struct insn *i)
 	want_registers(t);
 	if (!place_operands(t, i, &f, store))
 		return false;
+	f.w32 |= is_string(i) && t->word == 4;
 	emit_insn(t, i, &f);
-	if (a->kind == OPK_REG && !pinned(a->reg)) {
+	if (is_index_string(i)) {
+		emit_rm(&t->e, 0x89, 8, S1, guest(RCX));
+	} else if (a->kind == OPK_REG && !pinned(a->reg)) {
 		emit_store(&t->e, gpr_slot(a->reg), S2);
 	} else if (store) {
 		emit_stored(t, i);

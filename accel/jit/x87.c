@@ -248,7 +248,7 @@ bool is_x87(const struct insn *i)
 bool tr_x87(struct tr *t, const struct insn *i)
 {
 	uint64_t attrs = i->desc->attrs;
-	if (!(t->b->key & BLOCK_X87) || i->lock || i->asz != t->word)
+	if (!(t->b->key & BLOCK_X87) || i->lock || !addressable(t, i))
 		return false;
 	if (!cpu_has(&t->j->host, i->desc->feature))
 		return false;
