@@ -123,6 +123,25 @@ class Suite:
         finally:
             g.close()
 
+    def same_time(self):
+        """With -icount a boot up to its panic for want of a root is the same, to the last time stamp, in
+        every run and under every engine."""
+        logs = []
+        for accel in self.accel, ["-accel", "interp"]:
+            g = Guest([self.doppel, *accel, "-icount", "shift=4,sleep=off", "-cpu",
+                       "max,-rdrand,-rdseed", "-rtc", "base=2026-01-01", "-m", "256M", "-kernel",
+                       fetch("kernel", "amd64"), "-append", "console=ttyS0 panic=-1",
+                       "-nographic", "-no-reboot"], os.path.join(self.logs, "same_time.log"))
+            try:
+                check(g.wait(200) == 0, "it does not end well")
+                check("Unable to mount root" in g.output, "it does not come to its end")
+                logs.append(g.output)
+            finally:
+                g.close()
+        first = next((pair for pair in zip(*(log.splitlines() for log in logs))
+                      if pair[0] != pair[1]), None)
+        check(logs[0] == logs[1], f"two runs differ, first in {first}")
+
     def debian_pvh(self):
         """The uncompressed vmlinux of the same kernel, entered through its PVH note."""
         with open(fetch("kernel", "amd64"), "rb") as f:
@@ -207,7 +226,7 @@ class Suite:
 
 
 CASES = ["builtin", "multiboot", "debian_amd64", "debian_smp2", "debian_i386", "debian_pvh",
-         "cpu_models", "reboot"]
+         "cpu_models", "reboot", "same_time"]
 
 
 def main():
