@@ -2,6 +2,7 @@
 #include "mmu/ram.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,25 +76,45 @@ void ram_fini(struct ram *ram)
 	ram->fd = -1;
 }
 
+static void lock_page(struct ram_page *page)
+{
+	while (atomic_exchange_explicit(&page->lock, true, memory_order_acquire))
+		sched_yield();
+}
+
+static void unlock_page(struct ram_page *page)
+{
+	atomic_store_explicit(&page->lock, false, memory_order_release);
+}
+
 uint32_t ram_mark_code(struct ram_page *page)
 {
-	/* The version first: whoever clears the flag after this makes the block invalid. */
+	/* In this order: a flag that is cleared after this makes the version old. */
 	uint32_t v = ram_code_version(page);
-	uint8_t flags = atomic_load_explicit(&page->flags, memory_order_acquire);
-	if (flags & PAGE_CODE && atomic_load_explicit(&page->fenced, memory_order_acquire) == v + 1)
+	atomic_store_explicit(&page->decoded, true, memory_order_relaxed);
+	if (atomic_load_explicit(&page->fenced, memory_order_acquire) &&
+	    atomic_load_explicit(&page->flags, memory_order_acquire) & PAGE_CODE)
 		return v;
+	lock_page(page);
 	/* Also the fence on this side where there is no membarrier. */
 	atomic_fetch_or(&page->flags, PAGE_CODE);
 	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-	atomic_store_explicit(&page->fenced, v + 1, memory_order_release);
+	v = ram_code_version(page);
+	atomic_store_explicit(&page->fenced, true, memory_order_release);
+	unlock_page(page);
 	return v;
 }
 
 void ram_code_written(struct ram_page *page)
 {
-	/* Cleared first: a decoder that sets the flag again afterwards reads the new bytes. */
-	atomic_fetch_and(&page->flags, (uint8_t)~PAGE_CODE);
+	lock_page(page);
+	if (!atomic_exchange_explicit(&page->decoded, false, memory_order_relaxed)) {
+		atomic_store_explicit(&page->fenced, false, memory_order_relaxed);
+		/* A decoder that sets the flag again afterwards reads the new bytes. */
+		atomic_fetch_and(&page->flags, (uint8_t)~PAGE_CODE);
+	}
 	atomic_fetch_add(&page->version, 1);
+	unlock_page(page);
 }
 
 void ram_written(struct ram *ram, uint64_t off, uint64_t len)

@@ -5,10 +5,11 @@
  * Translated or decoded code is found stale by a per-page version. The protocol is lock-free:
  *   decoder: v = ram_mark_code(page); decode; keep v with the block
  *   writer:  store the bytes, *then* test page->flags & PAGE_CODE; if set, ram_code_written(page)
- * ram_mark_code() sets the flag and runs a process-wide memory barrier once for each version, so a
- * store that raced with it is either seen by the decoder or sees the flag itself. That the flag is
- * set is not enough to leave the barrier out: a writer may just be clearing it, and its next store
- * would find it clear while still on its way to memory.
+ * ram_mark_code() sets the flag and runs a process-wide memory barrier, so a store that raced with it
+ * is either seen by the decoder or sees the flag itself. From then on, while the flag stays, every
+ * store is followed by a new version, and no decoder needs the barrier again. The flag stays as long
+ * as code is decoded between one write and the next, as with code that changes itself; a page that is
+ * only written to loses it.
  */
 #ifndef MMU_RAM_H
 #define MMU_RAM_H
@@ -29,8 +30,10 @@ enum page_flag {
 
 struct ram_page {
 	_Atomic uint8_t flags;    /* enum page_flag */
+	_Atomic bool decoded;     /* since the last write */
+	_Atomic bool lock;        /* whoever changes PAGE_CODE, version or fenced */
+	_Atomic bool fenced;      /* the barrier has been run since PAGE_CODE was set */
 	_Atomic uint32_t version; /* of the code in it */
-	_Atomic uint32_t fenced;  /* 1 + the version since which the barrier has been run */
 };
 
 struct ram {
