@@ -60,7 +60,7 @@
 	.endm
 /* Interrupts on until one comes or a moment has gone by. */
 	.macro WAIT
-	movl $20000000, %ecx
+	movl $400000000, %ecx
 	call wait_a_moment
 	.endm
 	.macro QUIET name
