@@ -50,7 +50,7 @@ struct careful {
 	bool flags;  /* the guest's status flags are in RFLAGS */
 };
 
-enum { STRING_KINDS = 4 }; /* MOVS STOS CMPS SCAS */
+enum { STRING_MOVS, STRING_STOS, STRING_CMPS, STRING_SCAS, STRING_KINDS };
 
 struct jit {
 	int fd;

@@ -24,10 +24,10 @@ static const struct {
 	bool src, dst;  /* uses rSI, rDI */
 	bool store, compare;
 } kinds[STRING_KINDS] = {
-    {op_movs, 0xa4, true, true, true, false},
-    {op_stos, 0xaa, false, true, true, false},
-    {op_cmps, 0xa6, true, true, false, true},
-    {op_scas, 0xae, false, true, false, true},
+    [STRING_MOVS] = {op_movs, 0xa4, true, true, true, false},
+    [STRING_STOS] = {op_stos, 0xaa, false, true, true, false},
+    [STRING_CMPS] = {op_cmps, 0xa6, true, true, false, true},
+    [STRING_SCAS] = {op_scas, 0xae, false, true, false, true},
 };
 
 static unsigned element(const struct insn *i)

@@ -34,6 +34,12 @@
 	X(ret, "ret")                                                                              \
 	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
 	X(shift_by_cl, "shl %cl, %rdx")                                                            \
+	X(shift_of_memory_by_cl, "shll %cl, (%rdi)", "test %eax, %eax")                            \
+	X(bit_string, "lock bts %rax, (%rdi)")                                                     \
+	X(high_byte, "test $8, %ch", "mov %ch, (%rdi)")                                            \
+	X(repeated_string, "rep movsb", "mov %eax, %ebx")                                          \
+	X(single_string, "stosq", "test %eax, %eax")                                               \
+	X(counted_loop, "1: nop", "loop 1b")                                                       \
 	X(x87, "fldl (%rsi)", "fmul %st(1), %st", "fstpt 16(%rdi)", "add $8, %rsi")                \
 	X(interrupt_flag, "sti", "nop", "cli", "test %eax, %eax")                                  \
 	X(push_flags, "pushf", "pop %rax")                                                         \
@@ -87,6 +93,8 @@ static const struct {
     {OFF_JS(returns[0].cell), "returns.cell"},
     {OFF_JS(index_mask), "index_mask"},
     {OFF_JS(page_mask), "page_mask"},
+    {OFF_JS(mask64), "mask64"},
+    {OFF_JS(string_again), "string_again"},
     {OFF_JS(spill), "spill"},
     {OFF_JS(spill2), "spill2"},
     {OFF_JS(first), "first"},
@@ -172,7 +180,9 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 		     {j->refill[MODE][REFILL_READS], "refill_reads"},
 		     {j->refill[MODE][REFILL_WRITES_BY_READ], "refill_writes_by_read"},
 		     {j->refill[MODE][REFILL_WRITES], "refill_writes"},
-		     {j->careful, "careful"}};
+		     {j->careful, "careful"},
+		     {j->call_string, "call_string"},
+		     {j->string[STRING_MOVS][0][1][0], "rep_movsb"}};
 	for (size_t n = 0; n < sizeof(stubs) / sizeof(stubs[0]); n++)
 		if ((uint64_t)(uintptr_t)stubs[n].at == to)
 			return stubs[n].name;
