@@ -252,12 +252,19 @@ static bool usable(struct core *c, const struct block *b)
 	       (c->mode == 8 || c->v.rip + b->insn[b->nr].end - 1 <= c->v.seg[CS].limit);
 }
 
-struct block *block_get(struct block_cache *bc, struct core *c)
+uint16_t block_key(const struct core *c)
 {
 	static const unsigned rings[] = {0, BLOCK_RING12, BLOCK_RING12, BLOCK_RING3};
-	uint16_t key = (uint16_t)(c->mode | rings[vcpu_cpl(&c->v)] | c->tlb_mode << 7 | fpu_key(c));
+	unsigned key =
+	    c->mode | rings[vcpu_cpl(&c->v)] | (unsigned)c->tlb_mode << BLOCK_MODE | fpu_key(c);
 	if (c->mode != 8) /* 64-bit code does not see its segments */
-		key |= (uint16_t)(c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0));
+		key |= (unsigned)c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0);
+	return (uint16_t)key;
+}
+
+struct block *block_get(struct block_cache *bc, struct core *c)
+{
+	uint16_t key = block_key(c);
 	uint64_t lin = fetch_lin(c, c->v.rip);
 
 	c->insn = NULL;

@@ -25,6 +25,7 @@ enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 /* Bits of the key: what system, vector and x87 instructions find. */
 #define BLOCK_RING3     (1u << 5) /* CPL */
 #define BLOCK_RING12    (1u << 13)
+#define BLOCK_MODE      7          /* shift of core.tlb_mode */
 #define BLOCK_SSE       (1u << 9)  /* SSE instructions are neither #UD nor #NM */
 #define BLOCK_AVX       (1u << 10) /* likewise */
 #define BLOCK_FP_MASKED (1u << 11) /* MXCSR masks all exceptions */
@@ -67,6 +68,9 @@ void block_cache_fini(struct block_cache *bc);
 
 /* Forgets all blocks. */
 void block_cache_flush(struct block_cache *bc);
+
+/* The key of the code at c->v.rip. */
+uint16_t block_key(const struct core *c);
 
 /* The block at c->v.rip; raises the fault of the fetch or of the first instruction's bytes. Valid
  * until the next call. */

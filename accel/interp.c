@@ -240,7 +240,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 
 static bool must_step(const struct core *c)
 {
-	return c->debug_active || shadowed(c) || c->v.rflags & FL_RF;
+	return c->debug_active || shadowed(c);
 }
 
 /* One instruction with everything that can happen around it. */
@@ -334,6 +334,7 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 	struct block_cache *bc = &e->blocks;
 	struct block *b = block_get(bc, c);
 	bool translate = e->jit && (e->count || last == UINT64_MAX);
+	c->v.rflags &= ~(uint32_t)FL_RF; /* there are no breakpoints it would keep away */
 	e->js.limit = last < INT64_MAX ? last : INT64_MAX;
 	for (;;) {
 		if (__builtin_expect(b->nr > last - c->retired, 0))

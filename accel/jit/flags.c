@@ -118,7 +118,8 @@ void flags_plan(const struct tr *t, struct flags_plan *plan)
 		effect(&t->b->insn[n], &reads, &writes);
 		live = (live & ~writes) | reads;
 		plan->live[n] = live;
-		if (t->b->insn[n].op == op_pushf) /* takes them from js.flags */
+		/* C operations and what system.c translates take them from js.flags. */
+		if (t->b->insn[n].op == op_pushf || t->b->insn[n].desc->attrs & A_END)
 			reads = writes = 0;
 		plan->touches[n] = reads | writes;
 		plan->read_later[n] = read_later;

@@ -128,7 +128,7 @@ static bool bounded(const struct segment *s)
 }
 
 /* Follows the core's TLB and mode. */
-static void jit_sync(struct engine_cpu *e, const struct block *b)
+static void follow(struct engine_cpu *e, uint16_t key)
 {
 	struct jit_state *js = &e->js;
 	const struct tlb *t = &e->core.tlb;
@@ -144,12 +144,16 @@ static void jit_sync(struct engine_cpu *e, const struct block *b)
 	}
 	js->full = t->full;
 	js->generation = t->nr_dropped;
-	jit_enter_tlb(js, b->key >> 7 & 3, t->asid);
-	js->bounded[0] = bounded(&e->core.v.seg[FS]);
-	js->bounded[1] = bounded(&e->core.v.seg[GS]);
-	js->global = e->blocks.global;
-	/* Code in global pages is the same in every address space, and finds only its like. */
-	jit_set_context(js, (e->blocks.global ? 0 : (uint64_t)t->asid << 16) | b->key);
+	if (key & BLOCK_RING3) {
+		jit_enter_tlb(js, TLB_USER, t->asid);
+	} else { /* STAC and CLAC change between them */
+		jit_enter_tlb(js, TLB_KERNEL, t->asid);
+		jit_enter_tlb(js, TLB_KERNEL_AC, t->asid);
+	}
+	if (e->core.mode != 8) {
+		js->bounded[0] = bounded(&e->core.v.seg[FS]);
+		js->bounded[1] = bounded(&e->core.v.seg[GS]);
+	}
 }
 
 /* A fault's jump out leaves its frames behind, and AddressSanitizer cannot tell, because it does not know
@@ -193,24 +197,33 @@ static void make_link(struct jit *j, struct jit_state *js, uint64_t rip, const s
 	js->link = 0;
 }
 
-/* Everything that b's translation finds; returns where it begins. */
-static const uint8_t *begin(struct engine_cpu *e, struct block *b)
+/* What translations find besides the TLB and the context. */
+static void ready(struct engine_cpu *e)
 {
 	struct core *c = &e->core;
 	struct jit_state *js = &e->js;
-
-	jit_sync(e, b);
-	jit_enter_jump(e, b);
-	if (js->link)
-		make_link(e->jit, js, c->v.rip, b);
 	js->page_rip = c->v.rip & PAGE_MASK;
 	js->vec_dead = 1;
 	js->left = js->limit - c->retired;
 	js->flags = flags_pack(c->v.cc);
 	if (!js->mxcsr_live)
 		mxcsr_to_host(e);
+	c->v.rflags &= ~(uint32_t)FL_RF;
 	c->leave = false;
 	c->insn = NULL;
+}
+
+/* Makes everything ready for b, which block_get() has just found; returns where its code begins. */
+static const uint8_t *begin(struct engine_cpu *e, struct block *b)
+{
+	struct jit_state *js = &e->js;
+	follow(e, b->key);
+	/* Code in global pages is the same in every address space, and finds only its like. */
+	jit_set_context(js, e->blocks.global ? 0 : e->core.tlb.asid, b->key);
+	jit_enter_jump(e, b);
+	if (js->link)
+		make_link(e->jit, js, e->core.v.rip, b);
+	ready(e);
 	return b->code;
 }
 
@@ -218,6 +231,7 @@ static const uint8_t *begin(struct engine_cpu *e, struct block *b)
 static void end(struct engine_cpu *e)
 {
 	jit_counted(e);
+	e->js.cut = 0;
 	e->core.v.cc = flags_unpack(e->js.flags);
 	e->js.link_rip = e->core.v.rip;
 }
@@ -229,18 +243,29 @@ static bool must_leave(const struct engine_cpu *e)
 	uint32_t masked = c->v.rflags & FL_IF ? 0 : EV_INTR;
 	return *c->events & ~masked || __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
 	       c->v.activity != ACT_RUNNING || c->debug_active || c->align_check ||
-	       c->v.sti_shadow || c->v.mov_ss_shadow || c->v.rflags & FL_RF ||
-	       (e->count && c->retired >= e->js.limit);
+	       c->v.sti_shadow || c->v.mov_ss_shadow || (e->count && c->retired >= e->js.limit);
 }
 
 const uint8_t *jit_next(struct engine_cpu *e)
 {
+	struct core *c = &e->core;
+	/* Not an instruction whose second page has changed: it would be found again. */
+	bool operation = e->js.cut && c->insn;
 	end(e);
-	if (must_leave(e))
+	if (must_leave(e) || e->js.blocks_flushed != e->blocks.flushed || e->js.exhausted)
 		return NULL;
-	struct block *b = block_get(&e->blocks, &e->core);
-	if (!b->code || e->js.blocks_flushed != e->blocks.flushed || e->js.exhausted ||
-	    (e->count && b->nr > e->js.limit - e->core.retired))
+	if (operation && !e->js.link && !e->count) {
+		uint16_t key = block_key(c);
+		follow(e, key);
+		const uint8_t *code = jit_find_jump(e, key);
+		if (code) {
+			ready(e);
+			return code;
+		}
+	}
+	struct block *b = block_get(&e->blocks, c);
+	if (!b->code || e->js.blocks_flushed != e->blocks.flushed ||
+	    (e->count && b->nr > e->js.limit - c->retired))
 		return NULL;
 	return begin(e, b);
 }

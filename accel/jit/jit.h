@@ -50,6 +50,14 @@ struct jit_return {
 	uint64_t unused; /* 32 bytes: scaled from a stack slot */
 };
 
+/* The numbers of an address space and mode. */
+struct jit_context {
+	uint64_t what;
+	uint32_t number;
+	uint32_t cell_number;
+	uint32_t remapped; /* jit_state.remapped when cell_number was chosen */
+};
+
 /* What generated code reads and writes besides the core. */
 struct jit_state {
 	uint64_t pending;       /* someone posted an event; full word for jrcxz */
@@ -83,6 +91,8 @@ struct jit_state {
 	uint64_t mask16, mask32, mask64; /* pext masks of the low 4, 5 and 6 bits */
 	uint64_t context;                /* number of the address space and mode, in bits 63:32 */
 	uint64_t cell_key; /* the same for cells and returns, which any remapping outdates */
+	uint64_t ac_context; /* these two of kernel code with EFLAGS.AC the other way */
+	uint64_t ac_cell_key;
 	/* Where instructions are counted (jit_count()). */
 	uint64_t left;       /* how many may still run, all of the current block deducted */
 	uint64_t sign_mask;  /* pext mask of bit 63 */
@@ -113,12 +123,7 @@ struct jit_state {
 	uint16_t tlb_asid[TLB_MODES]; /* whose entries are in each table, besides global ones */
 	uint64_t local[TLB_MODES][JIT_TLB_ENTRIES / 64]; /* entries that may not be global */
 	/* Context numbers by what they stand for (hashed); a number is never used again. */
-	struct {
-		uint64_t what;
-		uint32_t number;
-		uint32_t cell_number;
-		uint32_t remapped; /* remapped when cell_number was chosen */
-	} contexts[JIT_CONTEXTS];
+	struct jit_context contexts[JIT_CONTEXTS];
 	uint32_t last_context;
 	bool exhausted;            /* all numbers have been used: time for jit_reset() */
 	bool global;               /* code runs from global pages */

@@ -188,8 +188,11 @@ void jit_drop_jumps(struct jit_state *js);
 void jit_drop_jump_page(struct jit_state *js, uint64_t page);
 /* Whatever drops this page changes cell_key too. */
 void jit_note_code_page(struct jit_state *js, uint64_t lin);
-/* `what`: the address space and mode that jumps are now made in. */
-void jit_set_context(struct jit_state *js, uint64_t what);
+/* The address space (0: global code, which is the same in all) and the block_key() that jumps are now made
+ * in. */
+void jit_set_context(struct jit_state *js, uint16_t asid, uint16_t key);
+/* The translation that the table has for v.rip, with the context set, or NULL. */
+const uint8_t *jit_find_jump(struct engine_cpu *e, uint16_t key);
 /* Lets generated code find b by its address. */
 void jit_enter_jump(struct engine_cpu *e, const struct block *b);
 

@@ -52,25 +52,80 @@ void jit_drop_jump_page(struct jit_state *js, uint64_t page)
 /* Numbers are not used again before jit_reset(), so that nothing stamped with an old one is good. */
 static uint32_t new_number(struct jit_state *js)
 {
-	if (++js->last_context >= UINT32_MAX - 4) /* no more than two are taken between looks */
+	if (++js->last_context >= UINT32_MAX - 8) /* no more than four are taken between looks */
 		js->exhausted = true;
 	return js->last_context;
 }
 
-void jit_set_context(struct jit_state *js, uint64_t what)
+static uint64_t what_of(uint16_t asid, uint16_t key)
 {
-	unsigned n = (unsigned)(what * 0x9e3779b97f4a7c15ull >> 56) % JIT_CONTEXTS;
-	if (js->contexts[n].what != what || !js->contexts[n].number) {
-		js->contexts[n].what = what;
-		js->contexts[n].number = new_number(js);
-		js->contexts[n].cell_number = 0;
+	return (uint64_t)asid << 16 | key;
+}
+
+#define AC_WAY ((uint64_t)(TLB_KERNEL ^ TLB_KERNEL_AC) << BLOCK_MODE)
+
+/* Two that differ in AC_WAY have different places. */
+static struct jit_context *place_of(struct jit_state *js, uint64_t what)
+{
+	uint64_t n = (what & ~AC_WAY) * 0x9e3779b97f4a7c15ull >> 56;
+	return &js->contexts[(n ^ (what & AC_WAY) >> BLOCK_MODE) % JIT_CONTEXTS];
+}
+
+static const struct jit_context *context_of(struct jit_state *js, uint64_t what)
+{
+	struct jit_context *c = place_of(js, what);
+	if (c->what != what || !c->number) {
+		c->what = what;
+		c->number = new_number(js);
+		c->cell_number = 0;
 	}
-	if (js->contexts[n].remapped != js->remapped || !js->contexts[n].cell_number) {
-		js->contexts[n].remapped = js->remapped;
-		js->contexts[n].cell_number = new_number(js);
+	if (c->remapped != js->remapped || !c->cell_number) {
+		c->remapped = js->remapped;
+		c->cell_number = new_number(js);
 	}
-	js->context = (uint64_t)js->contexts[n].number << 32;
-	js->cell_key = (uint64_t)js->contexts[n].cell_number << 32;
+	return c;
+}
+
+void jit_set_context(struct jit_state *js, uint16_t asid, uint16_t key)
+{
+	uint64_t what = what_of(asid, key);
+	const struct jit_context *c = context_of(js, what);
+	js->context = (uint64_t)c->number << 32;
+	js->cell_key = (uint64_t)c->cell_number << 32;
+	js->global = !asid;
+	if (key & BLOCK_RING3)
+		return;
+	c = context_of(js, what ^ AC_WAY);
+	js->ac_context = (uint64_t)c->number << 32;
+	js->ac_cell_key = (uint64_t)c->cell_number << 32;
+}
+
+static bool holds(struct jit_state *js, uint64_t what, uint32_t number)
+{
+	const struct jit_context *c = place_of(js, what);
+	return c->what == what && c->number == number;
+}
+
+const uint8_t *jit_find_jump(struct engine_cpu *e, uint16_t key)
+{
+	struct jit_state *js = &e->js;
+	uint64_t rip = e->core.v.rip;
+	uint16_t asid = e->core.tlb.asid;
+	const struct jit_jump *j = &js->jump[rip & JUMP_MASK];
+	if (j->rip != rip)
+		j = &js->jump[second_place(rip)];
+	if (j->rip != rip)
+		return NULL;
+	uint32_t number = (uint32_t)(j->stamp >> 32);
+	if (!holds(js, what_of(asid, key), number)) {
+		asid = 0;
+		if (!holds(js, what_of(asid, key), number))
+			return NULL;
+	}
+	if ((uint32_t)j->stamp != atomic_load_explicit(j->version, memory_order_acquire))
+		return NULL;
+	jit_set_context(js, asid, key);
+	return j->code;
 }
 
 void jit_enter_jump(struct engine_cpu *e, const struct block *b)

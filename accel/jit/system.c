@@ -121,16 +121,46 @@ static bool tr_pushf(struct tr *t, const struct insn *i)
 	return true;
 }
 
+static void emit_swap(struct emit *e, struct rm a, struct rm b)
+{
+	emit_load(e, S1, a);
+	emit_load(e, S2, b);
+	emit_store(e, a, S2);
+	emit_store(e, b, S1);
+}
+
+/* Kernel code with AC set has a mode of its own while CR4.SMAP is set: what follows is a block of that
+ * mode, in its context. */
+static bool tr_stac_clac(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	bool on = i->op == op_stac;
+	if (!ring0(t))
+		return false;
+	flags_to_memory(t);
+	if (on && t->mode == TLB_KERNEL) {
+		emit_test(e, state(OFF_CORE(v.cr4)), CR4_SMAP);
+		op_if(t, i, CC_E);
+	}
+	if (on)
+		emit_or(e, state(OFF_CORE(v.rflags)), FL_AC);
+	else
+		emit_and(e, state(OFF_CORE(v.rflags)), ~(uint32_t)FL_AC);
+	if (on == (t->mode == TLB_KERNEL_AC))
+		return true;
+	emit_rm(e, 0xc6, 1, 0, state(OFF_CORE(tlb_mode))); /* mov */
+	emit8(e, on ? TLB_KERNEL_AC : TLB_KERNEL);
+	emit_swap(e, state(OFF_JS(context)), state(OFF_JS(ac_context)));
+	emit_swap(e, state(OFF_JS(cell_key)), state(OFF_JS(ac_cell_key)));
+	return true;
+}
+
 static bool tr_swapgs(struct tr *t, const struct insn *i)
 {
-	struct rm a = state(OFF_CORE(v.seg[GS].base)), b = state(OFF_CORE(v.kernel_gs_base));
 	(void)i;
 	if (!ring0(t))
 		return false;
-	emit_load(&t->e, S1, a);
-	emit_load(&t->e, S2, b);
-	emit_store(&t->e, a, S2);
-	emit_store(&t->e, b, S1);
+	emit_swap(&t->e, state(OFF_CORE(v.seg[GS].base)), state(OFF_CORE(v.kernel_gs_base)));
 	return true;
 }
 
@@ -210,6 +240,8 @@ tr_fn *system_handler(const struct insn *i)
 	} handlers[] = {
 	    {op_cli, tr_cli},
 	    {op_sti, tr_sti},
+	    {op_stac, tr_stac_clac},
+	    {op_clac, tr_stac_clac},
 	    {op_pushf, tr_pushf},
 	    {op_swapgs, tr_swapgs},
 	    {op_cld, tr_cld},

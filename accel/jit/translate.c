@@ -414,7 +414,7 @@ static void init(struct tr *t)
 {
 	struct jit *j = t->j;
 	t->off = (int32_t)(t->b->gpa & ~PAGE_MASK);
-	t->mode = t->b->key >> 7 & 3;
+	t->mode = t->b->key >> BLOCK_MODE & 3;
 	t->word = word_of(t->b);
 	t->hot = j->next;
 	t->e = (struct emit){.w = j->next, .end = j->first_cold, .to_exec = j->exec - j->write};
