@@ -17,6 +17,7 @@
 #endif
 
 #define STACK_SIZE (256u << 10)
+#define HUGE_SIZE  (2u << 20)
 
 static void jit_empty(struct jit *j)
 {
@@ -80,15 +81,29 @@ void jit_count(struct jit *j)
 	j->count = true;
 }
 
+/* It is all looked up in at random, so in huge pages where the host has them. */
+static size_t huge_pages(size_t size)
+{
+	return (size + HUGE_SIZE - 1) / HUGE_SIZE * HUGE_SIZE;
+}
+
 struct engine_cpu *jit_alloc_cpu(size_t size)
 {
-	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
-	uint8_t *p = mmap(NULL, PAGE_SIZE + STACK_SIZE + size, PROT_READ | PROT_WRITE,
+	size_t below = PAGE_SIZE + STACK_SIZE;
+	size = huge_pages(size);
+	uint8_t *p = mmap(NULL, below + size + HUGE_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	mprotect(p, PAGE_SIZE, PROT_NONE);
-	struct engine_cpu *e = (struct engine_cpu *)(p + PAGE_SIZE + STACK_SIZE);
+	uint8_t *at = (uint8_t *)huge_pages((uintptr_t)p + below);
+	size_t before = (size_t)(at - below - p);
+	if (before)
+		munmap(p, before);
+	if (before < HUGE_SIZE)
+		munmap(at + size, HUGE_SIZE - before);
+	mprotect(at - below, PAGE_SIZE, PROT_NONE);
+	madvise(at, size, MADV_HUGEPAGE);
+	struct engine_cpu *e = (struct engine_cpu *)at;
 	e->js.index_mask = (uint64_t)(JIT_TLB_ENTRIES - 1) << PAGE_SHIFT;
 	e->js.page_mask = PAGE_MASK;
 	e->js.df_mask = FL_DF;
@@ -105,8 +120,7 @@ struct engine_cpu *jit_alloc_cpu(size_t size)
 
 void jit_free_cpu(struct engine_cpu *e, size_t size)
 {
-	size = (size + PAGE_SIZE - 1) & PAGE_MASK;
-	munmap((uint8_t *)e - STACK_SIZE - PAGE_SIZE, PAGE_SIZE + STACK_SIZE + size);
+	munmap((uint8_t *)e - STACK_SIZE - PAGE_SIZE, PAGE_SIZE + STACK_SIZE + huge_pages(size));
 }
 
 /* ---- entering ---- */
