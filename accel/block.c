@@ -255,8 +255,7 @@ static bool usable(struct core *c, const struct block *b)
 uint16_t block_key(const struct core *c)
 {
 	static const unsigned rings[] = {0, BLOCK_RING12, BLOCK_RING12, BLOCK_RING3};
-	unsigned key =
-	    c->mode | rings[vcpu_cpl(&c->v)] | (unsigned)c->tlb_mode << BLOCK_MODE | fpu_key(c);
+	unsigned key = c->mode | rings[vcpu_cpl(&c->v)] | block_table(c) << BLOCK_MODE | fpu_key(c);
 	if (c->mode != 8) /* 64-bit code does not see its segments */
 		key |= (unsigned)c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0);
 	return (uint16_t)key;

@@ -25,11 +25,20 @@ enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 /* Bits of the key: what system, vector and x87 instructions find. */
 #define BLOCK_RING3     (1u << 5) /* CPL */
 #define BLOCK_RING12    (1u << 13)
-#define BLOCK_MODE      7          /* shift of core.tlb_mode */
+#define BLOCK_MODE      7          /* shift of block_table() */
 #define BLOCK_SSE       (1u << 9)  /* SSE instructions are neither #UD nor #NM */
 #define BLOCK_AVX       (1u << 10) /* likewise */
 #define BLOCK_FP_MASKED (1u << 11) /* MXCSR masks all exceptions */
 #define BLOCK_X87       (1u << 12) /* x87 and MMX: no #UD, no #NM, FCW masks all exceptions */
+
+/* Which TLB of the translator blocks use: one for each access mode, and one for supervisor code while the
+ * PCID has bit 11 set. Guests that isolate page tables have the user's there, and come through on the way
+ * into and out of the kernel: its own entries must not go each time. In bits 7 and 8 of the key. */
+#define BLOCK_TABLES (TLB_MODES + 1)
+static inline unsigned block_table(const struct core *c)
+{
+	return c->tlb_mode == TLB_KERNEL && c->tlb.pcid & 0x800 ? TLB_MODES : c->tlb_mode;
+}
 
 struct block {
 	uint64_t gpa;

@@ -38,8 +38,7 @@ void jit_left(struct engine_cpu *e)
 /* Instructions of the block that i is in. */
 static unsigned block_nr(const struct insn *i)
 {
-	const uint8_t *first = (const uint8_t *)(i - i->nth);
-	return ((const struct block *)(first - offsetof(struct block, insn)))->nr;
+	return block_of(i)->nr;
 }
 
 void jit_count_to(struct engine_cpu *e, const struct insn *i)

@@ -160,6 +160,8 @@ static void follow(struct engine_cpu *e, uint16_t key)
 	js->generation = t->nr_dropped;
 	if (key & BLOCK_RING3) {
 		jit_enter_tlb(js, TLB_USER, t->asid);
+	} else if ((key >> BLOCK_MODE & 3) == TLB_MODES) {
+		jit_enter_tlb(js, TLB_MODES, t->asid);
 	} else { /* STAC and CLAC change between them */
 		jit_enter_tlb(js, TLB_KERNEL, t->asid);
 		jit_enter_tlb(js, TLB_KERNEL_AC, t->asid);

@@ -25,6 +25,7 @@ struct jit;
 #define JIT_CACHE_SIZE   (256u << 20) /* if not set otherwise */
 #define JIT_CACHE_LEAST  (1u << 20)
 #define REUSE_GROUPS     8
+#define JIT_TABLES       (TLB_MODES + 1)
 #define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
 
 /* Translated accesses. */
@@ -90,7 +91,7 @@ struct jit_state {
 	uint64_t string_again;           /* jit_string() has not finished it */
 	uint64_t mask16, mask32, mask64; /* pext masks of the low 4, 5 and 6 bits */
 	uint64_t context;                /* number of the address space and mode, in bits 63:32 */
-	uint64_t cell_key; /* the same for cells and returns, which any remapping outdates */
+	uint64_t cell_key;   /* the same for cells and returns, which any remapping outdates */
 	uint64_t ac_context; /* these two of kernel code with EFLAGS.AC the other way */
 	uint64_t ac_cell_key;
 	/* Where instructions are counted (jit_count()). */
@@ -104,10 +105,11 @@ struct jit_state {
 	} reuse[REUSE_GROUPS]; /* what accesses of a block share: reuse.c */
 	/* Of a refill. */
 	uint64_t lin;
+	uint64_t table;
 	uint64_t first; /* enum refill_kind */
 	uint64_t rax;   /* status flags, as of LAHF and SETO; then what C returned */
-	/* Direct-mapped, one table per access mode. */
-	_Alignas(64) struct jit_tlb_entry tlb[TLB_MODES][JIT_TLB_ENTRIES];
+	/* Direct-mapped, one table per access mode and one more: block_table(). */
+	_Alignas(64) struct jit_tlb_entry tlb[JIT_TABLES][JIT_TLB_ENTRIES];
 	struct jit_jump no_cell; /* where empty returns lead */
 	_Atomic uint32_t no_version;
 	uint32_t unused;
@@ -119,9 +121,9 @@ struct jit_state {
 	bool mxcsr_live;     /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
 	uint32_t generation; /* of core.tlb at the last jit_sync() */
 	uint32_t full;
-	uint64_t blocks_flushed;      /* of the block cache whose translations these are */
-	uint16_t tlb_asid[TLB_MODES]; /* whose entries are in each table, besides global ones */
-	uint64_t local[TLB_MODES][JIT_TLB_ENTRIES / 64]; /* entries that may not be global */
+	uint64_t blocks_flushed;       /* of the block cache whose translations these are */
+	uint16_t tlb_asid[JIT_TABLES]; /* whose entries are in each table, besides global ones */
+	uint64_t local[JIT_TABLES][JIT_TLB_ENTRIES / 64]; /* entries that may not be global */
 	/* Context numbers by what they stand for (hashed); a number is never used again. */
 	struct jit_context contexts[JIT_CONTEXTS];
 	uint32_t last_context;

@@ -70,10 +70,10 @@ struct jit {
 	uint8_t *go;           /* to rip = rcx */
 	uint8_t *go_cell;      /* the same, and fills the cell r14 */
 	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
-	uint8_t *refill[TLB_MODES][REFILL_KINDS]; /* see refill.c */
-	uint8_t *careful;                         /* to the place r14 (struct careful) */
-	uint8_t *x87_load;                        /* x87 registers from v.fpu; like call_op */
-	uint8_t *call_string;                     /* like call_op, for jit_string() */
+	uint8_t *refill[JIT_TABLES][REFILL_KINDS]; /* see refill.c */
+	uint8_t *careful;                          /* to the place r14 (struct careful) */
+	uint8_t *x87_load;                         /* x87 registers from v.fpu; like call_op */
+	uint8_t *call_string;                      /* like call_op, for jit_string() */
 	/* By operation, log2 of the element size, 64-bit addresses, and REPNE. */
 	uint8_t *string[STRING_KINDS][4][2][2];
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
@@ -85,7 +85,14 @@ struct jit {
 #define OFF_GPR(n)  ((int32_t)offsetof(struct engine_cpu, core.v.gpr) + (int32_t)(n)*8)
 #define OFF_CORE(f) ((int32_t)offsetof(struct engine_cpu, core.f))
 #define OFF_JS(f)   ((int32_t)offsetof(struct engine_cpu, js.f))
+static_assert(JIT_TABLES == BLOCK_TABLES, "");
 static_assert(offsetof(struct engine_cpu, core) == 0, "generated code passes RSP as the core");
+
+static inline struct block *block_of(const struct insn *i)
+{
+	const uint8_t *first = (const uint8_t *)(i - i->nth);
+	return (struct block *)(uintptr_t)(first - offsetof(struct block, insn));
+}
 
 /* Where a guest register lives: a host register, or -1 for v.gpr. */
 static inline int host_reg(unsigned guest)
@@ -174,11 +181,11 @@ static inline bool jit_alone(const struct cpu_model *model)
  * vector registers, which are the guest's when generated code calls. */
 #define NO_VECTORS                                                                                 \
 	__attribute__((target("general-regs-only"), no_sanitize("address", "thread", "undefined")))
-NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write);
-bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write);
+NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write, unsigned table);
+bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write, unsigned table);
 /* Drops all; what is not global and of another address space than the current one; one page. */
 void jit_drop_tlb(struct jit_state *js);
-void jit_enter_tlb(struct jit_state *js, unsigned mode, uint16_t asid);
+void jit_enter_tlb(struct jit_state *js, unsigned table, uint16_t asid);
 void jit_drop_tlb_page(struct jit_state *js, uint64_t page);
 
 /* jumps.c */

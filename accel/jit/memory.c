@@ -98,7 +98,7 @@ static struct rm tlb_slot(const struct tr *t, size_t field)
 {
 	return rm_index(STATE, S2, 0,
 			(int32_t)(offsetof(struct engine_cpu, js.tlb) +
-				  t->mode * sizeof(((struct jit_state *)0)->tlb[0]) + field));
+				  t->table * sizeof(((struct jit_state *)0)->tlb[0]) + field));
 }
 #define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb_entry, f))
 #define ENTRY_BITS  5 /* of an entry's size */

@@ -4,7 +4,7 @@
  * after a page walk, and the access is tried again. Nothing is raised here: what still fails (faults,
  * devices, page crossings) is for the instruction's C operation.
  *
- * A stub of each access mode and kind is called with the difference of address and tag in rcx and the
+ * A stub of each table and kind is called with the difference of address and tag in rcx and the
  * entry's offset in the table in r14. It returns behind the call with the address in rcx when the access
  * is worth another try, and 5 bytes further on when it is not. Other registers and flags stay.
  */
@@ -15,24 +15,24 @@ enum { BIAS = 8 }; /* the return address */
 
 static NO_VECTORS bool fill_read(struct engine_cpu *e, uint64_t lin)
 {
-	return jit_fill(e, lin, false);
+	return jit_fill(e, lin, false, (unsigned)e->js.table);
 }
 
 static NO_VECTORS bool fill_write(struct engine_cpu *e, uint64_t lin)
 {
-	return jit_fill(e, lin, true);
+	return jit_fill(e, lin, true, (unsigned)e->js.table);
 }
 
 static bool walk_read(struct engine_cpu *e, uint64_t lin)
 {
 	mem_fill(&e->core, lin, ACC_READ);
-	return jit_fill(e, lin, false);
+	return jit_fill(e, lin, false, (unsigned)e->js.table);
 }
 
 static bool walk_write(struct engine_cpu *e, uint64_t lin)
 {
 	mem_fill(&e->core, lin, ACC_WRITE);
-	return jit_fill(e, lin, true);
+	return jit_fill(e, lin, true, (unsigned)e->js.table);
 }
 
 /* The first access of a group may be in another page than the group's first byte. */
@@ -45,19 +45,19 @@ static void walk_first(struct engine_cpu *e, uint64_t lin, enum access acc)
 static bool walk_reads(struct engine_cpu *e, uint64_t lin)
 {
 	walk_first(e, lin, ACC_READ);
-	return jit_fill(e, lin, false);
+	return jit_fill(e, lin, false, (unsigned)e->js.table);
 }
 
 static bool walk_writes_by_read(struct engine_cpu *e, uint64_t lin)
 {
 	walk_first(e, lin, ACC_READ);
-	return jit_fill(e, lin, true);
+	return jit_fill(e, lin, true, (unsigned)e->js.table);
 }
 
 static bool walk_writes(struct engine_cpu *e, uint64_t lin)
 {
 	walk_first(e, lin, ACC_WRITE);
-	return jit_fill(e, lin, true);
+	return jit_fill(e, lin, true, (unsigned)e->js.table);
 }
 
 typedef bool fill_fn(struct engine_cpu *e, uint64_t lin);
@@ -142,18 +142,19 @@ static void save_rax(struct emit *e)
 	emit_store(e, JS(rax), H_RAX);
 }
 
-static void make_refill(struct jit *j, struct emit *e, unsigned mode, enum refill_kind kind)
+static void make_refill(struct jit *j, struct emit *e, unsigned table, enum refill_kind kind)
 {
 	int32_t tag = kinds[kind].write ? OFF_JS(tlb[0][0].wr) : OFF_JS(tlb[0][0].rd);
-	tag += (int32_t)(mode * sizeof(((struct jit_state *)0)->tlb[0]));
+	tag += (int32_t)(table * sizeof(((struct jit_state *)0)->tlb[0]));
 
-	j->refill[mode][kind] = e->w;
+	j->refill[table][kind] = e->w;
 	save_rax(e);
 	emit_rm(e, 0x81, 8, 7, rm_reg(S1)); /* cmp: a hit but for its end */
 	emit32(e, PAGE_SIZE);
 	uint8_t *crosses = emit_jcc(e, CC_B);
 	emit_rm(e, 0x03, 8, S1, rm_index(STATE, S2, 0, tag + BIAS)); /* add */
 	emit_store(e, JS(lin), S1);
+	emit_store_imm32(e, JS(table), table);
 	move_clobbered(e, true);
 	call_c(e, kinds[kind].fill);
 	emit_rm(e, 0x84, 1, H_RAX, rm_reg(H_RAX)); /* test al, al */
@@ -211,8 +212,8 @@ static void make_careful(struct jit *j, struct emit *e)
 
 void jit_make_refills(struct jit *j, struct emit *e)
 {
-	for (unsigned mode = 0; mode < TLB_MODES; mode++)
+	for (unsigned table = 0; table < JIT_TABLES; table++)
 		for (unsigned kind = 0; kind < REFILL_KINDS; kind++)
-			make_refill(j, e, mode, kind);
+			make_refill(j, e, table, kind);
 	make_careful(j, e);
 }

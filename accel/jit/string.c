@@ -233,8 +233,9 @@ static bool tr_repeated(struct tr *t, const struct insn *i, unsigned kind)
 	bool compare = kinds[kind].compare, ne = compare && i->rep == 0xf2;
 	flags_to_memory(t);
 	uint8_t *again = e->w;
-	emit_lea(e, 8, S2,
-		 state(OFF_JS(tlb) + (int32_t)(t->mode * sizeof(((struct jit_state *)0)->tlb[0]))));
+	emit_lea(
+	    e, 8, S2,
+	    state(OFF_JS(tlb) + (int32_t)(t->table * sizeof(((struct jit_state *)0)->tlb[0]))));
 	emit_call(e, t->j->string[kind][log2_of(element(i))][t->word == 8][ne]);
 	emit_jrcxz_over_jmp(e);
 	add_slow(t, SLOW_STRING, emit_jmp(e), i, false, 0);
@@ -252,12 +253,13 @@ static uint64_t string_lin(const struct core *c, const struct insn *i, unsigned 
 }
 
 /* Has the page of the element at lin in the TLB of generated code; raises its fault. */
-static bool page_ready(struct engine_cpu *e, uint64_t lin, unsigned size, bool write)
+static bool page_ready(struct engine_cpu *e, uint64_t lin, unsigned size, bool write,
+		       unsigned table)
 {
 	unsigned run;
 	return (lin & ~PAGE_MASK) + size <= PAGE_SIZE &&
 	       mem_run(&e->core, lin, &run, write ? ACC_WRITE : ACC_READ) &&
-	       jit_fill(e, lin, write);
+	       jit_fill(e, lin, write, table);
 }
 
 /* Faults are raised in the order in which the C operations touch memory. */
@@ -265,16 +267,17 @@ static bool pages_ready(struct engine_cpu *e, const struct insn *i, unsigned kin
 {
 	uint64_t src = string_lin(&e->core, i, RSI), dst = string_lin(&e->core, i, RDI);
 	bool write = kinds[kind].store, compare = kinds[kind].compare;
-	unsigned size = element(i);
+	unsigned size = element(i), table = block_of(i)->key >> BLOCK_MODE & 3;
 
-	if (compare && !page_ready(e, dst, size, write))
+	if (compare && !page_ready(e, dst, size, write, table))
 		return false;
-	if (kinds[kind].src && !page_ready(e, src, size, false))
+	if (kinds[kind].src && !page_ready(e, src, size, false, table))
 		return false;
-	if (!compare && !page_ready(e, dst, size, write))
+	if (!compare && !page_ready(e, dst, size, write, table))
 		return false;
 	/* Both may want the same place there. */
-	return jit_tlb_has(e, dst, write) && (!kinds[kind].src || jit_tlb_has(e, src, false));
+	return jit_tlb_has(e, dst, write, table) &&
+	       (!kinds[kind].src || jit_tlb_has(e, src, false, table));
 }
 
 static unsigned kind_of(const struct insn *i)

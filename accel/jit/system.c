@@ -135,10 +135,10 @@ static bool tr_stac_clac(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
 	bool on = i->op == op_stac;
-	if (!ring0(t))
+	if (!ring0(t) || t->table == TLB_MODES)
 		return false;
 	flags_to_memory(t);
-	if (on && t->mode == TLB_KERNEL) {
+	if (on && t->table == TLB_KERNEL) {
 		emit_test(e, state(OFF_CORE(v.cr4)), CR4_SMAP);
 		op_if(t, i, CC_E);
 	}
@@ -146,7 +146,7 @@ static bool tr_stac_clac(struct tr *t, const struct insn *i)
 		emit_or(e, state(OFF_CORE(v.rflags)), FL_AC);
 	else
 		emit_and(e, state(OFF_CORE(v.rflags)), ~(uint32_t)FL_AC);
-	if (on == (t->mode == TLB_KERNEL_AC))
+	if (on == (t->table == TLB_KERNEL_AC))
 		return true;
 	emit_rm(e, 0xc6, 1, 0, state(OFF_CORE(tlb_mode))); /* mov */
 	emit8(e, on ? TLB_KERNEL_AC : TLB_KERNEL);

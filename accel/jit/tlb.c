@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * The TLB of generated code: filled from the core's, dropped with it. Entries have no address-space tag:
- * on a switch those that are not global go, once a block of their mode runs in the other space.
+ * on a switch those that are not global go, once a block of their table runs in the other space.
  */
 #include "accel/jit/jit_impl.h"
 
@@ -12,14 +12,14 @@ static NO_VECTORS inline uint64_t no_tag(unsigned n)
 	return (uint64_t)(n ^ 1) << PAGE_SHIFT;
 }
 
-NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write)
+NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write, unsigned table)
 {
 	const struct tlb *t = &e->core.tlb;
 	unsigned mode = e->core.tlb_mode, k = tlb_index(lin);
 	const struct tlb_entry *from = &t->e[mode][k];
 	uint64_t page = lin & PAGE_MASK, tag = page | t->asid;
 	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	struct jit_tlb_entry *to = &e->js.tlb[mode][n];
+	struct jit_tlb_entry *to = &e->js.tlb[table][n];
 	if ((write ? from->wr : from->rd) != tag)
 		return false;
 	bool may_write = !jit_alone(e->core.model) || !from->page->flags;
@@ -30,7 +30,7 @@ NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write)
 	to->host = from->host;
 	to->page = from->page;
 	if (!(t->global[mode][k / 64] >> k % 64 & 1))
-		e->js.local[mode][n / 64] |= 1ull << n % 64;
+		e->js.local[table][n / 64] |= 1ull << n % 64;
 	return true;
 }
 
@@ -39,7 +39,7 @@ void jit_code_marked(struct core *c, const struct ram_page *page)
 	struct jit_state *js = &((struct engine_cpu *)c)->js;
 	if (!jit_alone(c->model))
 		return;
-	for (unsigned m = 0; m < TLB_MODES; m++)
+	for (unsigned m = 0; m < JIT_TABLES; m++)
 		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
 			if (js->tlb[m][n].page == page)
 				js->tlb[m][n].wr = no_tag(n);
@@ -50,36 +50,36 @@ static void drop_entry(struct jit_state *js, unsigned m, unsigned n)
 	js->tlb[m][n].rd = js->tlb[m][n].wr = no_tag(n);
 }
 
-bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write)
+bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write, unsigned table)
 {
 	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	const struct jit_tlb_entry *t = &e->js.tlb[e->core.tlb_mode][n];
+	const struct jit_tlb_entry *t = &e->js.tlb[table][n];
 	return (write ? t->wr : t->rd) == (lin & PAGE_MASK);
 }
 
 void jit_drop_tlb(struct jit_state *js)
 {
-	for (unsigned m = 0; m < TLB_MODES; m++)
+	for (unsigned m = 0; m < JIT_TABLES; m++)
 		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
 			drop_entry(js, m, n);
 	memset(js->local, 0, sizeof(js->local));
 }
 
-void jit_enter_tlb(struct jit_state *js, unsigned mode, uint16_t asid)
+void jit_enter_tlb(struct jit_state *js, unsigned table, uint16_t asid)
 {
-	if (js->tlb_asid[mode] == asid)
+	if (js->tlb_asid[table] == asid)
 		return;
-	js->tlb_asid[mode] = asid;
+	js->tlb_asid[table] = asid;
 	for (unsigned w = 0; w < JIT_TLB_ENTRIES / 64; w++) {
-		for (uint64_t set = js->local[mode][w]; set; set &= set - 1)
-			drop_entry(js, mode, w * 64 + (unsigned)__builtin_ctzll(set));
-		js->local[mode][w] = 0;
+		for (uint64_t set = js->local[table][w]; set; set &= set - 1)
+			drop_entry(js, table, w * 64 + (unsigned)__builtin_ctzll(set));
+		js->local[table][w] = 0;
 	}
 }
 
 void jit_drop_tlb_page(struct jit_state *js, uint64_t page)
 {
 	unsigned n = (page >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	for (unsigned m = 0; m < TLB_MODES; m++)
+	for (unsigned m = 0; m < JIT_TABLES; m++)
 		drop_entry(js, m, n);
 }

@@ -161,7 +161,7 @@ static void emit_slow(struct tr *t, struct slow *s)
 	if (s->kind == SLOW_MISS) {
 		if (s->refill > REFILL_WRITE)
 			emit_store_imm32(e, state(OFF_JS(first)), s->first);
-		emit_call(e, t->j->refill[t->mode][s->refill]);
+		emit_call(e, t->j->refill[t->table][s->refill]);
 		emit_jmp_to(e, s->retry);
 	}
 	if ((s->kind == SLOW_MISS || s->kind == SLOW_OP) && t->led >> (s->i - t->b->insn) & 1) {
@@ -414,7 +414,7 @@ static void init(struct tr *t)
 {
 	struct jit *j = t->j;
 	t->off = (int32_t)(t->b->gpa & ~PAGE_MASK);
-	t->mode = t->b->key >> BLOCK_MODE & 3;
+	t->table = t->b->key >> BLOCK_MODE & 3;
 	t->word = word_of(t->b);
 	t->hot = j->next;
 	t->e = (struct emit){.w = j->next, .end = j->first_cold, .to_exec = j->exec - j->write};
@@ -466,9 +466,7 @@ static bool translate_careful(struct jit *j, const struct cpu_model *model, stru
 
 bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
 {
-	const struct insn *first = p->i - p->i->nth;
-	struct block *b =
-	    (struct block *)((uint8_t *)(uintptr_t)first - offsetof(struct block, insn));
+	struct block *b = block_of(p->i);
 	if (!b->careful && !translate_careful(e->jit, e->core.model, b)) {
 		if (p->flags)
 			e->js.flags = (uint16_t)e->js.rax;

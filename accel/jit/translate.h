@@ -100,9 +100,9 @@ struct tr {
 	bool cold;      /* emitting what is seldom run */
 	struct jit *j;
 	struct block *b;
-	int32_t off;   /* of the block in its page */
-	unsigned mode; /* enum tlb_mode */
-	unsigned word; /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
+	int32_t off;    /* of the block in its page */
+	unsigned table; /* block_table() */
+	unsigned word;  /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
 	const uint8_t *code, *code_flags; /* as in struct block */
 	bool in_mem;           /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
 	uint64_t *second_seen; /* as in struct block */
