@@ -100,7 +100,7 @@ static bool step_constant(const struct tr *t, struct values *v, const struct ins
 	struct value *r = &v->reg[d->reg & 15];
 	if (d->kind != OPK_REG || d->size != t->word)
 		return false;
-	if (i->op == op_mov && s->kind == OPK_REG)
+	if (i->op == op_mov && s->kind == OPK_REG && s->size == d->size) /* not MOVZX */
 		*r = v->reg[s->reg];
 	else if ((i->op == op_add || i->op == op_sub) && s->kind == OPK_IMM)
 		add(t, r, i->op == op_add ? (int64_t)i->imm : -(int64_t)i->imm);

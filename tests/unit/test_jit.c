@@ -616,6 +616,25 @@ GUEST(many, "1: mov $0x20000, %esi\n"
 	    "dec %r8d\n"
 	    "jnz 1b\n"
 	    "hlt");
+/* Part of a pointer is no pointer to the same place. */
+GUEST(narrowed, "mov $20, %r8d\n"
+		"mov $0x1d000, %esi\n"
+		"movq $5, 0xd000\n"
+		"1: mov %r8, (%rsi)\n"
+		"movzwq %si, %rdi\n"
+		"add (%rdi), %rbx\n"
+		"add 8(%rsi), %rbx\n"
+		"dec %r8d\n"
+		"jnz 1b\n"
+		"hlt");
+Test(accesses, share_only_what_is_near)
+{
+	struct pair p;
+	PAIR(&p, narrowed);
+	cr_expect_eq(run(&p)->gpr[RBX], 100);
+	pair_free(&p);
+}
+
 Test(code_memory, is_reused)
 {
 	/* add rax, imm32; rol rax, 1; xor ecx, ecx; ret */
