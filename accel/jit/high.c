@@ -56,6 +56,7 @@ static bool tr_registers(struct tr *t, const struct insn *i)
 	const struct opcode *d = i->desc;
 	bool both = i->op == op_xchg || i->op == op_xadd;
 	bool rcx = in_rcx(&i->o[0]) || in_rcx(&i->o[1]);
+	bool writes = i->op != op_test && i->op != op_cmp && i->op != op_mul && i->op != op_imul;
 
 	if (!as_is(i))
 		return false;
@@ -68,7 +69,7 @@ static bool tr_registers(struct tr *t, const struct insn *i)
 		emit8(e, i->modrm);
 	if (i->o[1].kind == OPK_IMM && d->o[1] != I1)
 		emit8(e, (uint8_t)i->imm);
-	if (in_rcx(&i->o[0]) || (both && in_rcx(&i->o[1])))
+	if ((writes && in_rcx(&i->o[0])) || (both && in_rcx(&i->o[1])))
 		rcx_out(e);
 	return true;
 }

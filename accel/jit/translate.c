@@ -47,7 +47,7 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	if (handler)
 		return handler(t, i);
 	uint64_t checked = A_CHECKED;
-	if (t->word == 8) /* neither real nor virtual-8086 mode */
+	if (t->word == 8 || t->b->key & BLOCK_AVX) /* neither real nor virtual-8086 mode */
 		checked &= ~(A_NREAL | A_NV86);
 	if (i->desc->attrs & (checked | A_END) || !addressable(t, i))
 		return false;
