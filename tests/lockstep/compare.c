@@ -26,6 +26,20 @@ static uint32_t flags_of(uint64_t bits)
 	return fl;
 }
 
+/* Flags stay as they are when the count is 0. */
+static bool by_count(const struct insn *i)
+{
+	static op_fn *const shifts[] = {op_rol, op_ror, op_rcl,  op_rcr, op_shl,
+					op_shr, op_sar, op_shld, op_shrd};
+	bool imm = i->o[1].kind == OPK_IMM || i->o[2].kind == OPK_IMM;
+	if (imm && i->imm & (i->o[0].size == 8 ? 63 : 31))
+		return false;
+	bool counts = i->rep;
+	for (unsigned n = 0; n < sizeof(shifts) / sizeof(shifts[0]); n++)
+		counts |= i->op == shifts[n];
+	return counts;
+}
+
 void flags_after(struct open_flags *f, const struct insn *i)
 {
 	uint64_t attrs = i->desc->attrs;
@@ -33,7 +47,9 @@ void flags_after(struct open_flags *f, const struct insn *i)
 	/* What ends a block may be a task switch, a system call or a return. */
 	if ((attrs >> 12 & CC_ALL) == CC_ALL || attrs & A_END)
 		f->images |= f->open;
-	f->open = (f->open & ~flags_of(attrs)) | undefined;
+	if (!by_count(i))
+		f->open &= ~flags_of(attrs);
+	f->open |= undefined;
 	if (i->op == op_popf || attrs & A_END)
 		f->open |= f->images;
 	for (uint32_t left = undefined; left; left &= left - 1)
