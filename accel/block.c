@@ -35,6 +35,7 @@ int block_cache_init(struct block_cache *bc, void (*prepare)(struct block *, con
 {
 	memset(bc, 0, sizeof(*bc));
 	bc->prepare = prepare;
+	bc->part_size = ARENA_SIZE / BLOCK_PARTS;
 	bc->hash = map_large(HASH_SIZE);
 	bc->arena = map_large(ARENA_SIZE);
 	if (!bc->hash || !bc->arena) {
@@ -56,7 +57,9 @@ void block_cache_fini(struct block_cache *bc)
 void block_cache_flush(struct block_cache *bc)
 {
 	memset(bc->hash, 0, HASH_SIZE);
-	bc->arena_used = 0;
+	memset(bc->filled, 0, sizeof(bc->filled));
+	bc->part = 0;
+	bc->used = 0;
 	bc->flushed++;
 }
 
@@ -172,13 +175,45 @@ void block_decode_one(struct core *c, struct insn *i)
 	decode_any(NULL, c, i, &first, NULL);
 }
 
+static size_t size_of(unsigned nr)
+{
+	return (sizeof(struct block) + (nr + 1) * sizeof(struct insn) + 63) & ~(size_t)63;
+}
+
+static void unhash(struct block_cache *bc, const struct block *b)
+{
+	struct block **link = &bc->hash[hash_of(b->gpa, b->key)];
+	while (*link && *link != b)
+		link = &(*link)->hash_next;
+	if (*link)
+		*link = b->hash_next;
+}
+
+/* The next part of the arena becomes the one to fill; what is there has been there for longest. */
+static void next_part(struct block_cache *bc)
+{
+	bc->filled[bc->part] = bc->used;
+	bc->part = (bc->part + 1) % BLOCK_PARTS;
+	bc->used = 0;
+	uint8_t *from = bc->arena + bc->part * bc->part_size, *to = from + bc->filled[bc->part];
+	if (from == to)
+		return;
+	for (uint8_t *at = from; at < to;) {
+		const struct block *b = (const struct block *)at;
+		unhash(bc, b);
+		at += size_of(b->nr);
+	}
+	bc->flushed++;
+	if (bc->gone)
+		bc->gone(bc, from, to);
+}
+
 static struct block *build(struct block_cache *bc, struct core *c, const struct itlb_entry *page,
 			   uint64_t gpa, uint16_t key)
 {
-	size_t most = sizeof(struct block) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn);
-	if (bc->arena_used + most > ARENA_SIZE)
-		block_cache_flush(bc);
-	struct block *b = (struct block *)(bc->arena + bc->arena_used);
+	if (bc->used + size_of(BLOCK_MAX_INSNS) > bc->part_size)
+		next_part(bc);
+	struct block *b = (struct block *)(bc->arena + bc->part * bc->part_size + bc->used);
 	memset(b, 0, sizeof(*b));
 	b->gpa = gpa;
 	b->key = key;
@@ -212,8 +247,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	bc->prepare(b, c);
 	bc->built++;
 
-	size_t size = sizeof(struct block) + (b->nr + 1) * sizeof(struct insn);
-	bc->arena_used += (size + 63) & ~(size_t)63;
+	bc->used += size_of(b->nr);
 	struct block **head = &bc->hash[hash_of(gpa, key)];
 	b->hash_next = *head;
 	*head = b;
@@ -278,10 +312,12 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 		if (same && usable(c, b))
 			return b;
 		/* Whatever is stale goes when it is met, or chains of it would grow. */
-		if (same || !block_valid(b))
+		if (same || !block_valid(b)) {
 			*link = b->hash_next;
-		else
+			bc->stale++;
+		} else {
 			link = &b->hash_next;
+		}
 	}
 	return build(bc, c, page, gpa, key);
 }

@@ -17,6 +17,7 @@
 #include "cpu/insn.h"
 
 #define BLOCK_MAX_INSNS 64
+#define BLOCK_PARTS     32 /* of the memory for blocks: what is forgotten at a time */
 
 /* Which successor of the block comes next. Good while no event intervenes: the page, the mode and the
  * translation are then those of the block itself. */
@@ -54,7 +55,8 @@ struct block {
 	uint64_t *second_seen; /* in the translation of one that crosses: see jit_exec_cross() */
 	const uint8_t *host;   /* the page's bytes, if in RAM */
 	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */
-	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain */
+	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain, */
+	uint64_t succ_seen;    /* if this is the cache's `flushed` */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
 };
@@ -62,13 +64,18 @@ struct block {
 struct block_cache {
 	struct block **hash;
 	uint8_t *arena;
-	size_t arena_used;
-	uint64_t built, flushed; /* counters */
-	bool global;             /* the block last got is in a global page */
+	size_t part_size;
+	unsigned part; /* of the arena, that is being filled, */
+	size_t used;   /* and how far */
+	size_t filled[BLOCK_PARTS];
+	uint64_t built, flushed, stale; /* counters */
+	bool global;                    /* the block last got is in a global page */
 	/* Chooses insn.run when a block is built. */
 	void (*prepare)(struct block *b, const struct core *c);
 	/* May be NULL; told of each page that had no PAGE_CODE before a block of it. */
 	void (*marked)(struct core *c, const struct ram_page *page);
+	/* Called after the blocks that were in this memory have been forgotten; or NULL. */
+	void (*gone)(struct block_cache *bc, const uint8_t *from, const uint8_t *to);
 };
 
 /* 0 or -ENOMEM. */
@@ -81,8 +88,8 @@ void block_cache_flush(struct block_cache *bc);
 /* The key of the code at c->v.rip. */
 uint16_t block_key(const struct core *c);
 
-/* The block at c->v.rip; raises the fault of the fetch or of the first instruction's bytes. Valid
- * until the next call. */
+/* The block at c->v.rip; raises the fault of the fetch or of the first instruction's bytes. Valid as
+ * long as `flushed` stays, which only this call may change. */
 struct block *block_get(struct block_cache *bc, struct core *c);
 
 /* Decodes the one instruction at c->v.rip without caching; raises likewise. */

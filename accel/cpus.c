@@ -333,3 +333,9 @@ uint64_t cpus_retired(struct cpus *c)
 		sum += c->engine->retired(c->cpu[n].engine);
 	return sum;
 }
+
+void cpus_stats(struct cpus *c, struct engine_stats *sum)
+{
+	for (unsigned n = 0; n < c->n; n++)
+		c->engine->stats(c->cpu[n].engine, sum);
+}

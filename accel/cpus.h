@@ -14,6 +14,7 @@ struct cpu_model;
 struct cpus;
 struct engine;
 struct engine_config;
+struct engine_stats;
 struct vcpu;
 
 #define CPUS_MAX 64
@@ -50,5 +51,7 @@ void cpus_time_changed(struct cpus *c);
 
 /* Instructions retired by all vCPUs. */
 uint64_t cpus_retired(struct cpus *c);
+/* Adds the counters of all vCPUs; only while paused. */
+void cpus_stats(struct cpus *c, struct engine_stats *sum);
 
 #endif

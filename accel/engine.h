@@ -14,6 +14,7 @@ struct cpu_bus;
 struct cpu_model;
 struct vcpu;
 struct engine_cpu;
+struct engine_stats;
 
 /* Event bits that others post to a vCPU (see accel/cpus.h). */
 enum cpu_event {
@@ -68,6 +69,8 @@ struct engine {
 	void (*kick)(struct engine_cpu *e);
 	/* Instructions retired by the runs that have ended; all of them only where they are counted. */
 	uint64_t (*retired)(struct engine_cpu *e);
+	/* Adds what e has counted; outside of run(). */
+	void (*stats)(struct engine_cpu *e, struct engine_stats *sum);
 };
 
 extern const struct engine engine_interp;

@@ -14,6 +14,7 @@
 
 #include "accel/engine.h"
 #include "accel/soft.h"
+#include "accel/stats.h"
 #include "cpu/check.h"
 #include "cpu/debug.h"
 #include "cpu/exc.h"
@@ -103,6 +104,13 @@ static int interp_create(struct engine_cpu **out, const struct cpu_model *model,
 	return 0;
 }
 
+static void on_blocks_gone(struct block_cache *bc, const uint8_t *from, const uint8_t *to)
+{
+	struct engine_cpu *e =
+	    (struct engine_cpu *)((uint8_t *)bc - offsetof(struct engine_cpu, blocks));
+	jit_blocks_gone(e, from, to);
+}
+
 static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
 		      const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events)
 {
@@ -115,6 +123,7 @@ static int jit_create(struct engine_cpu **out, const struct cpu_model *model,
 		soft_destroy(*out);
 		return -ENOTSUP;
 	}
+	(*out)->blocks.gone = on_blocks_gone;
 	(*out)->hot = JIT_HOT;
 	(*out)->js.full = (*out)->core.tlb.full - 1; /* its own TLB is not emptied yet */
 	return 0;
@@ -300,18 +309,19 @@ static void drop_code(struct engine_cpu *e)
 static bool run_translated(struct engine_cpu *e, struct block *b)
 {
 	struct core *c = &e->core;
-	if (e->js.blocks_flushed != e->blocks.flushed)
-		jit_reset(e);
 	if (e->js.exhausted) {
 		drop_code(e);
 		return true;
 	}
+	if (e->js.no_room)
+		jit_evict(e);
 	if (!b->code) {
 		if (b->runs == UINT32_MAX || ++b->runs < e->hot)
 			return false;
 		if (!jit_translate(e->jit, c->model, b)) {
-			drop_code(e); /* full */
-			return true;
+			jit_evict(e);
+			/* What does not even fit now is interpreted. */
+			jit_translate(e->jit, c->model, b);
 		}
 		if (!b->code)
 			return false;
@@ -351,11 +361,14 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 		if (c->chain == CHAIN_NONE || *c->events || c->retired >= last || e->stops)
 			return true;
 		struct block **slot = &b->succ[c->chain];
-		if (!*slot || !block_valid(*slot)) {
+		if (b->succ_seen != bc->flushed || !*slot || !block_valid(*slot)) {
 			uint64_t flushed = bc->flushed;
 			struct block *next = block_get(bc, c);
 			if (bc->flushed != flushed) /* b is gone */
 				return true;
+			if (b->succ_seen != flushed)
+				b->succ[CHAIN_TAKEN] = b->succ[CHAIN_NEXT] = NULL;
+			b->succ_seen = flushed;
 			if (next->crosses || !next->page) {
 				*slot = NULL;
 				return true;
@@ -441,6 +454,15 @@ static void interp_kick(struct engine_cpu *e)
 	__atomic_store_n(&e->js.pending, 1, __ATOMIC_SEQ_CST);
 }
 
+static void soft_stats(struct engine_cpu *e, struct engine_stats *sum)
+{
+	if (e->jit)
+		jit_stats(e->jit, sum);
+	sum->n[STAT_BLOCKS] += e->blocks.built;
+	sum->n[STAT_BLOCK_FLUSHES] += e->blocks.flushed;
+	sum->n[STAT_STALE] += e->blocks.stale;
+}
+
 static uint64_t interp_retired(struct engine_cpu *e)
 {
 	return atomic_load_explicit(&e->retired, memory_order_relaxed);
@@ -457,6 +479,7 @@ const struct engine engine_interp = {
     .run = interp_run,
     .kick = interp_kick,
     .retired = interp_retired,
+    .stats = soft_stats,
 };
 
 const struct engine engine_jit = {
@@ -470,4 +493,5 @@ const struct engine engine_jit = {
     .run = interp_run,
     .kick = interp_kick,
     .retired = interp_retired,
+    .stats = soft_stats,
 };

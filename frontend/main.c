@@ -17,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "accel/cpus.h"
 #include "accel/engine.h"
+#include "accel/stats.h"
 #include "frontend/chardev.h"
 #include "frontend/console.h"
 #include "frontend/monitor.h"
@@ -398,11 +400,11 @@ static int help(const struct app *a)
 	case ACT_ACCEL_HELP:
 		printf("Accelerators supported:\n"
 		       "interp               portable interpreter\n"
-		       "jit[,cache=SIZE][,hot=RUNS]  translator; SIZE of its code memory per "
-		       "CPU, 1M\n"
-		       "                     to 1G (default 256M); it translates what has run RUNS "
-		       "times\n"
-		       "                     (default 8)\n"
+		       "jit[,PROPERTIES]     translator\n"
+		       "    cache=SIZE       of its code memory per CPU, 1M to 1G (default 256M)\n"
+		       "    hot=RUNS         of code before it is translated (default 8)\n"
+		       "    stats=on         at the end, what it has counted goes to standard "
+		       "error\n"
 		       "auto                 jit where the host can, else interp (default)\n");
 		break;
 	case ACT_MACHINE_HELP:
@@ -479,6 +481,23 @@ static int configure(struct app *a)
 	return 0;
 }
 
+static void print_stderr(void *opaque, const char *text)
+{
+	(void)opaque;
+	fputs(text, stderr);
+}
+
+/* After the machine has stopped. */
+static void print_stats(const struct app *a)
+{
+	struct engine_stats sum;
+	if (!a->opt.jit_stats || engine_stats_init(&sum) < 0)
+		return;
+	cpus_stats(a->pc->m.cpus, &sum);
+	engine_stats_print(&sum, print_stderr, NULL);
+	engine_stats_fini(&sum);
+}
+
 static int run(struct app *a)
 {
 	struct machine *m;
@@ -499,6 +518,7 @@ static int run(struct app *a)
 	pthread_mutex_lock(&m->lock);
 	close_chardevs(a);
 	pthread_mutex_unlock(&m->lock);
+	print_stats(a);
 	if (m->end == END_PANIC)
 		complain("the guest %s", a->opt.no_reboot && !a->opt.pvpanic
 					     ? "shut down by a triple fault"

@@ -11,6 +11,7 @@
 
 #include "accel/cpus.h"
 #include "accel/engine.h"
+#include "accel/stats.h"
 #include "cpu/vcpu.h"
 #include "frontend/options.h"
 #include "hw/pc.h"
@@ -85,6 +86,21 @@ static void info_cpus(struct pc *pc, const struct out *o)
 	    pc->model.name, pc->m.engine->name, cpus_retired(pc->m.cpus));
 }
 
+static void info_jit(struct pc *pc, const struct out *o)
+{
+	bool was_stopped = pc->m.stopped;
+	struct engine_stats sum;
+
+	if (engine_stats_init(&sum) < 0)
+		return;
+	machine_stop_locked(&pc->m);
+	cpus_stats(pc->m.cpus, &sum);
+	if (!was_stopped)
+		machine_cont_locked(&pc->m);
+	engine_stats_print(&sum, o->print, o->opaque);
+	engine_stats_fini(&sum);
+}
+
 static void cmd_quit(struct pc *pc, const struct out *o)
 {
 	(void)o;
@@ -132,6 +148,7 @@ static const struct command {
     {"info registers", info_registers, "all CPUs' registers"},
     {"info status", info_status, "whether the guest runs"},
     {"info cpus", info_cpus, "CPUs, engine, instructions"},
+    {"info jit", info_jit, "what the engine has counted"},
     {"stop", cmd_stop, "stop the guest"},
     {"cont", cmd_cont, "let it go on (also c)"},
     {"system_reset", cmd_reset, "reset the machine"},

@@ -185,6 +185,7 @@ static int set_accel(struct parse *p, const char *name)
 	p->o->accel = NULL;
 	p->o->jit_cache = 0;
 	p->o->jit_hot = 0;
+	p->o->jit_stats = false;
 	for (unsigned n = 0; n < 3; n++)
 		if (strcmp(name, names[n]) == 0)
 			p->o->accel = names[n];
@@ -219,9 +220,15 @@ static int on_accel(struct parse *p, const char *arg)
 				return fail(p,
 					    "-accel %s: hot=%s is not a number from 1 to 1000000",
 					    arg, val);
+		} else if (strcmp(kv.key, "stats") == 0) {
+			p->o->jit_stats = strcmp(val, "on") == 0;
+			if (!p->o->jit_stats && strcmp(val, "off") != 0)
+				return fail(p, "-accel %s: stats=%s is neither on nor off", arg,
+					    val);
 		} else {
 			return fail(p,
-				    "-accel %s: %s is not known; jit has cache=SIZE and hot=RUNS",
+				    "-accel %s: %s is not known; jit has cache=SIZE, hot=RUNS "
+				    "and stats=on|off",
 				    arg, kv.key);
 		}
 	}

@@ -30,6 +30,10 @@ void mxcsr_to_guest(struct engine_cpu *e)
 
 void jit_left(struct engine_cpu *e)
 {
+	if (e->jit && e->jit->inside)
+		e->jit->stats.n[STAT_EXIT_FAULT]++;
+	if (e->jit)
+		e->jit->inside = false;
 	mxcsr_to_guest(e);
 	x87_pointers(e);
 	x87_to_guest(e);
@@ -79,7 +83,15 @@ static bool uses_x87(const struct opcode *d)
 	       (d->map == M0F && (d->opcode == 0xae || d->opcode == 0xc7));
 }
 
-bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
+/* Operations that are not in the table are those of undefined instructions. */
+static void count_op(uint64_t *count, const struct opcode *d)
+{
+	size_t row = (size_t)(d - opcodes);
+	if (row < nr_opcodes)
+		count[row]++;
+}
+
+static bool exec_op(struct engine_cpu *e, const struct insn *i)
 {
 	struct core *c = &e->core;
 	uint64_t attrs = i->desc->attrs;
@@ -98,6 +110,7 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	if (attrs & A_END || c->leave) {
 		if (!(attrs & A_BR))
 			c->v.rip = insn_next(c, i);
+		e->jit->why = STAT_EXIT_OP;
 		return true;
 	}
 	if (x87)
@@ -105,6 +118,22 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
 	if (mxcsr)
 		mxcsr_to_host(e);
 	return false;
+}
+
+bool jit_exec_op(struct engine_cpu *e, const struct insn *i)
+{
+	struct engine_stats *s = &e->jit->stats;
+	s->n[STAT_OPS_SLOW]++;
+	count_op(s->slow, i->desc);
+	return exec_op(e, i);
+}
+
+bool jit_exec_plain(struct engine_cpu *e, const struct insn *i)
+{
+	struct engine_stats *s = &e->jit->stats;
+	s->n[STAT_OPS]++;
+	count_op(s->untranslated, i->desc);
+	return exec_op(e, i);
 }
 
 /* The second page is as it was when b was decoded: good until the page changes or something is mapped
@@ -128,8 +157,10 @@ bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 	jit_count_to(e, i);
 	e->core.v.cc = flags_unpack(e->js.flags); /* for a fault of the fetch */
 	e->core.insn = NULL;
-	if (!block_second_page_ok(&e->core, b))
+	if (!block_second_page_ok(&e->core, b)) {
+		e->jit->why = STAT_EXIT_OTHER;
 		return true;
+	}
 	note_second_page(e, b);
 	e->core.insn = i;
 	return jit_exec_op(e, i);
@@ -141,6 +172,7 @@ bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *pag
 	if (page->flags & PAGE_CODE) {
 		ram_code_written(page);
 		c->v.rip = insn_next(c, i);
+		e->jit->why = STAT_EXIT_STORED;
 		return true;
 	}
 	return false;

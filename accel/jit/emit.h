@@ -213,6 +213,13 @@ static inline void emit_patch(uint8_t *at, const uint8_t *to)
 	int32_t d = (int32_t)(to - (at + 4));
 	memcpy(at, &d, 4);
 }
+/* Where the jump leads whose displacement is at `at`. */
+static inline const uint8_t *emit_target(const uint8_t *at)
+{
+	int32_t d;
+	memcpy(&d, at, 4);
+	return at + 4 + d;
+}
 /* call / jmp to an address in the writable alias */
 static inline void emit_call(struct emit *e, const uint8_t *to)
 {

@@ -19,13 +19,6 @@
 #define STACK_SIZE (256u << 10)
 #define HUGE_SIZE  (2u << 20)
 
-static void jit_empty(struct jit *j)
-{
-	j->next = j->first;
-	j->next_cold = j->first_cold;
-	j->cells = j->write + j->size;
-}
-
 struct jit *jit_new(size_t cache, const char **why)
 {
 	if (!__builtin_cpu_supports("bmi2")) {
@@ -36,6 +29,9 @@ struct jit *jit_new(size_t cache, const char **why)
 	*why = "no memory for the code cache";
 	if (!j)
 		return NULL;
+	j->fd = -1;
+	if (engine_stats_init(&j->stats) < 0)
+		goto fail;
 	j->size = cache;
 	j->fd = memfd_create("doppel-jit", MFD_CLOEXEC);
 	if (j->fd < 0 || ftruncate(j->fd, (off_t)cache) < 0)
@@ -54,25 +50,30 @@ struct jit *jit_new(size_t cache, const char **why)
 	jit_host_features(&j->host);
 	struct emit e = {.w = j->write, .end = j->write + cache, .to_exec = j->exec - j->write};
 	jit_make_stubs(j, &e);
-	j->first = e.w;
-	j->first_cold = e.w + (size_t)(e.end - e.w) / 5 * 2;
-	jit_empty(j);
-	return j;
+	if (codemem_init(j, e.w) == 0)
+		return j;
 fail:
 	jit_free(j);
 	return NULL;
+}
+
+void jit_stats(const struct jit *j, struct engine_stats *sum)
+{
+	engine_stats_add(sum, &j->stats);
 }
 
 void jit_free(struct jit *j)
 {
 	if (!j)
 		return;
+	codemem_fini(j);
 	if (j->write)
 		munmap(j->write, j->size);
 	if (j->exec)
 		munmap(j->exec, j->size);
 	if (j->fd >= 0)
 		close(j->fd);
+	engine_stats_fini(&j->stats);
 	free(j);
 }
 
@@ -127,10 +128,8 @@ void jit_free_cpu(struct engine_cpu *e, size_t size)
 
 void jit_reset(struct engine_cpu *e)
 {
-	jit_empty(e->jit);
-	e->jit->flushes++;
+	codemem_reset(e->jit);
 	e->js.link = 0;
-	e->js.blocks_flushed = e->blocks.flushed;
 	jit_init_jumps(&e->js);
 }
 
@@ -183,33 +182,12 @@ static void forget_frames(struct engine_cpu *e)
 #endif
 }
 
-/* The block behind a jump is often what is translated next. */
-static void link_jump(uint8_t *at, const uint8_t *to)
-{
-	static const uint8_t nop[] = {0x0f, 0x1f, 0x44, 0x00, 0x00};
-	if (to == at + 4 && at[-1] == 0xe9)
-		memcpy(at - 1, nop, sizeof(nop));
-	else
-		emit_patch(at, to);
-}
-
 /* The last run stopped at a jump without a link; here is where it leads, if nothing came between. */
 static void make_link(struct jit *j, struct jit_state *js, uint64_t rip, const struct block *b)
 {
 	uint8_t *at = (uint8_t *)(uintptr_t)(js->link << 8 >> 8);
-	if (rip == js->link_rip) {
-		switch ((enum link_kind)(js->link >> LINK_SHIFT)) {
-		case LINK_JUMP:
-			link_jump(at, b->code - j->exec + j->write);
-			break;
-		case LINK_FLAGS:
-			link_jump(at, b->code_flags - j->exec + j->write);
-			break;
-		case LINK_CELL:
-			((struct jit_jump *)(void *)at)->code = b->code;
-			break;
-		}
-	}
+	if (rip == js->link_rip)
+		codemem_link(j, (enum link_kind)(js->link >> LINK_SHIFT), at, b);
 	js->link = 0;
 }
 
@@ -262,27 +240,43 @@ static bool must_leave(const struct engine_cpu *e)
 	       c->v.sti_shadow || c->v.mov_ss_shadow || (e->count && c->retired >= e->js.limit);
 }
 
+/* Why generated code was left. */
+static enum engine_stat exit_reason(const struct engine_cpu *e, bool cut, bool leave)
+{
+	if (cut)
+		return e->jit->why ? e->jit->why : STAT_EXIT_OTHER;
+	if (leave)
+		return STAT_EXIT_PENDING;
+	return e->js.link ? STAT_EXIT_LINK : STAT_EXIT_LOOKUP;
+}
+
 const uint8_t *jit_next(struct engine_cpu *e)
 {
 	struct core *c = &e->core;
+	struct jit_state *js = &e->js;
+	struct engine_stats *s = &e->jit->stats;
 	/* Not an instruction whose second page has changed: it would be found again. */
-	bool operation = e->js.cut && c->insn;
+	bool cut = js->cut, operation = cut && c->insn;
 	end(e);
-	if (must_leave(e) || e->js.blocks_flushed != e->blocks.flushed || e->js.exhausted)
+	bool leave = must_leave(e);
+	s->n[exit_reason(e, cut, leave)]++;
+	e->jit->why = 0;
+	if (leave || js->no_room || js->exhausted)
 		return NULL;
-	if (operation && !e->js.link && !e->count) {
+	if (operation && !js->link && !e->count) {
 		uint16_t key = block_key(c);
 		follow(e, key);
 		const uint8_t *code = jit_find_jump(e, key);
 		if (code) {
 			ready(e);
+			s->n[STAT_CONTINUED]++;
 			return code;
 		}
 	}
 	struct block *b = block_get(&e->blocks, c);
-	if (!b->code || e->js.blocks_flushed != e->blocks.flushed ||
-	    (e->count && b->nr > e->js.limit - c->retired))
+	if (!b->code || (e->count && b->nr > js->limit - c->retired))
 		return NULL;
+	s->n[STAT_CONTINUED]++;
 	return begin(e, b);
 }
 
@@ -292,7 +286,12 @@ void jit_run(struct jit *j, struct engine_cpu *e, struct block *b)
 	enter_fn *enter = (enter_fn *)(uintptr_t)(j->enter - j->write + j->exec);
 
 	forget_frames(e);
-	enter(e, begin(e, b));
+	j->stats.n[STAT_ENTRIES]++;
+	j->why = 0;
+	const uint8_t *code = begin(e, b);
+	j->inside = true;
+	enter(e, code);
+	j->inside = false;
 	end(e);
 	jit_left(e);
 }

@@ -16,6 +16,7 @@ struct block_cache;
 struct core;
 struct cpu_model;
 struct engine_cpu;
+struct engine_stats;
 struct jit;
 
 #define JIT_TLB_BITS     11
@@ -121,12 +122,12 @@ struct jit_state {
 	bool mxcsr_live;     /* the host runs with the guest's MXCSR, and v.mxcsr is stale */
 	uint32_t generation; /* of core.tlb at the last jit_sync() */
 	uint32_t full;
-	uint64_t blocks_flushed;       /* of the block cache whose translations these are */
 	uint16_t tlb_asid[JIT_TABLES]; /* whose entries are in each table, besides global ones */
 	uint64_t local[JIT_TABLES][JIT_TLB_ENTRIES / 64]; /* entries that may not be global */
 	/* Context numbers by what they stand for (hashed); a number is never used again. */
 	struct jit_context contexts[JIT_CONTEXTS];
 	uint32_t last_context;
+	bool no_room;              /* for a careful translation: time for jit_evict() */
 	bool exhausted;            /* all numbers have been used: time for jit_reset() */
 	bool global;               /* code runs from global pages */
 	uint32_t remapped;         /* counts pages of code that may have been mapped elsewhere */
@@ -136,6 +137,7 @@ struct jit_state {
 /* cache: bytes of code memory. NULL and a reason in *why when this host cannot. */
 struct jit *jit_new(size_t cache, const char **why);
 void jit_free(struct jit *j);
+void jit_stats(const struct jit *j, struct engine_stats *sum);
 /* From now on, and before anything is translated: translations count instructions in core.retired and
  * stop at js.limit, which must leave room for the block that jit_run() begins with. */
 void jit_count(struct jit *j);
@@ -147,6 +149,10 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);
 /* After generated code was left by the fault jump: makes v canonical. */
 void jit_left(struct engine_cpu *e);
+/* Makes room for translations. */
+void jit_evict(struct engine_cpu *e);
+/* The decoded blocks that are here are no more. */
+void jit_blocks_gone(struct engine_cpu *e, const uint8_t *from, const uint8_t *to);
 /* Drops all translations, after the blocks are gone. */
 void jit_reset(struct engine_cpu *e);
 

@@ -18,6 +18,7 @@
 #include "accel/jit/emit.h"
 #include "accel/jit/jit.h"
 #include "accel/soft.h"
+#include "accel/stats.h"
 #include "cpu/cpuid.h"
 
 enum { S1 = H_RCX, S2 = H_R14, STATE = H_RSP };
@@ -56,15 +57,19 @@ struct jit {
 	int fd;
 	uint8_t *write, *exec; /* two mappings of the same memory */
 	size_t size;
-	/* In the writable mapping: blocks grow up from after the stubs, behind them what is seldom run, and
-	 * cells grow down from the end. */
-	uint8_t *first, *next, *first_cold, *next_cold, *cells;
+	/* Behind the stubs, see codemem.c. */
+	struct code_region *regions;
+	unsigned nr_regions, region;
+	/* In the region that is being filled, in the writable mapping: blocks grow up from its start, behind
+	 * them what is seldom run, and cells grow down from its end. */
+	uint8_t *next, *first_cold, *next_cold, *cells, *top;
 	/* Stubs, in the writable mapping. */
 	uint8_t *enter;        /* void (struct engine_cpu *, const uint8_t *code) */
 	uint8_t *leave;        /* rip = page_rip + rcx */
 	uint8_t *leave_link;   /* the same, and link = r14 (enum link_kind) */
 	uint8_t *leave_stored; /* v is in memory already */
 	uint8_t *call_op;      /* r14 = insn, rcx = page offset of its block */
+	uint8_t *call_plain;   /* the same where there is no translation */
 	uint8_t *call_cross;   /* the same for the instruction of a block that crosses pages */
 	uint8_t *lookup;       /* rcx = rip: r14 = code or 0; rcx stays */
 	uint8_t *go;           /* to rip = rcx */
@@ -79,7 +84,9 @@ struct jit {
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
 	bool count;            /* translations count instructions */
-	uint64_t translated, bytes, flushes;
+	bool inside;           /* generated code runs, or C that it calls */
+	enum engine_stat why;  /* what the C function that leaves has to do with it; 0: nothing */
+	struct engine_stats stats;
 };
 
 #define OFF_GPR(n)  ((int32_t)offsetof(struct engine_cpu, core.v.gpr) + (int32_t)(n)*8)
@@ -131,6 +138,18 @@ void x87_pointers(struct engine_cpu *e);
  * everything ready for it, or NULL when the engine loop is needed. May raise the fault of the fetch. */
 const uint8_t *jit_next(struct engine_cpu *e);
 
+/* codemem.c. 0, or -1 without memory; `begin` is behind the stubs. */
+int codemem_init(struct jit *j, uint8_t *begin);
+void codemem_fini(struct jit *j);
+/* Drops all, when there are no blocks and no jumps any more. */
+void codemem_reset(struct jit *j);
+/* b's translation has been written at j->next; false without memory. */
+bool codemem_add_block(struct jit *j, struct block *b);
+/* Lets p lead into b's careful translation; false without memory. */
+bool codemem_careful(struct jit *j, struct careful *p, const struct block *b);
+/* Lets `at` (see enum link_kind) lead to b, as long as that is translated. */
+void codemem_link(struct jit *j, enum link_kind kind, uint8_t *at, const struct block *b);
+
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);
 
@@ -160,6 +179,7 @@ bool jit_exec_op(struct engine_cpu *e, const struct insn *i);
 /* Translates p->i's block with every access on its own, and fills in where that goes on. False when there
  * is no room: leave for the engine loop, before p->i. */
 bool jit_fill_careful(struct engine_cpu *e, struct careful *p);
+bool jit_exec_plain(struct engine_cpu *e, const struct insn *i);
 bool jit_exec_cross(struct engine_cpu *e, const struct insn *i);
 /* A store hit a page with flags. True when the block may have changed: i is where to go on. */
 bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *page);
@@ -195,6 +215,9 @@ void jit_drop_jumps(struct jit_state *js);
 void jit_drop_jump_page(struct jit_state *js, uint64_t page);
 /* Whatever drops this page changes cell_key too. */
 void jit_note_code_page(struct jit_state *js, uint64_t lin);
+/* Drops the jumps to b's translation, and what all cells and returns know. */
+void jit_drop_jump_to(struct jit_state *js, const struct block *b);
+void jit_drop_cells(struct jit_state *js);
 /* The address space (0: global code, which is the same in all) and the block_key() that jumps are now made
  * in. */
 void jit_set_context(struct jit_state *js, uint16_t asid, uint16_t key);

@@ -49,6 +49,26 @@ void jit_drop_jump_page(struct jit_state *js, uint64_t page)
 	}
 }
 
+static void drop_returns(struct jit_state *js)
+{
+	for (unsigned n = 0; n < JIT_RETURNS; n++)
+		js->returns[n] = (struct jit_return){.stamp = NO_STAMP, .cell = &js->no_cell};
+}
+
+void jit_drop_jump_to(struct jit_state *js, const struct block *b)
+{
+	/* Both places of an address have its page offset. */
+	for (unsigned n = b->gpa & ~PAGE_MASK; n < JIT_JUMP_ENTRIES; n += PAGE_SIZE)
+		if (js->jump[n].code == b->code)
+			js->jump[n].stamp = NO_STAMP;
+}
+
+void jit_drop_cells(struct jit_state *js)
+{
+	drop_returns(js); /* their cells are read before it shows that they are stale */
+	js->remapped++;
+}
+
 /* Numbers are not used again before jit_reset(), so that nothing stamped with an old one is good. */
 static uint32_t new_number(struct jit_state *js)
 {
@@ -156,6 +176,5 @@ void jit_init_jumps(struct jit_state *js)
 	/* An empty entry is one for the address 0: have none where that is looked up. */
 	js->jump[0].rip = 1;
 	js->no_cell = (struct jit_jump){.stamp = NO_STAMP, .version = &js->no_version};
-	for (unsigned n = 0; n < JIT_RETURNS; n++)
-		js->returns[n] = (struct jit_return){.stamp = NO_STAMP, .cell = &js->no_cell};
+	drop_returns(js);
 }

@@ -13,26 +13,39 @@
 
 enum { BIAS = 8 }; /* the return address */
 
+static NO_VECTORS bool fill(struct engine_cpu *e, uint64_t lin, bool write)
+{
+	bool filled = jit_fill(e, lin, write, (unsigned)e->js.table);
+	e->jit->stats.n[STAT_TLB_REFILLED] += filled;
+	return filled;
+}
+
 static NO_VECTORS bool fill_read(struct engine_cpu *e, uint64_t lin)
 {
-	return jit_fill(e, lin, false, (unsigned)e->js.table);
+	return fill(e, lin, false);
 }
 
 static NO_VECTORS bool fill_write(struct engine_cpu *e, uint64_t lin)
 {
-	return jit_fill(e, lin, true, (unsigned)e->js.table);
+	return fill(e, lin, true);
+}
+
+static bool walk(struct engine_cpu *e, uint64_t lin, unsigned acc, bool write)
+{
+	mem_fill(&e->core, lin, acc);
+	bool filled = jit_fill(e, lin, write, (unsigned)e->js.table);
+	e->jit->stats.n[filled ? STAT_TLB_WALKED : STAT_TLB_FAILED]++;
+	return filled;
 }
 
 static bool walk_read(struct engine_cpu *e, uint64_t lin)
 {
-	mem_fill(&e->core, lin, ACC_READ);
-	return jit_fill(e, lin, false, (unsigned)e->js.table);
+	return walk(e, lin, ACC_READ, false);
 }
 
 static bool walk_write(struct engine_cpu *e, uint64_t lin)
 {
-	mem_fill(&e->core, lin, ACC_WRITE);
-	return jit_fill(e, lin, true, (unsigned)e->js.table);
+	return walk(e, lin, ACC_WRITE, true);
 }
 
 /* The first access of a group may be in another page than the group's first byte. */

@@ -98,6 +98,9 @@ static void make_calls(struct jit *j, struct emit *e)
 	j->call_op = e->w;
 	make_call(j, e, (const void *)jit_exec_op, false);
 	emit_jmp_to(e, j->leave_stored);
+	j->call_plain = e->w;
+	make_call(j, e, (const void *)jit_exec_plain, false);
+	emit_jmp_to(e, j->leave_stored);
 	j->call_cross = e->w;
 	make_call(j, e, (const void *)jit_exec_cross, false);
 	emit_jmp_to(e, j->leave_stored);

@@ -74,11 +74,11 @@ static bool translate_insn(struct tr *t, const struct insn *i)
 	return tr_alu_insn(t, i);
 }
 
-static void call_op(struct tr *t, const struct insn *i)
+static void call_op(struct tr *t, const struct insn *i, uint8_t *stub)
 {
 	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)i);
 	emit_mov_imm(&t->e, S1, (uint64_t)t->off);
-	emit_call(&t->e, t->b->crosses ? t->j->call_cross : t->j->call_op);
+	emit_call(&t->e, t->b->crosses ? t->j->call_cross : stub);
 	if (i->desc->attrs & A_BR) {
 		emit_load(&t->e, S1, state(OFF_CORE(v.rip)));
 		emit_jmp_to(&t->e, t->j->go);
@@ -174,7 +174,7 @@ static void emit_slow(struct tr *t, struct slow *s)
 	case SLOW_MISS:
 	case SLOW_OP:
 		x87_emit_last(t, &s->x87);
-		call_op(t, s->i);
+		call_op(t, s->i, t->j->call_op);
 		break;
 	case SLOW_STORED:
 		if (s->x87.i || s->x87.mem) {
@@ -357,7 +357,7 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 		flags_to_memory(t);
 		x87_emit_last(t, &t->last);
 		t->last = (struct x87_last){0};
-		call_op(t, i);
+		call_op(t, i, t->j->call_plain);
 		t->vec = false;
 		ended = i->desc->attrs & (A_BR | A_END);
 	}
@@ -400,6 +400,8 @@ static bool emit_block(struct tr *t)
 		x87_emit_last(t, &t->last);
 		emit_goto(t, (int64_t)t->off + t->b->insn[t->b->nr].end);
 	}
+	if (t->e.overflow) /* its cells may not exist */
+		return false;
 	if (!t->cold) {
 		t->hot = t->e.w;
 		go_cold(t);
@@ -425,11 +427,22 @@ static void init(struct tr *t)
 static void commit(struct tr *t)
 {
 	struct jit *j = t->j;
-	j->bytes += (uint64_t)(t->hot - j->next + t->e.w - j->next_cold);
+	uint64_t *n = j->stats.n;
+	n[t->careful ? STAT_CAREFUL : STAT_TRANSLATED]++;
+	n[STAT_HOT_BYTES] += (uint64_t)(t->hot - j->next);
+	n[STAT_COLD_BYTES] += (uint64_t)(t->e.w - j->next_cold);
+	n[STAT_CELL_BYTES] += (uint64_t)(j->cells - t->cells);
 	j->next = t->hot;
 	j->next_cold = t->e.w;
 	j->cells = t->cells;
-	j->translated++;
+}
+
+/* Displacements of jumps that did not fit are patched where they would be. */
+#define MARGIN 64
+
+static bool has_room(const struct jit *j)
+{
+	return j->first_cold - j->next >= MARGIN && j->cells - j->next_cold >= MARGIN;
 }
 
 bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b)
@@ -439,8 +452,12 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 	init(&t);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
+	if (!has_room(j))
+		return false;
 	if (!emit_block(&t))
 		return t.nr_slow == MAX_SLOW;
+	if (!codemem_add_block(j, b))
+		return true;
 	b->code = t.code;
 	b->second_seen = t.second_seen;
 	b->code_flags = t.code_flags;
@@ -455,7 +472,7 @@ static bool translate_careful(struct jit *j, const struct cpu_model *model, stru
 	init(&t);
 	go_cold(&t);
 	uint32_t *table = take_room(&t, b->nr * sizeof(*table));
-	if (t.e.overflow || !emit_block(&t))
+	if (!has_room(j) || t.e.overflow || !emit_block(&t) || !codemem_add_block(j, b))
 		return false;
 	for (unsigned n = 0; n < b->nr; n++)
 		table[n] = (uint32_t)(places[n] - j->write);
@@ -467,13 +484,13 @@ static bool translate_careful(struct jit *j, const struct cpu_model *model, stru
 bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
 {
 	struct block *b = block_of(p->i);
-	if (!b->careful && !translate_careful(e->jit, e->core.model, b)) {
+	if ((!b->careful && !translate_careful(e->jit, e->core.model, b)) ||
+	    !codemem_careful(e->jit, p, b)) {
 		if (p->flags)
 			e->js.flags = (uint16_t)e->js.rax;
 		e->js.left += (uint64_t)(b->nr - p->i->nth);
-		e->js.exhausted = true;
+		e->js.no_room = true;
 		return false;
 	}
-	p->code = e->jit->exec + b->careful[p->i->nth];
 	return true;
 }

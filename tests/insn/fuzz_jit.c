@@ -27,12 +27,8 @@ static bool inside(const struct fuzz_test *t, uint64_t rip)
 static struct block *translated(struct engine_cpu *e)
 {
 	struct block *b = block_get(&e->blocks, &e->core);
-	if (e->js.blocks_flushed != e->blocks.flushed)
-		jit_reset(e);
 	if (!b->code && !jit_translate(e->jit, e->core.model, b)) {
-		block_cache_flush(&e->blocks);
-		jit_reset(e);
-		b = block_get(&e->blocks, &e->core);
+		jit_evict(e);
 		jit_translate(e->jit, e->core.model, b);
 	}
 	return b->code && !e->core.align_check ? b : NULL;

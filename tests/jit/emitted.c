@@ -146,8 +146,8 @@ static void name_field(char *text, size_t size)
 static bool name_cell(char *text, size_t size, const struct jit *j, uint64_t at)
 {
 	static const char *const names[] = {"rip", "stamp", "code", "version"};
-	uint64_t top = (uint64_t)(uintptr_t)j->write + j->size,
-		 top_x = (uint64_t)(uintptr_t)j->exec + j->size,
+	uint64_t top = (uint64_t)(uintptr_t)j->top,
+		 top_x = (uint64_t)(uintptr_t)(j->top - j->write + j->exec),
 		 used = top - (uint64_t)(uintptr_t)j->cells;
 	uint64_t below = top_x - at <= used ? top_x - at : top - at;
 	if (!below || below > used)
@@ -179,6 +179,7 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 	} stubs[] = {{j->leave, "leave"},
 		     {j->leave_link, "leave_link"},
 		     {j->call_op, "call_op"},
+		     {j->call_plain, "call_plain"},
 		     {j->lookup, "lookup"},
 		     {j->go, "go"},
 		     {j->stored, "stored"},

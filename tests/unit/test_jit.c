@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "accel/engine.h"
+#include "accel/soft.h"
+#include "accel/stats.h"
 #include "cpu/fxstate.h"
 #include "synth.h"
 
@@ -605,6 +607,66 @@ Test(mappings, are_looked_at_once_for_many)
 	pair_new(&p, shared, shared_end, shared_pf, 64 << 10);
 	run(&p);
 	pair_free(&p);
+}
+
+/* Functions at random, each of which calls within its page and goes on in the next ones, with room for a
+ * few of them only: whatever leads into a translation must end with it. */
+GUEST(linked, "mov $30000, %r8d\n"
+	      "mov $12345, %r9d\n"
+	      "1: imul $1103515245, %r9d, %r9d\n"
+	      "add $12345, %r9d\n"
+	      "mov %r9d, %esi\n"
+	      "shr $12, %esi\n"
+	      "and $0x7ffc0, %esi\n"
+	      "add $0x20000, %esi\n"
+	      "mov $5, %ecx\n"
+	      "call *%rsi\n"
+	      "dec %r8d\n"
+	      "jnz 1b\n"
+	      "hlt");
+GUEST(linked_function, "1: call 2f\n"
+		       "dec %ecx\n"
+		       "jnz 1b + 64\n"
+		       "ret\n"
+		       "2: test $1, %al\n"
+		       "jz 3f\n"
+		       "add $7, %rbx\n"
+		       "3: ror $3, %rax\n"
+		       "add %rbx, %rax\n"
+		       "ret");
+static void run_linked(size_t cache, size_t part_size, enum engine_stat dropped)
+{
+	struct engine_stats stats;
+	struct pair p;
+	pair_new(&p, linked, linked_end, NULL, cache);
+	for (unsigned k = 0; k < NR; k++) {
+		if (part_size)
+			p.e[k]->blocks.part_size = part_size;
+		for (uint32_t at = 0x20000; at < 0xa0000 + 8 * 64; at += 64)
+			memcpy(p.s[k]->ram.host + at, linked_function,
+			       (size_t)(linked_function_end - linked_function));
+	}
+	run(&p);
+	cr_assert_eq(engine_stats_init(&stats), 0);
+	engine_jit.stats(p.e[1], &stats);
+	cr_expect_gt(stats.n[dropped], 10);
+	cr_expect_gt(stats.n[STAT_EVICTED], 1000);
+	cr_expect_gt(stats.n[STAT_UNLINKED], 1000);
+	cr_expect_geq(stats.n[STAT_TRANSLATED], stats.n[STAT_EVICTED]);
+	engine_stats_fini(&stats);
+	pair_free(&p);
+}
+
+Test(code_memory, is_evicted_in_parts, .timeout = 60)
+{
+	run_linked(256 << 10, 0, STAT_EVICTIONS);
+	run_linked(1 << 20, 0, STAT_EVICTIONS);
+}
+
+Test(code_memory, outlives_its_blocks, .timeout = 60)
+{
+	run_linked(0, 64 << 10, STAT_BLOCK_FLUSHES);
+	run_linked(256 << 10, 64 << 10, STAT_BLOCK_FLUSHES);
 }
 
 /* Many functions in little code memory, twice: they are translated, dropped and translated again. */
