@@ -23,6 +23,7 @@ struct emit {
 	uint8_t *end;     /* first byte that may not be written */
 	intptr_t to_exec; /* add to a writable address to get the executable one */
 	bool overflow;
+	bool rcx_changed; /* set by everything that may write rcx */
 };
 
 static inline void emit_bytes(struct emit *e, const void *p, size_t n)
@@ -60,6 +61,8 @@ static inline struct rm rm_index(unsigned base, unsigned index, unsigned scale, 
 
 static inline void emit_modrm(struct emit *e, unsigned reg, const struct rm *m)
 {
+	/* Or r9, or a vector register, or only read. */
+	e->rcx_changed |= (reg & 7) == H_RCX || (!m->mem && (m->reg & 7) == H_RCX);
 	reg &= 7;
 	if (!m->mem) {
 		emit8(e, (uint8_t)(0xc0 | reg << 3 | (m->reg & 7)));
@@ -118,6 +121,7 @@ static inline void emit_lea(struct emit *e, unsigned size, unsigned reg, struct 
 /* mov reg, imm: the shortest form */
 static inline void emit_mov_imm(struct emit *e, unsigned reg, uint64_t imm)
 {
+	e->rcx_changed |= reg == H_RCX;
 	if (imm <= 0xffffffff) {
 		if (reg >= 8)
 			emit8(e, 0x41);
@@ -152,6 +156,7 @@ static inline void emit_pext(struct emit *e, unsigned reg, unsigned src, struct 
 /* rorx reg, src, n */
 static inline void emit_rorx(struct emit *e, unsigned size, unsigned reg, unsigned src, unsigned n)
 {
+	e->rcx_changed |= reg == H_RCX;
 	emit8(e, 0xc4);
 	emit8(e, (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (src & 8 ? 0 : 0x20) | 3));
 	emit8(e, size == 8 ? 0xfb : 0x7b);
@@ -223,6 +228,7 @@ static inline const uint8_t *emit_target(const uint8_t *at)
 /* call / jmp to an address in the writable alias */
 static inline void emit_call(struct emit *e, const uint8_t *to)
 {
+	e->rcx_changed = true;
 	emit8(e, 0xe8);
 	emit32(e, (uint32_t)(to - (e->w + 4)));
 }

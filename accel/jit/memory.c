@@ -45,7 +45,10 @@ static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more)
 			if (index != H_RSP)
 				emit_lea(e, word, S1, rm_index(S1, index, i->scale, 0));
 		}
-	} else if (index != H_RSP || disp || base != S1 || word < t->word) {
+	} else if (index == H_RSP && !disp && word == t->word) {
+		if (base != S1)
+			emit_rm(e, 0x8b, word, S1, rm_reg(base));
+	} else {
 		emit_lea(e, word, S1, rm_index(base, index, i->scale, (int32_t)disp));
 	}
 }
@@ -180,7 +183,10 @@ static struct rm join(struct tr *t, const struct insn *i, struct group *g, const
 		      int32_t d, bool aligned)
 {
 	struct emit *e = &t->e;
-	emit_load(e, S1, reuse_slot(t, g, SLOT_HOST));
+	if (t->in_s1 != g || e->rcx_changed)
+		emit_load(e, S1, reuse_slot(t, g, SLOT_HOST));
+	t->in_s1 = g;
+	e->rcx_changed = false;
 	if (aligned) {
 		if (d)
 			emit_lea(e, 8, S1, rm_mem(S1, d));
@@ -204,6 +210,8 @@ static struct rm lead(struct tr *t, const struct insn *i, struct group *g, const
 	emit_store(e, reuse_slot(t, g, SLOT_HOST), S1);
 	if (g->at.write && !jit_alone(t->model))
 		emit_store(e, reuse_slot(t, g, SLOT_PAGE), S2);
+	t->in_s1 = g;
+	e->rcx_changed = false;
 	return rm_mem(S1, d);
 }
 

@@ -349,6 +349,7 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 		t->e = before;
 		t->nr_slow = slow_before;
 		t->nr_groups = groups_before;
+		t->in_s1 = NULL;
 		if (t->cold)
 			t->e.end = t->cells;
 		t->dead = in_mem || !live;
@@ -362,7 +363,15 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 		ended = i->desc->attrs & (A_BR | A_END);
 	}
 	t->dead = t->in_mem || !plan->live[n + 1];
+	/* What is out of the way and comes back leaves S1 as it likes. Only what begins a group does not
+	 * come back, if that is joined later: see emit_careful(). */
+	for (unsigned k = slow_before; k < t->nr_slow; k++)
+		if ((t->slow[k].kind != SLOW_MISS && t->slow[k].kind != SLOW_OP) ||
+		    (t->in_s1 && t->in_s1->leader != n))
+			t->in_s1 = NULL;
 	reuse_step(t, i);
+	if (!t->nr_groups)
+		t->in_s1 = NULL;
 	for (; slow_before < t->nr_slow; slow_before++) {
 		struct slow *s = &t->slow[slow_before];
 		if (s->kind == SLOW_X87)

@@ -118,6 +118,8 @@ struct tr {
 	uint8_t **places; /* filled in with where each instruction begins, or NULL */
 	struct values values;
 	unsigned nr_groups;
+	const struct group
+	    *in_s1; /* whose host address S1 still has, if e.rcx_changed is not set */
 	struct group group[REUSE_GROUPS];
 	uint64_t led; /* instructions whose groups are used */
 	unsigned nr_slow;
