@@ -131,7 +131,7 @@ struct jit_state {
 	bool exhausted;            /* all numbers have been used: time for jit_reset() */
 	bool global;               /* code runs from global pages */
 	uint32_t remapped;         /* counts pages of code that may have been mapped elsewhere */
-	uint64_t code_pages[1024]; /* filter of the pages in jump, by page_bit() */
+	uint64_t code_pages[4096]; /* filter of the pages in jump, by page_bits() */
 };
 
 /* cache: bytes of code memory. NULL and a reason in *why when this host cannot. */

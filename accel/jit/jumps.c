@@ -17,15 +17,27 @@ void jit_drop_jumps(struct jit_state *js)
 	memset(js->code_pages, 0, sizeof(js->code_pages));
 }
 
-static unsigned page_bit(uint64_t lin)
+/* Each page has two bits: of the many pages of data that guests unmap, few seem to have code. */
+struct page_bits {
+	uint64_t *word[2], bit[2];
+};
+
+static struct page_bits page_bits(struct jit_state *js, uint64_t lin)
 {
-	return (unsigned)((lin >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull >> 48);
+	struct page_bits p;
+	uint64_t hash = (lin >> PAGE_SHIFT) * 0x9e3779b97f4a7c15ull;
+	for (unsigned n = 0; n < 2; n++, hash <<= 20) {
+		p.word[n] = &js->code_pages[hash >> 52];
+		p.bit[n] = 1ull << (hash >> 46 & 63);
+	}
+	return p;
 }
 
 void jit_note_code_page(struct jit_state *js, uint64_t lin)
 {
-	unsigned bit = page_bit(lin);
-	js->code_pages[bit / 64] |= 1ull << bit % 64;
+	struct page_bits p = page_bits(js, lin);
+	*p.word[0] |= p.bit[0];
+	*p.word[1] |= p.bit[1];
 }
 
 static unsigned second_place(uint64_t rip)
@@ -35,8 +47,8 @@ static unsigned second_place(uint64_t rip)
 
 void jit_drop_jump_page(struct jit_state *js, uint64_t page)
 {
-	unsigned bit = page_bit(page);
-	if (!(js->code_pages[bit / 64] >> bit % 64 & 1))
+	struct page_bits p = page_bits(js, page);
+	if (!(*p.word[0] & p.bit[0]) || !(*p.word[1] & p.bit[1]))
 		return;
 	js->remapped++;
 	struct jit_jump *first = &js->jump[page & JUMP_MASK],
