@@ -41,6 +41,12 @@ static inline unsigned block_table(const struct core *c)
 	return c->tlb_mode == TLB_KERNEL && c->tlb.pcid & 0x800 ? TLB_MODES : c->tlb_mode;
 }
 
+/* What a translation's entries expect of those who jump there, besides js. */
+enum block_entry {
+	ENTRY_FLAGS = 1 << 0, /* the status flags in RFLAGS, not in js.flags */
+	ENTRY_VEC = 1 << 1,   /* the guest's vector registers in the host's for certain */
+};
+
 struct block {
 	uint64_t gpa;
 	uint16_t key; /* code size and what the run functions were chosen for */
@@ -50,7 +56,7 @@ struct block {
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
 	const uint8_t *code;       /* translation, or NULL */
-	const uint8_t *code_flags; /* its entry with the status flags in RFLAGS */
+	const uint8_t *entry[4];   /* its entries, by enum block_entry; entry[0] is code */
 	const uint32_t *careful;   /* offsets in code memory: where jit_fill_careful() goes on */
 	uint64_t *second_seen; /* in the translation of one that crosses: see jit_exec_cross() */
 	const uint8_t *host;   /* the page's bytes, if in RAM */

@@ -150,14 +150,13 @@ static bool link_address(struct jit *j, const uint8_t **at, const uint8_t *to,
 
 void codemem_link(struct jit *j, enum link_kind kind, uint8_t *at, const struct block *b)
 {
-	const uint8_t *code = kind == LINK_FLAGS ? b->code_flags : b->code;
 	struct code_link l = {.at = at, .to = b, .jump = true};
 	if (kind == LINK_CELL) {
 		struct jit_jump *cell = (struct jit_jump *)(void *)at;
 		j->stats.n[STAT_RETURNS] += link_address(j, &cell->code, b->code, b);
 		return;
 	}
-	code = code - j->exec + j->write;
+	const uint8_t *code = b->entry[kind] - j->exec + j->write;
 	l.back = emit_target(at);
 	if (!add_link(j, region_of(j, code), l))
 		return;
@@ -195,7 +194,7 @@ static void forget(const struct jit *j, struct jit_state *js, const struct code_
 	if (!b->code || !within(b->code - j->exec + j->write, r->begin, r->end))
 		return;
 	jit_drop_jump_to(js, b);
-	b->code = b->code_flags = NULL;
+	b->code = NULL;
 	b->second_seen = NULL;
 	b->runs = 0;
 }

@@ -25,9 +25,8 @@ enum { S1 = H_RCX, S2 = H_R14, STATE = H_RSP };
 
 /* What js.link is, in its upper byte; the rest is an address in the writable mapping. */
 enum link_kind {
-	LINK_JUMP,  /* displacement of a jump, */
-	LINK_FLAGS, /* of one that has the status flags in RFLAGS */
-	LINK_CELL,  /* the cell of a return point */
+	/* 0 to 3: displacement of a jump to that of block.entry. */
+	LINK_CELL = 4, /* the cell of a return point */
 };
 #define LINK_SHIFT 56
 

@@ -24,6 +24,7 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 					      .i = i,
 					      .restore = restore,
 					      .save = !t->dead,
+					      .vec = t->vec,
 					      .off = off,
 					      .x87 = t->last};
 }
@@ -115,7 +116,7 @@ struct jit_jump *jit_new_cell(struct tr *t)
 }
 
 /* mov r14, address of what is to be linked; leave to `off` in the page */
-static void emit_leave_link(struct tr *t, enum link_kind kind, const void *at, int32_t off)
+static void emit_leave_link(struct tr *t, unsigned kind, const void *at, int32_t off)
 {
 	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)at | (uint64_t)kind << LINK_SHIFT);
 	emit_mov_imm(&t->e, S1, (uint64_t)off);
@@ -133,6 +134,8 @@ static void emit_careful(struct tr *t, const struct slow *s)
 	emit_mov_imm(&t->e, S2, (uint64_t)(uintptr_t)p);
 	emit_jmp_to(&t->e, t->j->careful);
 }
+
+static void emit_other_entry(struct tr *t);
 
 static bool same_slow(const struct slow *a, const struct slow *b)
 {
@@ -207,10 +210,13 @@ static void emit_slow(struct tr *t, struct slow *s)
 		emit_jmp_to(e, s->back);
 		return;
 	case SLOW_LINK:
-		emit_leave_link(t, LINK_JUMP, s->from, s->off);
+		emit_leave_link(t, s->vec ? ENTRY_VEC : 0, s->from, s->off);
+		return;
+	case SLOW_ENTRY:
+		emit_other_entry(t);
 		return;
 	case SLOW_LINK_FLAGS:
-		emit_leave_link(t, LINK_FLAGS, s->from, s->off);
+		emit_leave_link(t, ENTRY_FLAGS | (s->vec ? ENTRY_VEC : 0), s->from, s->off);
 		return;
 	case SLOW_LEAVE:
 		emit_mov_imm(e, S1, (uint64_t)s->off);
@@ -270,21 +276,51 @@ static bool accesses_memory(const struct insn *i)
 	return mem && i->op != op_lea && i->op != op_nop;
 }
 
-/* Where control comes in: b->code expects the flags in js.flags, b->code_flags in RFLAGS. */
+/* Where control comes in. With flags that the body wants in RFLAGS, or vector registers, one of the four
+ * ways is out of the way. */
 static void emit_entries(struct tr *t, const struct flags_plan *plan)
 {
 	struct emit *e = &t->e;
-	uint8_t *code = e->w, *code_flags = e->w;
+	bool vec = vec_block(t) && !t->b->crosses, keep = !plan->first_reads && plan->live[0];
+	uint8_t *at[4];
 	t->in_mem = !plan->first_reads;
+	at[ENTRY_FLAGS] = e->w;
+	if (keep)
+		emit_flags_save(e);
+	at[0] = e->w;
+	if (vec)
+		vec_emit_want(t);
+	at[ENTRY_VEC] = e->w;
 	if (plan->first_reads) {
 		emit_flags_restore(e);
-		code_flags = e->w;
-	} else if (plan->live[0]) {
-		emit_flags_save(e);
-		code = e->w;
+		if (!vec)
+			at[ENTRY_FLAGS] = e->w;
 	}
-	t->code = code + e->to_exec;
-	t->code_flags = code_flags + e->to_exec;
+	t->body = at[ENTRY_FLAGS | ENTRY_VEC] = e->w;
+	if (!vec) {
+		at[ENTRY_VEC] = at[0];
+		at[ENTRY_FLAGS | ENTRY_VEC] = at[ENTRY_FLAGS];
+	}
+	for (unsigned n = 0; n < 4; n++)
+		t->entry[n] = at[n] + e->to_exec;
+	if (vec && (keep || plan->first_reads))
+		add_slow(t, SLOW_ENTRY, NULL, NULL, false, 0);
+}
+
+/* The one of the four that was left. */
+static void emit_other_entry(struct tr *t)
+{
+	struct emit *e = &t->e;
+	uint8_t *at = e->w;
+	bool keep = t->entry[ENTRY_FLAGS] != t->entry[0];
+	if (keep) {
+		emit_flags_save(e);
+	} else {
+		t->vec = false;
+		vec_emit_want(t);
+	}
+	t->entry[ENTRY_FLAGS | (keep ? ENTRY_VEC : 0)] = at + e->to_exec;
+	emit_jmp_to(e, t->body);
 }
 
 /* For an instruction that continues in the next page: unless that is as jit_exec_cross() has seen it,
@@ -467,9 +503,9 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 		return t.nr_slow == MAX_SLOW;
 	if (!codemem_add_block(j, b))
 		return true;
-	b->code = t.code;
+	b->code = t.entry[0];
+	memcpy(b->entry, t.entry, sizeof(b->entry));
 	b->second_seen = t.second_seen;
-	b->code_flags = t.code_flags;
 	commit(&t);
 	return true;
 }

@@ -16,6 +16,7 @@ enum slow_kind {
 	SLOW_STORED,     /* the page stored to has flags */
 	SLOW_X87,        /* the x87 registers have to be loaded */
 	SLOW_LINK,       /* a jump within the page has no link yet; */
+	SLOW_ENTRY,      /* the entry that is less likely to be used */
 	SLOW_LINK_FLAGS, /* one that leads to where flags are expected in RFLAGS */
 	SLOW_LEAVE,      /* something is pending */
 	SLOW_CELL,       /* a jump out of the page has to be looked up */
@@ -100,13 +101,14 @@ struct tr {
 	bool cold;      /* emitting what is seldom run */
 	struct jit *j;
 	struct block *b;
-	int32_t off;    /* of the block in its page */
-	unsigned table; /* block_table() */
-	unsigned word;  /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
-	const uint8_t *code, *code_flags; /* as in struct block */
-	bool in_mem;           /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
-	uint64_t *second_seen; /* as in struct block */
-	bool dead;             /* RFLAGS may be clobbered before the current instruction */
+	int32_t off;             /* of the block in its page */
+	unsigned table;          /* block_table() */
+	unsigned word;           /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
+	const uint8_t *entry[4]; /* as in struct block */
+	uint8_t *body;           /* where all of them lead */
+	bool in_mem;             /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
+	uint64_t *second_seen;   /* as in struct block */
+	bool dead;               /* RFLAGS may be clobbered before the current instruction */
 	const struct cpu_model *model;
 	bool vec; /* guest vector registers are in the host's; else: perhaps */
 	bool x87; /* the same for x87 registers */
@@ -237,6 +239,11 @@ bool addressable(const struct tr *t, const struct insn *i);
 
 /* Emits i; false when it has no translation. */
 typedef bool tr_fn(struct tr *t, const struct insn *i);
+/* vector.c. Guest vector registers are in the host's from here on. Clobbers S1; flags stay. */
+void vec_emit_want(struct tr *t);
+/* Whether some instruction of the block wants them. */
+bool vec_block(const struct tr *t);
+
 tr_fn tr_vector;                          /* vector.c */
 tr_fn tr_x87;                             /* x87.c */
 tr_fn tr_alu_insn;                        /* alu.c */

@@ -109,8 +109,7 @@ void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias)
 	emit_patch(over, e->w);
 }
 
-/* Guest vector registers are in the host's from here on. Clobbers S1; flags stay. */
-static void want_registers(struct tr *t)
+void vec_emit_want(struct tr *t)
 {
 	if (t->vec)
 		return;
@@ -162,6 +161,14 @@ static bool usable(const struct jit *j, const struct block *b, const struct insn
 	if (LISTED(as_is, i->op) || i->op == op_vzeroupper || i->op == op_vzeroall)
 		return true;
 	return b->key & BLOCK_FP_MASKED && LISTED(masked_fp, i->op);
+}
+
+bool vec_block(const struct tr *t)
+{
+	for (unsigned n = 0; n < t->b->nr; n++)
+		if (usable(t->j, t->b, &t->b->insn[n]))
+			return true;
+	return false;
 }
 
 /* ---- the instruction ---- */
@@ -397,14 +404,14 @@ bool tr_vector(struct tr *t, const struct insn *i)
 	if (i->op == op_stmxcsr || i->op == op_ldmxcsr)
 		return tr_mxcsr(t, i);
 	if (i->op == op_vzeroupper || i->op == op_vzeroall) {
-		want_registers(t);
+		vec_emit_want(t);
 		emit_vzero(t, i->op == op_vzeroall);
 		return true;
 	}
 	for (unsigned n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_MEM && !i->o[n].size)
 			return false;
-	want_registers(t);
+	vec_emit_want(t);
 	if (!place_operands(t, i, &f, store))
 		return false;
 	f.w32 |= is_string(i) && t->word == 4;

@@ -329,7 +329,9 @@ static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, b
 	}
 	const uint8_t *cold = j->next_cold;
 	if (jit_translate(j, &all, b) && b->code) {
-		const uint8_t *first = b->code < b->code_flags ? b->code : b->code_flags;
+		const uint8_t *first = b->code;
+		if (b->entry[ENTRY_FLAGS] < first)
+			first = b->entry[ENTRY_FLAGS];
 		const uint8_t *code = first - j->exec + j->write;
 		print_emitted(f, cs, j, b, code, cold, bytes);
 	}
