@@ -39,30 +39,44 @@ linux() {
 " "$@"
 }
 
-# The benchmark's workloads, little of each: user code of all kinds, system calls, signals, changed code.
+# The benchmark's workloads, little of each: user code of all kinds, system calls, signals, changed code; and
+# with `programs` a compiler, interpreters and tools from Debian's packages.
 workloads() {
+	name=$1
+	shift
 	if ! kernel=$(sh "$here/../guests/fetch.sh" kernel amd64) ||
 		! busybox=$(sh "$here/../guests/fetch.sh" busybox amd64) ||
 		! initrd=$(sh "$here/../guests/fetch.sh" initrd amd64); then
-		echo "skip  workloads: no guest"
+		echo "skip  $name: no guest"
 		skipped=$((skipped + 1))
 		return
 	fi
 	work=$here/../../build/bench/work
-	names=$("$work" -l | sed 's/[^a-z0-9-].*//' | grep -v -e prog- -e atomic -e futex)
-	mkdir -p "$tmp/root/work"
-	cp "$work" "$tmp/root/work/work"
-	cat >"$tmp/root/work/init" <<-EOF
+	rm -rf "$tmp/root"
+	mkdir -p "$tmp/root/bench"
+	only="grep -v -e prog- -e atomic -e futex"
+	if [ "$name" = programs ]; then
+		if ! programs=$(sh "$here/../guests/fetch.sh" programs amd64); then
+			echo "skip  $name: no programs"
+			skipped=$((skipped + 1))
+			return
+		fi
+		cp -a "$programs" "$tmp/root/bench/programs"
+		only="grep prog-"
+	fi
+	cp "$work" "$tmp/root/bench/work"
+	cat >"$tmp/root/bench/init" <<-EOF
 		#!/bin/busybox sh
 		/bin/busybox mount -t proc proc /proc
-		/work/work -s 0.02 $(echo $names)
+		/bin/busybox mount -t devtmpfs dev /dev 2>/dev/null
+		/bench/work -s 0.02 $("$work" -l | sed 's/[^a-z0-9-].*//' | $only | tr '\n' ' ')
 		/bin/busybox poweroff -f
 	EOF
-	chmod 755 "$tmp/root/work/init"
+	chmod 755 "$tmp/root/bench/init"
 	(cd "$tmp/root" && find . | "$busybox" cpio -o -H newc -R 0:0 2>/dev/null | gzip -1n) |
 		cat "$initrd" - >"$tmp/initrd"
-	run "workloads" -m 256 -kernel "$kernel" -initrd "$tmp/initrd" \
-		-append "console=ttyS0 mitigations=off panic=-1 rdinit=/work/init" "$@"
+	run "$name" -m 512 -kernel "$kernel" -initrd "$tmp/initrd" \
+		-append "console=ttyS0 mitigations=off panic=-1 rdinit=/bench/init" "$@"
 }
 
 # What tests/priv has for one CPU, but for tlb, which reads through entries that may be stale or not.
@@ -90,7 +104,8 @@ else
 	linux "amd64, linked" amd64 -linked
 	linux "amd64, linked, short slices" amd64 -linked -slice 500 -seed 2
 	linux "amd64, little code memory" amd64 -hot 1 -cache 1 -from 160000000
-	workloads -from 1250000000
+	workloads workloads -from 1250000000
+	workloads programs -from 2500000000
 	linux "i386" i386
 	linux "i386, linked" i386 -linked
 fi
