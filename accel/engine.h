@@ -41,6 +41,7 @@ struct engine_config {
 	unsigned hot;   /* runs of a block before it is translated */
 	bool count;     /* retired() is exact, and so is the bound of run() */
 	enum run_stops stops;
+	bool perfmap, jitdump; /* name generated code for the host's profiler */
 };
 
 enum run_exit {

@@ -165,7 +165,7 @@ static int jit_configure(struct engine_cpu *e, const struct engine_config *confi
 	e->stops = config->stops;
 	if (config->count)
 		jit_count(e->jit);
-	return 0;
+	return jit_tell_perf(e->jit, config, e->core.index);
 }
 
 static void interp_load(struct engine_cpu *e, const struct vcpu *state)
@@ -318,11 +318,7 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	if (!b->code) {
 		if (b->runs == UINT32_MAX || ++b->runs < e->hot)
 			return false;
-		if (!jit_translate(e->jit, c->model, b)) {
-			jit_evict(e);
-			/* What does not even fit now is interpreted. */
-			jit_translate(e->jit, c->model, b);
-		}
+		jit_make(e, b);
 		if (!b->code)
 			return false;
 	}

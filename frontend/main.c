@@ -458,8 +458,14 @@ static int configure(struct app *a)
 	c->cpus = o->cpus;
 	if (pick_engine(c, o->accel))
 		return 1;
-	c->engine_config =
-	    (struct engine_config){.cache = o->jit_cache, .hot = o->jit_hot, .count = o->icount};
+	if ((o->perfmap || o->jitdump) && c->engine != &engine_jit)
+		return complain("%s is for translated code; it needs -accel jit",
+				o->perfmap ? "-perfmap" : "-jitdump");
+	c->engine_config = (struct engine_config){.cache = o->jit_cache,
+						  .hot = o->jit_hot,
+						  .count = o->icount,
+						  .perfmap = o->perfmap,
+						  .jitdump = o->jitdump};
 	for (unsigned i = 0; i < o->nr_serial; i++)
 		c->uart[i] = o->serial[i].kind != CHR_NONE;
 	for (unsigned i = 0; i < o->nr_debugcon; i++) {

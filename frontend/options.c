@@ -462,6 +462,20 @@ static int on_icount(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int on_perfmap(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->perfmap = true;
+	return 0;
+}
+
+static int on_jitdump(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->jitdump = true;
+	return 0;
+}
+
 static int ignore(struct parse *p, const char *arg)
 {
 	(void)p;
@@ -512,6 +526,10 @@ static const struct option table[] = {
     {"", NULL, NULL, "How it ends"},
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
     {"no-shutdown", NULL, on_no_shutdown, "stop instead of exiting on power-off"},
+
+    {"", NULL, NULL, "For the host's profiler"},
+    {"perfmap", NULL, on_perfmap, "name translated code in /tmp/perf-PID.map, for perf report"},
+    {"jitdump", NULL, on_jitdump, "write it to ./jit-PID.dump, for perf inject --jit"},
 
     {"", NULL, NULL, "About doppel"},
     {"version", NULL, on_version, "print the version"},

@@ -55,7 +55,7 @@ struct options {
 	const char *cpu, *accel;
 	uint64_t jit_cache; /* 0: not set */
 	unsigned jit_hot;
-	bool jit_stats;
+	bool jit_stats, perfmap, jitdump;
 	bool icount, icount_no_sleep;
 	unsigned icount_shift;
 	bool nographic, no_reboot, no_shutdown;

@@ -80,6 +80,11 @@ void codemem_fini(struct jit *j)
 	free(j->regions);
 }
 
+const uint8_t *codemem_begin(const struct jit *j)
+{
+	return j->regions[0].begin;
+}
+
 /* Of an address in the writable mapping. */
 static struct code_region *region_of(const struct jit *j, const uint8_t *at)
 {
@@ -239,6 +244,7 @@ void jit_evict(struct engine_cpu *e)
 	if (r->nr_blocks) {
 		empty(j, &e->js, r);
 		j->stats.n[STAT_EVICTIONS]++;
+		perf_evicted(j, r->begin, r->end);
 	}
 	use_region(j, n);
 	count_eviction(j, begin);
@@ -271,9 +277,25 @@ void jit_blocks_gone(struct engine_cpu *e, const uint8_t *from, const uint8_t *t
 
 void codemem_reset(struct jit *j)
 {
+	perf_evicted(j, j->regions[0].begin, j->write + j->size);
 	for (unsigned n = 0; n < j->nr_regions; n++) {
 		j->regions[n].nr_blocks = j->regions[n].nr_links = 0;
 		j->regions[n].generation++;
 	}
 	use_region(j, 0);
+}
+
+void jit_make(struct engine_cpu *e, struct block *b)
+{
+	struct jit *j = e->jit;
+	const uint8_t *hot = j->next, *cold = j->next_cold;
+	if (!jit_translate(j, e->core.model, b)) {
+		jit_evict(e);
+		hot = j->next;
+		cold = j->next_cold;
+		/* What does not even fit now is interpreted. */
+		jit_translate(j, e->core.model, b);
+	}
+	perf_block(e, b, e->core.v.rip, hot, j->next, "");
+	perf_block(e, b, e->core.v.rip, cold, j->next_cold, "_slow");
 }

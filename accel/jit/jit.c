@@ -19,6 +19,21 @@
 #define STACK_SIZE (256u << 10)
 #define HUGE_SIZE  (2u << 20)
 
+/* Two mappings of the same memory, which has no file, so that the profiler looks for names elsewhere. */
+static uint8_t *map_twice(size_t size, uint8_t **second)
+{
+	uint8_t *first = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (first == MAP_FAILED)
+		return NULL;
+	*second = mremap(first, 0, size, MREMAP_MAYMOVE);
+	if (*second != MAP_FAILED)
+		return first;
+	*second = NULL;
+	munmap(first, size);
+	return NULL;
+}
+
 struct jit *jit_new(size_t cache, const char **why)
 {
 	if (!__builtin_cpu_supports("bmi2")) {
@@ -29,21 +44,13 @@ struct jit *jit_new(size_t cache, const char **why)
 	*why = "no memory for the code cache";
 	if (!j)
 		return NULL;
-	j->fd = -1;
 	if (engine_stats_init(&j->stats) < 0)
 		goto fail;
 	j->size = cache;
-	j->fd = memfd_create("doppel-jit", MFD_CLOEXEC);
-	if (j->fd < 0 || ftruncate(j->fd, (off_t)cache) < 0)
+	j->write = map_twice(cache, &j->exec);
+	if (!j->write)
 		goto fail;
-	j->write = mmap(NULL, cache, PROT_READ | PROT_WRITE, MAP_SHARED, j->fd, 0);
-	if (j->write == MAP_FAILED) {
-		j->write = NULL;
-		goto fail;
-	}
-	j->exec = mmap(NULL, cache, PROT_READ | PROT_EXEC, MAP_SHARED, j->fd, 0);
-	if (j->exec == MAP_FAILED) {
-		j->exec = NULL;
+	if (mprotect(j->exec, cache, PROT_READ | PROT_EXEC) < 0) {
 		*why = "the host does not allow executable memory";
 		goto fail;
 	}
@@ -66,13 +73,12 @@ void jit_free(struct jit *j)
 {
 	if (!j)
 		return;
+	perf_close(j);
 	codemem_fini(j);
 	if (j->write)
 		munmap(j->write, j->size);
 	if (j->exec)
 		munmap(j->exec, j->size);
-	if (j->fd >= 0)
-		close(j->fd);
 	engine_stats_fini(&j->stats);
 	free(j);
 }

@@ -16,6 +16,7 @@ struct block_cache;
 struct core;
 struct cpu_model;
 struct engine_cpu;
+struct engine_config;
 struct engine_stats;
 struct jit;
 
@@ -141,6 +142,8 @@ void jit_stats(const struct jit *j, struct engine_stats *sum);
 /* From now on, and before anything is translated: translations count instructions in core.retired and
  * stop at js.limit, which must leave room for the block that jit_run() begins with. */
 void jit_count(struct jit *j);
+/* From now on the profiler is told what is in code memory, as the settings ask for. 0 or -errno. */
+int jit_tell_perf(struct jit *j, const struct engine_config *config, unsigned vcpu);
 
 /* Translates b if it can; b->code stays NULL otherwise. False when code memory is full. */
 bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b);
@@ -149,6 +152,8 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);
 /* After generated code was left by the fault jump: makes v canonical. */
 void jit_left(struct engine_cpu *e);
+/* The same, with room made if need be. */
+void jit_make(struct engine_cpu *e, struct block *b);
 /* Makes room for translations. */
 void jit_evict(struct engine_cpu *e);
 /* The decoded blocks that are here are no more. */

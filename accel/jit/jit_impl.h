@@ -53,7 +53,6 @@ struct careful {
 enum { STRING_MOVS, STRING_STOS, STRING_CMPS, STRING_SCAS, STRING_KINDS };
 
 struct jit {
-	int fd;
 	uint8_t *write, *exec; /* two mappings of the same memory */
 	size_t size;
 	/* Behind the stubs, see codemem.c. */
@@ -83,6 +82,7 @@ struct jit {
 	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
 	struct cpu_model host; /* .feat: what instructions there are */
 	bool count;            /* translations count instructions */
+	struct jit_perf *perf; /* NULL: no names wanted */
 	bool inside;           /* generated code runs, or C that it calls */
 	enum engine_stat why;  /* what the C function that leaves has to do with it; 0: nothing */
 	struct engine_stats stats;
@@ -140,6 +140,8 @@ const uint8_t *jit_next(struct engine_cpu *e);
 /* codemem.c. 0, or -1 without memory; `begin` is behind the stubs. */
 int codemem_init(struct jit *j, uint8_t *begin);
 void codemem_fini(struct jit *j);
+/* Where the stubs end. */
+const uint8_t *codemem_begin(const struct jit *j);
 /* Drops all, when there are no blocks and no jumps any more. */
 void codemem_reset(struct jit *j);
 /* b's translation has been written at j->next; false without memory. */
@@ -148,6 +150,15 @@ bool codemem_add_block(struct jit *j, struct block *b);
 bool codemem_careful(struct jit *j, struct careful *p, const struct block *b);
 /* Lets `at` (see enum link_kind) lead to b, as long as that is translated. */
 void codemem_link(struct jit *j, enum link_kind kind, uint8_t *at, const struct block *b);
+
+/* perf.c */
+void perf_close(struct jit *j);
+/* What has been written at `from`, in the writable mapping, is called so, */
+void perf_code(struct jit *j, const uint8_t *from, const uint8_t *to, const char *name);
+/* and this after b, found in the page of rip. */
+void perf_block(struct engine_cpu *e, const struct block *b, uint64_t rip, const uint8_t *from,
+		const uint8_t *to, const char *what);
+void perf_evicted(struct jit *j, const uint8_t *from, const uint8_t *to);
 
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);

@@ -30,9 +30,9 @@ static NO_VECTORS bool fill_write(struct engine_cpu *e, uint64_t lin)
 	return fill(e, lin, true);
 }
 
-static bool walk(struct engine_cpu *e, uint64_t lin, unsigned acc, bool write)
+/* After a walk. */
+static bool fill_again(struct engine_cpu *e, uint64_t lin, bool write)
 {
-	mem_fill(&e->core, lin, acc);
 	bool filled = jit_fill(e, lin, write, (unsigned)e->js.table);
 	e->jit->stats.n[filled ? STAT_TLB_WALKED : STAT_TLB_FAILED]++;
 	return filled;
@@ -40,12 +40,14 @@ static bool walk(struct engine_cpu *e, uint64_t lin, unsigned acc, bool write)
 
 static bool walk_read(struct engine_cpu *e, uint64_t lin)
 {
-	return walk(e, lin, ACC_READ, false);
+	mem_fill(&e->core, lin, ACC_READ);
+	return fill_again(e, lin, false);
 }
 
 static bool walk_write(struct engine_cpu *e, uint64_t lin)
 {
-	return walk(e, lin, ACC_WRITE, true);
+	mem_fill(&e->core, lin, ACC_WRITE);
+	return fill_again(e, lin, true);
 }
 
 /* The first access of a group may be in another page than the group's first byte. */
@@ -58,19 +60,19 @@ static void walk_first(struct engine_cpu *e, uint64_t lin, enum access acc)
 static bool walk_reads(struct engine_cpu *e, uint64_t lin)
 {
 	walk_first(e, lin, ACC_READ);
-	return jit_fill(e, lin, false, (unsigned)e->js.table);
+	return fill_again(e, lin, false);
 }
 
 static bool walk_writes_by_read(struct engine_cpu *e, uint64_t lin)
 {
 	walk_first(e, lin, ACC_READ);
-	return jit_fill(e, lin, true, (unsigned)e->js.table);
+	return fill_again(e, lin, true);
 }
 
 static bool walk_writes(struct engine_cpu *e, uint64_t lin)
 {
 	walk_first(e, lin, ACC_WRITE);
-	return jit_fill(e, lin, true, (unsigned)e->js.table);
+	return fill_again(e, lin, true);
 }
 
 typedef bool fill_fn(struct engine_cpu *e, uint64_t lin);

@@ -529,6 +529,7 @@ static bool translate_careful(struct jit *j, const struct cpu_model *model, stru
 bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
 {
 	struct block *b = block_of(p->i);
+	const uint8_t *cold = e->jit->next_cold;
 	if ((!b->careful && !translate_careful(e->jit, e->core.model, b)) ||
 	    !codemem_careful(e->jit, p, b)) {
 		if (p->flags)
@@ -537,5 +538,6 @@ bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
 		e->js.no_room = true;
 		return false;
 	}
+	perf_block(e, b, e->js.page_rip, cold, e->jit->next_cold, "_careful");
 	return true;
 }
