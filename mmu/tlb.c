@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Bit of a region in a 4096-bit filter. */
+/* Bit of a region in a filter of TLB_REGIONS bits. */
 static unsigned region_bit(uint64_t lin, unsigned shift)
 {
-	return (unsigned)((lin >> shift) * 0x9e3779b97f4a7c15ull >> 52);
+	return (unsigned)((lin >> shift) * 0x9e3779b97f4a7c15ull >> (64 - TLB_REGION_BITS));
 }
 
 static bool region_test(const uint64_t *set, unsigned bit)
@@ -15,30 +15,37 @@ static bool region_test(const uint64_t *set, unsigned bit)
 	return set[bit / 64] >> bit % 64 & 1;
 }
 
+/* No tag is in use any more: entries are left behind, and found by nobody. */
 static void drop_all(struct tlb *tlb)
 {
 	memset(tlb->large_2m, 0, sizeof(tlb->large_2m));
 	memset(tlb->large_1g, 0, sizeof(tlb->large_1g));
-	memset(tlb->e, 0xff, sizeof(tlb->e));
-	memset(tlb->x, 0xff, sizeof(tlb->x));
 	memset(tlb->by_pcid, 0, sizeof(tlb->by_pcid));
-	tlb->next_asid = 1;
 	tlb->flushes++;
 	tlb->full++;
+}
+
+static void wipe(struct tlb *tlb)
+{
+	drop_all(tlb);
+	memset(tlb->e, 0xff, sizeof(tlb->e));
+	memset(tlb->x, 0xff, sizeof(tlb->x));
+	tlb->next_asid = 1;
 }
 
 static uint16_t new_asid(struct tlb *tlb)
 {
 	/* Once tags are used up, entries of old ones must go before a tag is reused. */
 	if (tlb->next_asid == TLB_ASIDS)
-		drop_all(tlb);
+		wipe(tlb);
 	return tlb->next_asid++;
 }
 
 void tlb_init(struct tlb *tlb)
 {
 	memset(tlb, 0, sizeof(*tlb));
-	tlb_flush_all(tlb);
+	wipe(tlb);
+	tlb_set_pcid(tlb, 0);
 }
 
 void tlb_flush_all(struct tlb *tlb)

@@ -12,7 +12,7 @@
 
 #include "mmu/ram.h"
 
-#define TLB_BITS    10
+#define TLB_BITS    13
 #define TLB_ENTRIES (1u << TLB_BITS)
 
 /* Access modes with different rights to the same page. */
@@ -32,8 +32,11 @@ struct tlb_entry {
 	struct ram_page *page; /* test page->flags after storing */
 };
 
+#define TLB_REGION_BITS 16
+#define TLB_REGIONS     (1u << TLB_REGION_BITS)
+
 /* Instruction fetch: user and supervisor. */
-#define ITLB_ENTRIES 256
+#define ITLB_ENTRIES 1024
 #define TLB_DROPPED  32
 struct itlb_entry {
 	uint64_t tag;  /* page | asid */
@@ -59,7 +62,7 @@ struct tlb {
 	uint16_t by_pcid[4096]; /* 0: none */
 	/* Where pieces of large pages may be cached, by 2 MiB and by 1 GiB region (hashed): INVLPG
 	 * there must drop all pieces. */
-	uint64_t large_2m[64], large_1g[64];
+	uint64_t large_2m[TLB_REGIONS / 64], large_1g[TLB_REGIONS / 64];
 	uint64_t flushes, misses; /* counters */
 };
 
