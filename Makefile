@@ -35,12 +35,13 @@ $(B)/cpu/op_%.o $(B)/cpu/decode.o $(B)/accel/interp_%.o: \
 	ALL_CFLAGS := $(filter-out -fsanitize=thread,$(ALL_CFLAGS))
 endif
 
-LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c accel/*.c accel/jit/*.c)) \
+LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c accel/*.c accel/jit/*.c accel/probe/*.c)) \
 	$(filter-out frontend/main.c,$(wildcard frontend/*.c))
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
 # The x87 unit may hold the guest's registers while C code runs.
 $(LIB_OBJS): ALL_CFLAGS += -mno-80387
 ROM_OBJS := $(B)/roms/roms.o
+ASM_OBJS := $(B)/accel/probe/kvm_guest.S.o
 
 # V=1 shows whole commands.
 ifeq ($(V),)
@@ -63,11 +64,15 @@ FORCE:
 $(B)/doppel: $(B)/frontend/main.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/libdoppel.a: $(LIB_OBJS) $(ROM_OBJS)
+$(B)/libdoppel.a: $(LIB_OBJS) $(ROM_OBJS) $(ASM_OBJS)
 	@rm -f $@
 	$(call say,AR)ar rcs $@ $^
 
 $(B)/%.o: %.c config.mk
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/%.S.o: %.S config.mk
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -94,4 +99,4 @@ install: doppel
 help:
 	@sed -n '3,7s/^# //p' Makefile; sed -n 's/^#: //p' Makefile tests/rules.mk tests/*/rules.mk
 
--include $(LIB_OBJS:.o=.d) $(B)/frontend/main.d
+-include $(LIB_OBJS:.o=.d) $(ASM_OBJS:.o=.d) $(B)/frontend/main.d

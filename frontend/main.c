@@ -20,8 +20,10 @@
 #include "accel/cpus.h"
 #include "accel/engine.h"
 #include "accel/stats.h"
+#include "frontend/accel.h"
 #include "frontend/chardev.h"
 #include "frontend/console.h"
+#include "frontend/doctor.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "frontend/term.h"
@@ -45,7 +47,8 @@ struct app {
 	unsigned nr_modules;
 	int signals; /* signalfd of what we handle */
 	int dying;   /* signalfd of what ends us: never read, only looked at */
-	char err[512];
+	char err[1024];
+	char engine_note[1024]; /* said once nothing else can go wrong */
 };
 
 static int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -405,7 +408,9 @@ static int help(const struct app *a)
 		       "    hot=RUNS         of code before it is translated (default 8)\n"
 		       "    stats=on         at the end, what it has counted goes to standard "
 		       "error\n"
-		       "auto                 jit where the host can, else interp (default)\n");
+		       "kvm                  the host's own virtualization, where 'doppel doctor' finds it\n"
+		       "auto                 the best that works here: kvm, else jit, else interp\n"
+		       "                     (default)\n");
 		break;
 	case ACT_MACHINE_HELP:
 		printf("Supported machines are:\n"
@@ -423,20 +428,14 @@ static int help(const struct app *a)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
-static int pick_engine(struct pc_config *c, const char *accel)
+static int pick_engine(struct app *a)
 {
-	const char *why = engine_jit.unusable();
+	struct accel_host host = accel_host();
 
-	c->engine = &engine_jit;
-	if (strcmp(accel, "interp") == 0) {
-		c->engine = &engine_interp;
-	} else if (why && strcmp(accel, "jit") == 0) {
-		return complain("-accel jit cannot run here: %s; use -accel interp", why);
-	} else if (why) {
-		fprintf(stderr, "doppel: interpreting, because the translator cannot run: %s\n",
-			why);
-		c->engine = &engine_interp;
-	}
+	if (accel_choose(&host, a->opt.accel, a->opt.accel_else, &a->cfg.engine, a->err,
+			 sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	snprintf(a->engine_note, sizeof(a->engine_note), "%s", a->err);
 	return 0;
 }
 
@@ -456,7 +455,7 @@ static int configure(struct app *a)
 				"the feature lm");
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
 	c->cpus = o->cpus;
-	if (pick_engine(c, o->accel))
+	if (pick_engine(a))
 		return 1;
 	if ((o->perfmap || o->jitdump) && c->engine != &engine_jit)
 		return complain("%s is for translated code; it needs -accel jit",
@@ -519,6 +518,8 @@ static int run(struct app *a)
 	loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);
 	status = open_chardevs(a);
 	pthread_mutex_unlock(&m->lock);
+	if (status == 0 && *a->engine_note)
+		complain("%s", a->engine_note);
 	if (status == 0)
 		status = machine_run(m);
 	pthread_mutex_lock(&m->lock);
@@ -555,6 +556,10 @@ int main(int argc, char **argv)
 		return complain("cannot open /dev/null: %s", strerror(errno));
 	if (!app)
 		return complain("out of memory");
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+		free(app);
+		return doctor_main(argc - 1, argv + 1);
+	}
 	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
 		complain("%s", app->err);
 	} else if (app->opt.action != ACT_RUN) {

@@ -179,18 +179,20 @@ static int set_accel(struct parse *p, const char *name)
 		p->o->action = ACT_ACCEL_HELP;
 		return 0;
 	}
-	if (strcmp(name, "tcg") == 0 || strcmp(name, "kvm") == 0)
+	if (strcmp(name, "tcg") == 0)
 		return fail(p, "accelerator %s is not supported yet; the nearest is jit", name);
-	static const char *const names[] = {"auto", "interp", "jit"};
+	static const char *const names[] = {"auto", "interp", "jit", "kvm"};
 	p->o->accel = NULL;
+	p->o->accel_else = NULL;
 	p->o->jit_cache = 0;
 	p->o->jit_hot = 0;
 	p->o->jit_stats = false;
-	for (unsigned n = 0; n < 3; n++)
+	for (unsigned n = 0; n < 4; n++)
 		if (strcmp(name, names[n]) == 0)
 			p->o->accel = names[n];
 	if (!p->o->accel)
-		return fail(p, "accelerator %s is not known; there are auto, interp and jit", name);
+		return fail(p, "accelerator %s is not known; there are auto, kvm, jit and interp",
+			    name);
 	return 0;
 }
 
@@ -200,7 +202,7 @@ static int on_accel(struct parse *p, const char *arg)
 	struct keyval kv;
 
 	if (!next_keyval(&at, &kv))
-		return fail(p, "-accel needs a name; there are auto, interp and jit");
+		return fail(p, "-accel needs a name; there are auto, kvm, jit and interp");
 	if (kv.has_val)
 		return fail(p, "-accel %s: the name comes first, as in -accel jit,cache=64M", arg);
 	if (set_accel(p, kv.key) < 0)
@@ -281,8 +283,10 @@ static int on_machine(struct parse *p, const char *arg)
 			continue;
 		}
 		if (kv.has_val && strcmp(kv.key, "accel") == 0) {
-			/* A list in order of preference: the first that we have. */
+			/* A list in order of preference: the first that we have, and what follows kvm,
+			 * which the host may not have. */
 			char *name = kv.val, *colon;
+			bool kvm = false;
 			int r = -1;
 
 			while (name) {
@@ -290,12 +294,17 @@ static int on_machine(struct parse *p, const char *arg)
 				if (colon)
 					*colon++ = 0;
 				r = set_accel(p, name);
-				if (r == 0)
+				if (r == 0 && strcmp(name, "kvm") != 0)
 					break;
+				kvm |= r == 0;
 				name = colon;
 			}
-			if (r < 0)
+			if (r < 0 && !kvm)
 				return r;
+			if (kvm) {
+				p->o->accel_else = name ? p->o->accel : NULL;
+				p->o->accel = "kvm";
+			}
 			p->err[0] = 0;
 			continue;
 		}
@@ -506,7 +515,7 @@ static const struct option table[] = {
     {"", NULL, NULL, "The machine"},
     {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
     {"M", "pc", on_machine, NULL},
-    {"accel", "NAME[,...]", on_accel, "what executes the CPUs: auto, interp or jit; -accel help"},
+    {"accel", "NAME[,...]", on_accel, "what executes the CPUs: auto, kvm, jit or interp; -accel help"},
     {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},
     {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
     {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},
@@ -686,6 +695,7 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 void options_help(void)
 {
 	printf("usage: doppel [options]\n"
+	       "       doppel doctor [--json]    what this host can accelerate, and why not more\n"
 	       "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
 	       "Without -kernel it boots the guest built into it.\n");
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

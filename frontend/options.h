@@ -53,7 +53,8 @@ struct options {
 	uint64_t ram_size;
 	unsigned cpus;
 	const char *cpu, *accel;
-	uint64_t jit_cache; /* 0: not set */
+	const char *accel_else; /* of -machine accel=kvm:...: when kvm cannot run; or NULL */
+	uint64_t jit_cache;     /* 0: not set */
 	unsigned jit_hot;
 	bool jit_stats, perfmap, jitdump;
 	bool icount, icount_no_sleep;

@@ -57,6 +57,11 @@ answers "^usage: doppel" -h
 answers "^usage: doppel" -help
 answers "^usage: doppel" --help
 answers "^doppel [0-9]" -version
+answers "^usage: doppel doctor" doctor --help
+answers "^-accel auto takes " doctor
+answers '"engine": "(kvm|jit|interp)",$' doctor --json
+refuses "doctor takes --json" doctor --jsno
+refuses "doctor takes --json" doctor --json x
 for word in help '?'; do
 	answers "^x86 qemu64 " -cpu "$word"
 	answers "^interp " -accel "$word"
@@ -110,8 +115,9 @@ refuses "-smp 2.*apic" -cpu max,-apic -smp 2
 # ---- engines and boards ----
 refuses "nosuchaccel.*interp" -accel nosuchaccel
 refuses "-accel" -accel ""
-refuses "kvm is not supported yet.*jit" -accel kvm
-refuses "kvm is not supported yet.*jit" -enable-kvm
+refuses "kvm cannot run here: .*-accel jit" -accel kvm
+refuses "kvm cannot run here: .*-accel jit" -enable-kvm
+refuses "kvm takes no properties" -accel kvm,x=y
 refuses "tcg is not supported yet.*jit" -accel tcg
 refuses "interp takes no properties" -accel interp,thread=multi
 refuses "thread is not known.*cache=SIZE" -accel jit,thread=multi
@@ -130,7 +136,8 @@ refuses "-icount: rr= is not supported" -icount 3,rr=record
 refuses "-icount works with one CPU only" -icount 3 -smp 2
 refuses "q35 is not supported yet.*pc" -machine q35
 refuses "nosuchboard is not known.*pc" -machine nosuchboard
-refuses "accel.*kvm" -machine pc,accel=kvm
+refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm
+refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg
 refuses "usb=on is not supported" -machine pc,usb=on
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
