@@ -171,7 +171,7 @@ static void examine_host(struct exam *e)
 
 static bool loaded(const struct host_facts *f)
 {
-	return f->vendor_module || *f->other_module;
+	return (f->vendor_module || *f->other_module) && f->misc_kvm;
 }
 
 static void examine_module(struct exam *e)
@@ -179,7 +179,18 @@ static void examine_module(struct exam *e)
 	const struct host_facts *f = &e->f;
 	struct finding *x;
 
-	if (f->vendor_module) {
+	if (f->vendor_module && !f->misc_kvm && e->in->probe.verdict != PROBE_USABLE) {
+		/* Built into the kernel it is always there. */
+		x = say(e, KVM, FINDING_PROBLEM, "kvm.module", "%s is there, but did not start",
+			module(f));
+		if (f->lock == LOCK_OFF)
+			remedy(x, "first enable it in firmware, as above");
+		else if (!f->vmx && !f->svm)
+			remedy(x, "it cannot start without %s; see above", extension(f));
+		else
+			remedy(x, "sudo dmesg | grep -i kvm tells why; firmware may have locked it "
+				  "off");
+	} else if (f->vendor_module) {
 		say(e, KVM, FINDING_OK, "kvm.module", "%s is loaded", module(f));
 	} else if (*f->other_module) {
 		say(e, KVM, FINDING_NOTE, "kvm.module",

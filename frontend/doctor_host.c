@@ -201,9 +201,9 @@ static void look_at_lock(const struct doctor_input *in, struct host_facts *f)
 		f->lock = v & 0x10 ? LOCK_OFF : LOCK_OPEN;
 		snprintf(f->lock_source, sizeof(f->lock_source), "VM_CR is %#llx",
 			 (unsigned long long)v);
-	} else if (f->vendor_module) {
-		f->lock = LOCK_OPEN; /* it loads on no other host */
-		snprintf(f->lock_source, sizeof(f->lock_source), "kvm_%s is loaded",
+	} else if (f->vendor_module && f->misc_kvm) {
+		f->lock = LOCK_OPEN; /* it starts on no other host */
+		snprintf(f->lock_source, sizeof(f->lock_source), "kvm_%s runs",
 			 f->intel ? "intel" : "amd");
 	} else if (kernel_said(in, f->lock_source, sizeof(f->lock_source))) {
 		f->lock = LOCK_OFF;

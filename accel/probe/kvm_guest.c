@@ -45,10 +45,8 @@ try {
 	struct kvm_sregs reset;
 	struct kvm_probe *p;
 	uint64_t deadline;
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entry[CPUID_ENTRIES];
-	} cpuid;
+	_Alignas(struct kvm_cpuid2) uint8_t
+	    cpuid[sizeof(struct kvm_cpuid2) + CPUID_ENTRIES * sizeof(struct kvm_cpuid_entry2)];
 };
 
 enum start { START_REAL, START_KERNEL, START_USER };
@@ -132,9 +130,9 @@ static void open_vm(struct try *t)
 	if (t->run == MAP_FAILED)
 		goto fail;
 	t->run_size = (size_t)size;
-	t->cpuid.head.nent = CPUID_ENTRIES;
-	if (ioctl(t->kvm, KVM_GET_SUPPORTED_CPUID, &t->cpuid) < 0 ||
-	    ioctl(t->cpu, KVM_SET_CPUID2, &t->cpuid) < 0 ||
+	((struct kvm_cpuid2 *)t->cpuid)->nent = CPUID_ENTRIES;
+	if (ioctl(t->kvm, KVM_GET_SUPPORTED_CPUID, t->cpuid) < 0 ||
+	    ioctl(t->cpu, KVM_SET_CPUID2, t->cpuid) < 0 ||
 	    ioctl(t->cpu, KVM_GET_SREGS, &t->reset) < 0)
 		goto fail;
 	t->p->verdict = PROBE_USABLE;

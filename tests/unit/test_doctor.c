@@ -217,7 +217,7 @@ Test(doctor, kvm_intel)
 	expect(h, "cpu.model", FINDING_OK, "Made-up CPU @ 3 GHz (GenuineIntel, family 6, model 94)",
 	       NULL);
 	expect(h, "cpu.virtualization", FINDING_OK, "VT-x", NULL);
-	expect(h, "cpu.firmware", FINDING_OK, "kvm_intel is loaded", NULL);
+	expect(h, "cpu.firmware", FINDING_OK, "kvm_intel runs", NULL);
 	expect(h, "kvm.module", FINDING_OK, "kvm_intel", NULL);
 	expect(h, "kvm.checks", FINDING_OK, "12 of 12", NULL);
 	expect(h, "kvm.speed", FINDING_OK, "on the processor", NULL);
@@ -390,6 +390,22 @@ Test(doctor, container_without_device)
 	no_device(h);
 	examine(h, "jit", "no-device");
 	expect(h, "kvm.device", FINDING_PROBLEM, "no /dev/kvm", "mknod");
+	done(h);
+}
+
+/* A module that is built in shows in /sys whether it has started or not. */
+Test(doctor, built_in_and_not_started)
+{
+	struct host *h = host(false);
+
+	put(h, "/proc/misc", "200 tun\n200 nix\n");
+	no_device(h);
+	examine(h, "jit", "no-device");
+	expect(h, "kvm.module", FINDING_PROBLEM, "did not start", "dmesg");
+	expect(h, "cpu.firmware", FINDING_NOTE, "cannot be seen", "sudo doppel doctor");
+	h->ecx1 = 0;
+	examine(h, "jit", "no-device");
+	expect(h, "kvm.module", FINDING_PROBLEM, "did not start", "without VT-x");
 	done(h);
 }
 

@@ -147,6 +147,23 @@ Test(probe, this_host)
 	}
 }
 
+/* Where a guest was tried, the second answer comes from the first. */
+Test(probe, is_remembered, .init = make_dir, .fini = remove_dir)
+{
+	struct kvm_probe p, q;
+
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+	kvm_probe(&p);
+	cr_assert_eq(p.cached, 0);
+	kvm_probe(&q);
+	if (p.host_ps) {
+		cr_assert_eq(q.cached, 1);
+		q.cached = 0;
+	}
+	cr_assert_eq(q.verdict, p.verdict);
+	cr_assert_eq(q.kernel_ps, p.kernel_ps);
+}
+
 /* ---- the choice ---- */
 
 static const char *fine(void)
