@@ -457,6 +457,7 @@ static void soft_stats(struct engine_cpu *e, struct engine_stats *sum)
 	sum->n[STAT_BLOCKS] += e->blocks.built;
 	sum->n[STAT_BLOCK_FLUSHES] += e->blocks.flushed;
 	sum->n[STAT_STALE] += e->blocks.stale;
+	sum->n[STAT_YIELDS] += e->core.yields;
 }
 
 static uint64_t interp_retired(struct engine_cpu *e)

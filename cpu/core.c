@@ -76,6 +76,7 @@ void core_init(struct core *c, const struct cpu_model *model, const struct cpu_b
 	c->bus = bus;
 	c->index = index;
 	c->nr_cpus = 1;
+	c->pauses = CORE_PAUSES;
 	c->monitor_gpa = c->apic_page = TLB_NONE;
 	vcpu_reset(&c->v, index);
 	c->v.gpr[RDX] = cpu_cpuid(model, NULL, 1, 0).eax;

@@ -33,6 +33,9 @@ enum core_exit {
 	CORE_STOP,    /* shutdown (triple fault) */
 };
 
+/* As many PAUSEs as a short wait takes. */
+#define CORE_PAUSES 64
+
 struct exception {
 	uint8_t vector;
 	bool has_error;
@@ -69,6 +72,8 @@ struct core {
 	unsigned index;
 	unsigned nr_cpus;
 	_Atomic uint32_t *events; /* accel/engine.h event bits, posted by other threads */
+	uint64_t pauses;          /* until PAUSE gives the host thread's time away */
+	uint64_t yields;          /* how often it has */
 	uint64_t retired;         /* instructions before the current block; one that ended in an
 	                             exception counts too */
 	bool debug_active;        /* DR7 has an enabled breakpoint or TF is set: slow path */

@@ -2,16 +2,30 @@
  *
  * Flag control, hints, fences, cache control, random numbers. SDM vol. 1 5.1.12-5.1.15.
  */
+#include <sched.h>
 #include <sys/random.h>
 
 #include "cpu/exc.h"
 #include "cpu/operand.h"
 
-/* NOPs, prefetches, ENDBR, PAUSE and the other hints. */
+/* NOPs, prefetches, ENDBR and the other hints. */
 void op_nop(struct core *c, const struct insn *i)
 {
 	(void)c;
 	(void)i;
+}
+
+/* A processor that waits for another for long may be keeping the host from running it. */
+void op_pause(struct core *c, const struct insn *i)
+{
+	(void)i;
+	if (c->pauses > 1) {
+		c->pauses--;
+		return;
+	}
+	c->pauses = CORE_PAUSES;
+	c->yields++;
+	sched_yield();
 }
 
 void op_fence(struct core *c, const struct insn *i)

@@ -25,8 +25,7 @@ static bool tr_mul(struct tr *t, const struct insn *i)
 	return true;
 }
 
-/* Zero S1: the C operation. */
-static void emit_op_if_zero(struct tr *t, const struct insn *i)
+void emit_op_if_zero(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
 	emit8(e, 0xe3); /* jrcxz over the short jump to the long one */

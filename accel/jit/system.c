@@ -58,6 +58,18 @@ static bool set_rflags(struct tr *t, uint32_t clear, uint32_t set)
 	return true;
 }
 
+/* Counts down to where the C operation gives the host thread's time away. */
+static bool tr_pause(struct tr *t, const struct insn *i)
+{
+	struct emit *e = &t->e;
+	struct rm left = state(OFF_CORE(pauses));
+	emit_load(e, S1, left);
+	emit_lea(e, 8, S1, rm_mem(S1, -1));
+	emit_store(e, left, S1);
+	emit_op_if_zero(t, i);
+	return true;
+}
+
 static bool tr_cli(struct tr *t, const struct insn *i)
 {
 	(void)i;
@@ -239,6 +251,7 @@ tr_fn *system_handler(const struct insn *i)
 		tr_fn *tr;
 	} handlers[] = {
 	    {op_cli, tr_cli},
+	    {op_pause, tr_pause},
 	    {op_sti, tr_sti},
 	    {op_stac, tr_stac_clac},
 	    {op_clac, tr_stac_clac},

@@ -151,6 +151,8 @@ void add_slow(struct tr *t, enum slow_kind kind, uint8_t *from, const struct ins
 	      int32_t off);
 /* Not-zero S1: the C operation. */
 void emit_op_unless_zero(struct tr *t, const struct insn *i);
+/* Zero S1: the same. */
+void emit_op_if_zero(struct tr *t, const struct insn *i);
 /* The host address of i's memory operand of `size` bytes, by way of S1, and S2 = its ram_page for a
  * write. When that fails the C operation does the instruction. Flags stay. */
 struct rm emit_reach(struct tr *t, const struct insn *i, unsigned size, bool write);
