@@ -15,7 +15,7 @@
 
 #include "accel/probe/kvm_probe.h"
 
-#define CACHE_VERSION 1u
+#define CACHE_VERSION 2u /* also when what a result means has changed */
 #define KEY_SIZE      1024
 
 struct file {

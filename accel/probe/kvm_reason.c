@@ -171,7 +171,7 @@ void kvm_probe_remedy(const struct kvm_probe *p, const char *root, char *s, size
 		break;
 	case PROBE_OLD_API:
 	case PROBE_NO_CAPABILITY:
-		snprintf(s, len, "use a newer host kernel (Linux 4.13 or later)");
+		snprintf(s, len, "use a newer host kernel (Linux 5.14 or later)");
 		break;
 	case PROBE_NO_VM:
 		snprintf(s, len,
