@@ -17,10 +17,24 @@
 #include "cpu/bus.h"
 #include "cpu/vcpu.h"
 
+#define MAX_UNITS 4
+
+/* A vCPU on one engine. */
+struct unit {
+	const struct engine *engine;
+	struct engine_cpu *e;
+};
+
 struct cpu_thread {
 	struct cpus *cpus;
 	unsigned index;
-	struct engine_cpu *engine;
+	struct unit unit[MAX_UNITS]; /* filled from the front; under cpus.lock */
+	_Atomic(struct unit *) on;   /* the one that owns the state; set by the thread */
+	uint64_t changes;            /* cpus.changes[] of the other kind, when last looked at */
+	/* Hops for one instruction, by reason: ever, and since `since`. */
+	_Atomic uint64_t hops[FAILURES];
+	unsigned recent[FAILURES];
+	uint64_t since;
 	struct vcpu state; /* valid while paused */
 	_Atomic uint32_t events;
 	pthread_t thread;
@@ -33,10 +47,23 @@ struct cpu_thread {
 };
 
 struct cpus {
-	const struct engine *engine;
 	const struct cpu_bus *bus;
+	const struct cpu_model *model;
+	struct engine_config config;
 	unsigned n;
 	struct cpu_thread *cpu;
+
+	_Atomic(const struct engine *) engine; /* where all vCPUs are to be, or on their way */
+	_Atomic(const struct engine *)
+	    chosen;             /* where the user wants them: elsewhere while it fails */
+	pthread_mutex_t lock;   /* everything below, and unit[] of the threads */
+	pthread_cond_t drained; /* running[] became 0, or an event was posted */
+	unsigned running[2];    /* vCPUs in engines that are not native, that are */
+	uint64_t changes[2];    /* times that one of a kind was entered */
+	struct {
+		const struct engine *engine;
+		struct engine_vm *vm;
+	} vm[MAX_UNITS];
 };
 
 static void post(struct cpu_thread *t, uint32_t set, uint32_t clear)
@@ -49,19 +76,22 @@ static void post(struct cpu_thread *t, uint32_t set, uint32_t clear)
 	t->posted++;
 	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->lock);
-	if (set)
-		t->cpus->engine->kick(t->engine);
+	if (!set)
+		return;
+	/* Who takes over at this moment looks at the events afterwards. */
+	struct unit *u = atomic_load(&t->on);
+	u->engine->kick(u->e);
 }
 
 /* INIT and SIPI act on canonical state at an instruction boundary. */
 static void take_signals(struct cpu_thread *t)
 {
-	const struct engine *en = t->cpus->engine;
+	const struct unit *u = t->on;
 	uint32_t ev = atomic_load(&t->events);
 	struct vcpu *v = &t->state;
 	if (!(ev & (EV_INIT | EV_SIPI)))
 		return;
-	en->store(t->engine, v);
+	u->engine->store(u->e, v);
 	if (ev & EV_INIT) {
 		atomic_fetch_and(&t->events, ~(uint32_t)EV_INIT);
 		vcpu_init(v, t->index);
@@ -78,16 +108,16 @@ static void take_signals(struct cpu_thread *t)
 			v->activity = ACT_RUNNING;
 		}
 	}
-	en->load(t->engine, v);
+	u->engine->load(u->e, v);
 }
 
 /* Parks while a pause is wanted. Returns false when the thread must end. Lock held. */
 static bool park_locked(struct cpu_thread *t)
 {
-	const struct engine *en = t->cpus->engine;
+	const struct unit *u = t->on;
 	if (!t->want_pause && !t->quit)
 		return true;
-	en->store(t->engine, &t->state);
+	u->engine->store(u->e, &t->state);
 	t->paused = true;
 	pthread_cond_broadcast(&t->parked);
 	while (t->want_pause && !t->quit)
@@ -95,7 +125,7 @@ static bool park_locked(struct cpu_thread *t)
 	t->paused = false;
 	if (t->quit)
 		return false;
-	en->load(t->engine, &t->state);
+	u->engine->load(u->e, &t->state);
 	return true;
 }
 
@@ -112,7 +142,8 @@ static uint64_t halted(struct cpu_thread *t, uint64_t slept)
 	const struct cpu_bus *bus = t->cpus->bus;
 	if (!bus->idle)
 		return UINT64_MAX;
-	uint64_t wait = bus->idle(bus->opaque, t->cpus->engine->retired(t->engine), slept);
+	const struct unit *u = t->on;
+	uint64_t wait = bus->idle(bus->opaque, u->engine->retired(u->e), slept);
 	atomic_fetch_or(&t->events, EV_TIME); /* other counts are due now */
 	return wait;
 }
@@ -133,23 +164,151 @@ static uint64_t sleep_locked(struct cpu_thread *t, uint64_t seen, uint64_t ns)
 	return host_ns() - begin;
 }
 
+static struct unit *unit_of(struct cpu_thread *t, const struct engine *en)
+{
+	struct unit *found = NULL;
+
+	pthread_mutex_lock(&t->cpus->lock);
+	for (unsigned n = 0; n < MAX_UNITS && !found; n++)
+		if (t->unit[n].engine == en)
+			found = &t->unit[n];
+	pthread_mutex_unlock(&t->cpus->lock);
+	return found;
+}
+
+/* Moves to the engine that is asked for. */
+static void follow(struct cpu_thread *t)
+{
+	atomic_fetch_and(&t->events, ~(uint32_t)EV_HOP);
+	const struct engine *en = atomic_load(&t->cpus->engine);
+	struct unit *from = t->on, *to;
+	if (from->engine == en || !(to = unit_of(t, en)))
+		return;
+	from->engine->store(from->e, &t->state);
+	atomic_store(&t->on, to);
+	en->load(to->e, &t->state);
+}
+
+/* Waits until no engine of the other kind runs; false when there is something else to do first. */
+static bool enter(struct cpu_thread *t, const struct unit *u)
+{
+	struct cpus *c = t->cpus;
+	const bool native = u->engine->native;
+	bool stale = false, ok;
+
+	pthread_mutex_lock(&c->lock);
+	while (!(atomic_load(&t->events) & (EV_HOP | EV_STOP)) && c->running[!native])
+		pthread_cond_wait(&c->drained, &c->lock);
+	ok = !c->running[!native];
+	if (ok) {
+		c->running[native]++;
+		c->changes[native]++;
+		stale = t->changes != c->changes[!native];
+		t->changes = c->changes[!native];
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (stale && u->engine->forget)
+		u->engine->forget(u->e);
+	return ok;
+}
+
+static void leave(struct cpu_thread *t, const struct unit *u)
+{
+	struct cpus *c = t->cpus;
+
+	pthread_mutex_lock(&c->lock);
+	if (!--c->running[u->engine->native])
+		pthread_cond_broadcast(&c->drained);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* All vCPUs are to go on elsewhere, where they have been prepared for. Any thread, no lock held. */
+static void move_all(struct cpus *c, const struct engine *en)
+{
+	atomic_store(&c->engine, en);
+	for (unsigned n = 0; n < c->n; n++)
+		post(&c->cpu[n], EV_HOP, 0);
+	pthread_mutex_lock(&c->lock);
+	pthread_cond_broadcast(&c->drained);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Many failures for one reason in a short time: where the engine fails that often, another is faster. */
+enum { HOPS_MAX = 1000 };
+#define HOPS_NS 200000000ull
+
+static void count_hop(struct cpu_thread *t, enum run_failure why)
+{
+	struct cpus *c = t->cpus;
+	uint64_t now = host_ns();
+
+	atomic_fetch_add(&t->hops[why], 1);
+	if (now - t->since > HOPS_NS) {
+		t->since = now;
+		memset(t->recent, 0, sizeof(t->recent));
+	}
+	/* A memory map that cannot be had stays so until it changes. */
+	if (++t->recent[why] < HOPS_MAX && why != FAIL_MEMORY)
+		return;
+	t->recent[why] = 0;
+	const struct engine *to = engine_jit.unusable() ? &engine_interp : &engine_jit;
+	if (cpus_prepare(c, to) == 0)
+		move_all(c, to);
+}
+
+/* The interpreter executes the instruction that the engine cannot. It decodes it anew, so that it may run
+ * beside native engines. */
+static enum run_exit hop(struct cpu_thread *t, const struct unit *u)
+{
+	struct unit *soft = unit_of(t, &engine_interp);
+	enum run_exit why;
+
+	if (!soft) {
+		if (cpus_prepare(t->cpus, &engine_interp) < 0)
+			return RUN_FAILED;
+		soft = unit_of(t, &engine_interp);
+	}
+	u->engine->store(u->e, &t->state);
+	soft->engine->load(soft->e, &t->state);
+	why = soft->engine->run(soft->e, 1);
+	soft->engine->store(soft->e, &t->state);
+	u->engine->load(u->e, &t->state);
+	return why;
+}
+
+static enum run_exit run(struct cpu_thread *t)
+{
+	const struct unit *u = t->on;
+	enum run_exit why;
+
+	if (!enter(t, u))
+		return RUN_STOPPED;
+	why = u->engine->run(u->e, UINT64_MAX);
+	bool failed = why == RUN_FAILED && u->engine->failure;
+	if (failed)
+		why = hop(t, u);
+	leave(t, u);
+	if (failed)
+		count_hop(t, u->engine->failure(u->e));
+	return why;
+}
+
 static void *thread_main(void *arg)
 {
 	struct cpu_thread *t = arg;
-	const struct engine *en = t->cpus->engine;
 
 	pthread_mutex_lock(&t->lock);
 	while (park_locked(t)) {
 		uint64_t seen = t->posted;
 		pthread_mutex_unlock(&t->lock);
+		follow(t);
 		take_signals(t);
-		enum run_exit why = en->run(t->engine, UINT64_MAX);
+		enum run_exit why = run(t);
 		if (why == RUN_SHUTDOWN)
 			t->cpus->bus->shutdown(t->cpus->bus->opaque, t->index);
 		uint64_t ns = why == RUN_HALTED ? halted(t, 0) : UINT64_MAX, slept = 0;
 		pthread_mutex_lock(&t->lock);
-		/* RUN_FAILED cannot happen to an engine that is complete; treated like a halt until
-		 * the hop exists, so that the monitor can look. */
+		/* RUN_FAILED without a way out is treated like a halt, so that the monitor can look. */
 		if (why != RUN_STOPPED && ns)
 			slept = sleep_locked(t, seen, ns);
 		if (why == RUN_HALTED && slept) {
@@ -162,44 +321,144 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+/* ---- engines of a machine ---- */
+
+/* What the vCPUs share on this engine; NULL where that is nothing. 0 or -errno. */
+static int vm_of(struct cpus *c, const struct engine *en, struct engine_vm **out)
+{
+	struct engine_vm *vm = NULL;
+	unsigned n;
+
+	*out = NULL;
+	if (!en->open)
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	for (n = 0; n < MAX_UNITS && c->vm[n].engine && c->vm[n].engine != en; n++)
+		;
+	if (n < MAX_UNITS)
+		*out = c->vm[n].vm;
+	pthread_mutex_unlock(&c->lock);
+	if (*out)
+		return 0;
+	int err = n < MAX_UNITS ? en->open(&vm, c->model, c->bus) : -ENOSPC;
+	if (err < 0)
+		return err;
+	pthread_mutex_lock(&c->lock);
+	c->vm[n].vm = *out = vm;
+	c->vm[n].engine = en;
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+static void unit_free(const struct engine *en, struct engine_cpu *e)
+{
+	if (e)
+		en->destroy(e);
+}
+
+static int unit_new(struct cpu_thread *t, const struct engine *en, struct engine_vm *vm)
+{
+	struct cpus *c = t->cpus;
+	struct engine_cpu *e = NULL;
+	unsigned n;
+	int err = en->create(&e, c->model, c->bus, t->index, &t->events);
+
+	if (err == 0 && en->configure)
+		err = en->configure(e, &c->config);
+	if (err == 0 && en->join)
+		err = en->join(e, vm);
+	if (err < 0) {
+		unit_free(en, e);
+		return err;
+	}
+	pthread_mutex_lock(&c->lock);
+	for (n = 0; n < MAX_UNITS && t->unit[n].engine && t->unit[n].engine != en; n++)
+		;
+	if (n < MAX_UNITS && !t->unit[n].engine) {
+		t->unit[n] = (struct unit){en, e};
+		e = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	unit_free(en, e); /* somebody was faster */
+	return n < MAX_UNITS ? 0 : -ENOSPC;
+}
+
+int cpus_prepare(struct cpus *c, const struct engine *en)
+{
+	struct engine_vm *vm;
+	int err = vm_of(c, en, &vm);
+
+	for (unsigned n = 0; n < c->n && err == 0; n++)
+		if (!unit_of(&c->cpu[n], en))
+			err = unit_new(&c->cpu[n], en, vm);
+	return err;
+}
+
+int cpus_set_engine(struct cpus *c, const struct engine *en)
+{
+	int err = cpus_prepare(c, en);
+
+	if (err < 0)
+		return err;
+	atomic_store(&c->chosen, en);
+	move_all(c, en);
+	return 0;
+}
+
+const struct engine *cpus_on(struct cpus *c, unsigned cpu)
+{
+	return atomic_load(&c->cpu[cpu].on)->engine;
+}
+
+uint64_t cpus_hops(struct cpus *c, enum run_failure why)
+{
+	uint64_t sum = 0;
+
+	for (unsigned n = 0; n < c->n; n++)
+		sum += atomic_load(&c->cpu[n].hops[why]);
+	return sum;
+}
+
 int cpus_new(struct cpus **out, const struct engine *engine, const struct engine_config *config,
 	     const struct cpu_model *model, const struct cpu_bus *bus, unsigned n)
 {
+	struct engine_vm *vm;
 	int err = -ENOMEM;
 	if (!n || n > CPUS_MAX)
 		return -EINVAL;
 	struct cpus *c = calloc(1, sizeof(*c));
 	if (!c)
 		return -ENOMEM;
-	c->engine = engine;
+	c->engine = c->chosen = engine;
+	c->config = *config;
+	c->model = model;
 	c->bus = bus;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->drained, NULL);
 	c->cpu = aligned_alloc(_Alignof(struct cpu_thread), n * sizeof(*c->cpu));
 	if (!c->cpu)
 		goto fail;
 	memset(c->cpu, 0, n * sizeof(*c->cpu));
+	err = vm_of(c, engine, &vm);
+	if (err < 0)
+		goto fail;
 	for (; c->n < n; c->n++) {
 		struct cpu_thread *t = &c->cpu[c->n];
 		t->cpus = c;
 		t->index = c->n;
 		t->want_pause = true;
 		vcpu_reset(&t->state, t->index);
-		err = engine->create(&t->engine, model, bus, t->index, &t->events);
+		err = unit_new(t, engine, vm);
 		if (err < 0)
 			goto fail;
-		if (engine->configure) {
-			err = engine->configure(t->engine, config);
-			if (err < 0) {
-				engine->destroy(t->engine);
-				goto fail;
-			}
-		}
-		engine->load(t->engine, &t->state);
+		t->on = &t->unit[0];
+		engine->load(t->unit[0].e, &t->state);
 		pthread_mutex_init(&t->lock, NULL);
 		pthread_cond_init(&t->wake, NULL);
 		pthread_cond_init(&t->parked, NULL);
 		err = -pthread_create(&t->thread, NULL, thread_main, t);
 		if (err < 0) {
-			engine->destroy(t->engine);
+			engine->destroy(t->unit[0].e);
 			goto fail;
 		}
 		char name[16];
@@ -225,11 +484,18 @@ void cpus_free(struct cpus *c)
 		pthread_mutex_unlock(&t->lock);
 		post(t, EV_STOP, 0);
 		pthread_join(t->thread, NULL);
-		c->engine->destroy(t->engine);
+		for (unsigned k = 0; k < MAX_UNITS; k++)
+			if (t->unit[k].engine)
+				t->unit[k].engine->destroy(t->unit[k].e);
 		pthread_mutex_destroy(&t->lock);
 		pthread_cond_destroy(&t->wake);
 		pthread_cond_destroy(&t->parked);
 	}
+	for (unsigned k = 0; k < MAX_UNITS; k++)
+		if (c->vm[k].vm)
+			c->vm[k].engine->close(c->vm[k].vm);
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->drained);
 	free(c->cpu);
 	free(c);
 }
@@ -270,6 +536,7 @@ void cpus_resume(struct cpus *c)
 
 void cpus_reset(struct cpus *c)
 {
+	atomic_store(&c->engine, atomic_load(&c->chosen));
 	for (unsigned n = 0; n < c->n; n++) {
 		struct cpu_thread *t = &c->cpu[n];
 		vcpu_reset(&t->state, n);
@@ -284,7 +551,7 @@ struct vcpu *cpus_state(struct cpus *c, unsigned cpu)
 
 struct engine_cpu *cpus_engine(struct cpus *c, unsigned cpu)
 {
-	return c->cpu[cpu].engine;
+	return atomic_load(&c->cpu[cpu].on)->e;
 }
 
 void cpus_set_intr(struct cpus *c, unsigned cpu, bool level)
@@ -316,8 +583,11 @@ void cpus_sipi(struct cpus *c, unsigned cpu, uint8_t vector)
 
 void cpus_flush_tlb(struct cpus *c)
 {
+	const struct engine *chosen = atomic_load(&c->chosen);
+	/* What failed may work with another memory map. */
+	uint32_t back = atomic_exchange(&c->engine, chosen) != chosen ? EV_HOP : 0;
 	for (unsigned n = 0; n < c->n; n++)
-		post(&c->cpu[n], EV_TLB, 0);
+		post(&c->cpu[n], EV_TLB | back, 0);
 }
 
 void cpus_time_changed(struct cpus *c)
@@ -329,13 +599,23 @@ void cpus_time_changed(struct cpus *c)
 uint64_t cpus_retired(struct cpus *c)
 {
 	uint64_t sum = 0;
-	for (unsigned n = 0; n < c->n; n++)
-		sum += c->engine->retired(c->cpu[n].engine);
+	for (unsigned n = 0; n < c->n; n++) {
+		struct cpu_thread *t = &c->cpu[n];
+		pthread_mutex_lock(&c->lock);
+		for (unsigned k = 0; k < MAX_UNITS; k++)
+			if (t->unit[k].engine)
+				sum += t->unit[k].engine->retired(t->unit[k].e);
+		pthread_mutex_unlock(&c->lock);
+	}
 	return sum;
 }
 
 void cpus_stats(struct cpus *c, struct engine_stats *sum)
 {
 	for (unsigned n = 0; n < c->n; n++)
-		c->engine->stats(c->cpu[n].engine, sum);
+		for (unsigned k = 0; k < MAX_UNITS; k++) {
+			const struct unit *u = &c->cpu[n].unit[k];
+			if (u->engine && u->engine->stats)
+				u->engine->stats(u->e, sum);
+		}
 }

@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "accel/engine.h"
+
 struct cpu_bus;
 struct cpu_model;
 struct cpus;
-struct engine;
-struct engine_config;
 struct engine_stats;
 struct vcpu;
 
@@ -39,6 +39,17 @@ struct vcpu *cpus_state(struct cpus *c, unsigned cpu);
 
 /* The engine's own, for who runs a paused vCPU himself: load(), run() and store() by turns. */
 struct engine_cpu *cpus_engine(struct cpus *c, unsigned cpu);
+
+/* Moves all vCPUs to another engine, running or paused; returns at once, and they follow at their next
+ * instruction boundary. They go together, because a native engine changes memory unseen by the others. The
+ * machine lock is not held; one thread at a time. 0 or -errno; -ENOTSUP where the engine cannot give what the model has. */
+int cpus_set_engine(struct cpus *c, const struct engine *engine);
+/* The first half: what may fail. */
+int cpus_prepare(struct cpus *c, const struct engine *engine);
+/* The engine that a vCPU is on now. Any thread. */
+const struct engine *cpus_on(struct cpus *c, unsigned cpu);
+/* How often an engine could not execute an instruction, and the interpreter did. Any thread. */
+uint64_t cpus_hops(struct cpus *c, enum run_failure why);
 
 /* Any thread. */
 void cpus_set_intr(struct cpus *c, unsigned cpu, bool level);

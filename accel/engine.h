@@ -15,6 +15,7 @@ struct cpu_model;
 struct vcpu;
 struct engine_cpu;
 struct engine_stats;
+struct engine_vm;
 
 /* Event bits that others post to a vCPU (see accel/cpus.h). */
 enum cpu_event {
@@ -26,6 +27,7 @@ enum cpu_event {
 	EV_TLB = 1 << 5,  /* the memory map changed: flush */
 	EV_STOP = 1 << 6, /* return from run() */
 	EV_TIME = 1 << 7, /* when the next timer is due has changed (cpu/bus.h, timers) */
+	EV_HOP = 1 << 8,  /* another engine is to go on: return from run() */
 };
 
 /* Where run() stops before its bound (for lockstep). */
@@ -51,10 +53,31 @@ enum run_exit {
 	RUN_FAILED,   /* the engine cannot execute the next instruction: hop */
 };
 
+/* Why it was RUN_FAILED. */
+enum run_failure {
+	FAIL_EMULATION, /* an instruction that KVM does not emulate */
+	FAIL_ENTRY,     /* a state that it does not take */
+	FAIL_MSR,       /* an MSR that is not its own */
+	FAIL_MEMORY,    /* a memory map that it cannot have: A20 gate closed */
+	FAIL_BOUND,     /* it cannot stop after so many instructions */
+	FAILURES,
+};
+
 struct engine {
 	const char *name;
+	/* Changes guest memory without the protocol of mmu/ram.h. It never runs beside engines that follow
+	 * that; forget() comes between. */
+	bool native;
 	/* Why this host cannot run it, or NULL. Any thread. */
 	const char *(*unusable)(void);
+	/* Clears the features of the model that the engine cannot give. NULL: it gives all. 0 or -errno. */
+	int (*fit)(struct cpu_model *model);
+	/* What the vCPUs of a machine share; all three NULL where there is nothing. join() follows create().
+	 * The machine lock is not held. 0 or -errno. */
+	int (*open)(struct engine_vm **out, const struct cpu_model *model,
+		    const struct cpu_bus *bus);
+	int (*join)(struct engine_cpu *e, struct engine_vm *vm);
+	void (*close)(struct engine_vm *vm);
 	/* events: the vCPU's event word, shared with the posting threads. 0 or -errno. */
 	int (*create)(struct engine_cpu **out, const struct cpu_model *model,
 		      const struct cpu_bus *bus, unsigned index, _Atomic uint32_t *events);
@@ -72,9 +95,15 @@ struct engine {
 	uint64_t (*retired)(struct engine_cpu *e);
 	/* Adds what e has counted; outside of run(). */
 	void (*stats)(struct engine_cpu *e, struct engine_stats *sum);
+	/* Between two runs: engines of the other kind (native) have changed guest memory. NULL: nothing was
+	 * kept from it. */
+	void (*forget)(struct engine_cpu *e);
+	/* After RUN_FAILED; NULL where that never comes. */
+	enum run_failure (*failure)(struct engine_cpu *e);
 };
 
 extern const struct engine engine_interp;
 extern const struct engine engine_jit;
+extern const struct engine engine_kvm;
 
 #endif

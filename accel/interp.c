@@ -209,12 +209,19 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		tlb_flush_all(&c->tlb);
 		core_update_apic(c);
 	}
+	if (__builtin_expect(c->v.taken.valid, 0)) {
+		c->v.taken.valid = false;
+		c->insn = NULL;
+		if (deliver_event(c, c->v.taken.exception ? EVENT_EXC : EVENT_EXT,
+				  c->v.taken.vector, false, 0) < 0)
+			return true;
+	}
 	if (ev & EV_TIME) {
 		atomic_fetch_and(c->events, ~(uint32_t)EV_TIME);
 		if (c->bus->timers)
 			e->due = 0;
 	}
-	if (ev & (EV_STOP | EV_INIT | EV_SIPI)) {
+	if (ev & (EV_STOP | EV_INIT | EV_SIPI | EV_HOP)) {
 		*why = RUN_STOPPED;
 		return false;
 	}
@@ -444,6 +451,15 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 	return why;
 }
 
+/* Instructions that are stepped are decoded each time. */
+static void soft_forget(struct engine_cpu *e)
+{
+	if (e->jit)
+		drop_code(e);
+	else
+		block_cache_flush(&e->blocks);
+}
+
 static void interp_kick(struct engine_cpu *e)
 {
 	/* The interpreter looks at the event word between blocks; translations at this. */
@@ -477,6 +493,7 @@ const struct engine engine_interp = {
     .kick = interp_kick,
     .retired = interp_retired,
     .stats = soft_stats,
+    .forget = soft_forget,
 };
 
 const struct engine engine_jit = {
@@ -491,4 +508,5 @@ const struct engine engine_jit = {
     .kick = interp_kick,
     .retired = interp_retired,
     .stats = soft_stats,
+    .forget = soft_forget,
 };

@@ -42,6 +42,8 @@ static void start_state(struct vcpu *v, unsigned index)
 	v->activity = index ? ACT_WAIT_SIPI : ACT_RUNNING;
 	v->sti_shadow = v->mov_ss_shadow = false;
 	v->nmi_pending = v->nmi_blocked = v->init_pending = false;
+	v->taken.valid = v->taken.exception = false;
+	v->taken.vector = 0;
 	v->apic_id = index;
 }
 

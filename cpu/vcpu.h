@@ -183,6 +183,11 @@ struct vcpu {
 	bool mov_ss_shadow;    /* interrupts and debug exceptions inhibited likewise */
 	bool nmi_pending, nmi_blocked;
 	bool init_pending;
+	/* An interrupt (or #DB trap) that its source has given up: delivered before the next instruction. */
+	struct {
+		bool valid, exception;
+		uint8_t vector;
+	} taken;
 	uint32_t apic_id;
 };
 

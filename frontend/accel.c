@@ -11,7 +11,8 @@
 
 struct accel_host accel_host(void)
 {
-	return (struct accel_host){.jit = &engine_jit, .interp = &engine_interp};
+	return (struct accel_host){
+	    .kvm = &engine_kvm, .jit = &engine_jit, .interp = &engine_interp};
 }
 
 static const char *kvm_unusable(const struct accel_host *h)

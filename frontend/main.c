@@ -408,7 +408,8 @@ static int help(const struct app *a)
 		       "    hot=RUNS         of code before it is translated (default 8)\n"
 		       "    stats=on         at the end, what it has counted goes to standard "
 		       "error\n"
-		       "kvm                  the host's own virtualization, where 'doppel doctor' finds it\n"
+		       "kvm                  the host's own virtualization, where 'doppel doctor' "
+		       "finds it\n"
 		       "auto                 the best that works here: kvm, else jit, else interp\n"
 		       "                     (default)\n");
 		break;
@@ -431,11 +432,23 @@ static int help(const struct app *a)
 static int pick_engine(struct app *a)
 {
 	struct accel_host host = accel_host();
+	const char *accel = a->opt.accel;
 
-	if (accel_choose(&host, a->opt.accel, a->opt.accel_else, &a->cfg.engine, a->err,
-			 sizeof(a->err)) < 0)
+	if (a->opt.icount && strcmp(accel, "auto") == 0)
+		accel = engine_jit.unusable() ? "interp" : "jit";
+	if (accel_choose(&host, accel, a->opt.accel_else, &a->cfg.engine, a->err, sizeof(a->err)) <
+	    0)
 		return complain("%s", a->err);
 	snprintf(a->engine_note, sizeof(a->engine_note), "%s", a->err);
+	if (a->cfg.engine->native && a->opt.icount)
+		return complain("-accel %s does not count instructions, as -icount needs; use "
+				"-accel jit",
+				a->cfg.engine->name);
+	/* The guest sees the same processor when it moves to another engine, so what this one lacks is not
+	 * there at all. */
+	if (a->cfg.engine->fit && a->cfg.engine->fit(&a->cfg.model) < 0)
+		return complain("-accel %s cannot run here: it does not tell what it supports",
+				a->cfg.engine->name);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "frontend/monitor.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,8 +83,55 @@ static void info_status(struct pc *pc, const struct out *o)
 
 static void info_cpus(struct pc *pc, const struct out *o)
 {
+	static const char *const failure[FAILURES] = {
+	    [FAIL_EMULATION] = "not emulated", [FAIL_ENTRY] = "state not accepted",
+	    [FAIL_MSR] = "other MSRs",         [FAIL_MEMORY] = "A20 gate or memory map",
+	    [FAIL_BOUND] = "to be counted",
+	};
+
 	out(o, "%u CPUs, %s, engine %s, %" PRIu64 " instructions retired\n", pc->cpus,
 	    pc->model.name, pc->m.engine->name, cpus_retired(pc->m.cpus));
+	for (unsigned i = 0; i < pc->cpus; i++)
+		if (cpus_on(pc->m.cpus, i) != pc->m.engine)
+			out(o, "CPU#%u is on %s\n", i, cpus_on(pc->m.cpus, i)->name);
+	for (int i = 0; i < FAILURES; i++)
+		if (cpus_hops(pc->m.cpus, i))
+			out(o, "%" PRIu64 " instructions by the interpreter: %s\n",
+			    cpus_hops(pc->m.cpus, i), failure[i]);
+}
+
+static void hop(struct pc *pc, const struct out *o, const struct engine *engine)
+{
+	const char *why = engine->unusable();
+	int err;
+
+	if (!why && engine->native && pc->m.bus.sync)
+		why = "it does not count instructions, as -icount needs";
+	if (why) {
+		out(o, "%s cannot run here: %s\n", engine->name, why);
+		return;
+	}
+	err = machine_hop_locked(&pc->m, engine);
+	if (err == -ENOTSUP)
+		out(o, "%s has not all features of this CPU model: start with -accel %s\n",
+		    engine->name, engine->name);
+	else if (err < 0)
+		out(o, "%s cannot take over: %s\n", engine->name, strerror(-err));
+}
+
+static void cmd_interp(struct pc *pc, const struct out *o)
+{
+	hop(pc, o, &engine_interp);
+}
+
+static void cmd_jit(struct pc *pc, const struct out *o)
+{
+	hop(pc, o, &engine_jit);
+}
+
+static void cmd_kvm(struct pc *pc, const struct out *o)
+{
+	hop(pc, o, &engine_kvm);
 }
 
 static void info_jit(struct pc *pc, const struct out *o)
@@ -153,6 +201,9 @@ static const struct command {
     {"cont", cmd_cont, "let it go on (also c)"},
     {"system_reset", cmd_reset, "reset the machine"},
     {"system_powerdown", cmd_powerdown, "press the power button"},
+    {"accel kvm", cmd_kvm, "go on under KVM"},
+    {"accel jit", cmd_jit, "go on in the translator"},
+    {"accel interp", cmd_interp, "go on in the interpreter"},
     {"nmi", cmd_nmi, "send an NMI to the first CPU"},
     {"quit", cmd_quit, "end the emulator (also q)"},
 };

@@ -94,6 +94,18 @@ void machine_cont_locked(struct machine *m)
 	cpus_resume(m->cpus);
 }
 
+int machine_hop_locked(struct machine *m, const struct engine *engine)
+{
+	int err;
+
+	pthread_mutex_unlock(&m->lock);
+	err = cpus_set_engine(m->cpus, engine);
+	pthread_mutex_lock(&m->lock);
+	if (err == 0)
+		m->engine = engine;
+	return err;
+}
+
 int machine_reset_locked(struct machine *m)
 {
 	m->reset_requested = false;

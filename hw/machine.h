@@ -83,5 +83,8 @@ int machine_reset_locked(struct machine *m);
  * machine_stop_locked() lets go of it while the vCPUs come to rest. Both may be called again. */
 void machine_stop_locked(struct machine *m);
 void machine_cont_locked(struct machine *m);
+/* Moves the guest to another engine, running or not; lets go of the lock meanwhile. Main thread. 0 or
+ * -errno as cpus_set_engine(). */
+int machine_hop_locked(struct machine *m, const struct engine *engine);
 
 #endif

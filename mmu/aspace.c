@@ -174,6 +174,16 @@ int aspace_listen(struct aspace *as, void (*changed)(void *opaque), void *opaque
 	return 0;
 }
 
+void aspace_unlisten(struct aspace *as, void (*changed)(void *opaque), void *opaque)
+{
+	for (unsigned n = 0; n < as->nr_listeners; n++) {
+		if (as->listeners[n].changed != changed || as->listeners[n].opaque != opaque)
+			continue;
+		as->listeners[n] = as->listeners[--as->nr_listeners];
+		return;
+	}
+}
+
 bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out)
 {
 	for (;;) {

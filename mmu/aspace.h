@@ -50,7 +50,7 @@ struct aspace {
 	_Atomic uint64_t addr_mask;  /* A20: bit 20 clear when the gate is closed */
 	_Atomic uint32_t seq;        /* seqlock for ranges[] */
 	_Atomic uint32_t generation; /* bumped by every change of the map or of addr_mask */
-	unsigned nr;                            /* in use of ranges[] */
+	unsigned nr;                 /* in use of ranges[] */
 	struct range ranges[ASPACE_MAX_RANGES]; /* sorted by base; read by aspace_find() only */
 	pthread_mutex_t *dev_lock;              /* may be NULL in tests */
 	struct {
@@ -81,6 +81,7 @@ bool aspace_a20(const struct aspace *as);
 
 /* Called, under dev_lock, after every change; engines flush their TLBs. 0 or -ENOSPC. */
 int aspace_listen(struct aspace *as, void (*changed)(void *opaque), void *opaque);
+void aspace_unlisten(struct aspace *as, void (*changed)(void *opaque), void *opaque);
 
 /* The range holding addr, copied out; false when nothing is mapped there. Any thread. */
 bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out);

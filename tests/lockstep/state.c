@@ -25,23 +25,24 @@ static const struct item {
 #n "." #f, offsetof(struct vcpu, n.f), sizeof(((struct vcpu *)0)->n.f), 1          \
 	}
 #define SEGMENTS(n) SEGMENT(n, sel), SEGMENT(n, attr), SEGMENT(n, limit), SEGMENT(n, base)
-    ITEMS(gpr),        ITEM(cc),           ITEM(rflags),        SEGMENTS(seg[ES]),
-    SEGMENTS(seg[CS]), SEGMENTS(seg[SS]),  SEGMENTS(seg[DS]),   SEGMENTS(seg[FS]),
-    SEGMENTS(seg[GS]), SEGMENTS(ldtr),     SEGMENTS(tr),        ITEM(gdt.base),
-    ITEM(gdt.limit),   ITEM(idt.base),     ITEM(idt.limit),     ITEM(cr0),
-    ITEM(cr2),         ITEM(cr3),          ITEM(cr4),           ITEMS(pdpte),
-    ITEMS(dr),         ITEM(dr6),          ITEM(dr7),           ITEM(efer),
-    ITEM(xcr0),        ITEM(pkru),         ITEM(mxcsr),         ITEM(fpu.fcw),
-    ITEM(fpu.fsw),     ITEM(fpu.ftw),      ITEM(fpu.fop),       ITEM(fpu.fip),
-    ITEM(fpu.fdp),     ITEM(fpu.fcs),      ITEM(fpu.fds),       ITEM(star),
-    ITEM(lstar),       ITEM(cstar),        ITEM(sfmask),        ITEM(kernel_gs_base),
-    ITEM(sysenter_cs), ITEM(sysenter_esp), ITEM(sysenter_eip),  ITEM(tsc_offset),
-    ITEM(tsc_adjust),  ITEM(tsc_aux),      ITEM(pat),           ITEM(misc_enable),
-    ITEM(xss),         ITEM(spec_ctrl),    ITEM(mtrr_def_type), ITEMS(mtrr_fixed),
-    ITEMS(mtrr_base),  ITEMS(mtrr_mask),   ITEM(mcg_status),    ITEM(mcg_ctl),
-    ITEMS(mc_ctl),     ITEMS(mc_status),   ITEMS(mc_addr),      ITEMS(mc_misc),
-    ITEM(activity),    ITEM(sti_shadow),   ITEM(mov_ss_shadow), ITEM(nmi_pending),
-    ITEM(nmi_blocked), ITEM(init_pending), ITEM(apic_id)};
+    ITEMS(gpr),         ITEM(cc),           ITEM(rflags),        SEGMENTS(seg[ES]),
+    SEGMENTS(seg[CS]),  SEGMENTS(seg[SS]),  SEGMENTS(seg[DS]),   SEGMENTS(seg[FS]),
+    SEGMENTS(seg[GS]),  SEGMENTS(ldtr),     SEGMENTS(tr),        ITEM(gdt.base),
+    ITEM(gdt.limit),    ITEM(idt.base),     ITEM(idt.limit),     ITEM(cr0),
+    ITEM(cr2),          ITEM(cr3),          ITEM(cr4),           ITEMS(pdpte),
+    ITEMS(dr),          ITEM(dr6),          ITEM(dr7),           ITEM(efer),
+    ITEM(xcr0),         ITEM(pkru),         ITEM(mxcsr),         ITEM(fpu.fcw),
+    ITEM(fpu.fsw),      ITEM(fpu.ftw),      ITEM(fpu.fop),       ITEM(fpu.fip),
+    ITEM(fpu.fdp),      ITEM(fpu.fcs),      ITEM(fpu.fds),       ITEM(star),
+    ITEM(lstar),        ITEM(cstar),        ITEM(sfmask),        ITEM(kernel_gs_base),
+    ITEM(sysenter_cs),  ITEM(sysenter_esp), ITEM(sysenter_eip),  ITEM(tsc_offset),
+    ITEM(tsc_adjust),   ITEM(tsc_aux),      ITEM(pat),           ITEM(misc_enable),
+    ITEM(xss),          ITEM(spec_ctrl),    ITEM(mtrr_def_type), ITEMS(mtrr_fixed),
+    ITEMS(mtrr_base),   ITEMS(mtrr_mask),   ITEM(mcg_status),    ITEM(mcg_ctl),
+    ITEMS(mc_ctl),      ITEMS(mc_status),   ITEMS(mc_addr),      ITEMS(mc_misc),
+    ITEM(activity),     ITEM(sti_shadow),   ITEM(mov_ss_shadow), ITEM(nmi_pending),
+    ITEM(nmi_blocked),  ITEM(init_pending), ITEM(taken.valid),   ITEM(taken.exception),
+    ITEM(taken.vector), ITEM(apic_id)};
 
 static uint64_t value(const struct vcpu *v, const struct item *i, unsigned n)
 {
