@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,10 @@
 #include "cpu/vcpu.h"
 
 #define MAX_UNITS 4
+
+/* Of a halt that looks before it sleeps, ns. */
+#define POLL_LEAST 10000
+#define POLL_MOST  160000
 
 /* A vCPU on one engine. */
 struct unit {
@@ -41,7 +46,8 @@ struct cpu_thread {
 	pthread_mutex_t lock;  /* everything below */
 	pthread_cond_t wake;   /* for the thread: mailbox or run state changed */
 	pthread_cond_t parked; /* for others: `paused` became true */
-	uint64_t posted;
+	_Atomic uint64_t posted;
+	uint64_t poll; /* how long the next halt looks before it sleeps, ns; the thread's own */
 	bool want_pause, paused, quit, started;
 	uint8_t sipi_vector;
 };
@@ -148,10 +154,23 @@ static uint64_t halted(struct cpu_thread *t, uint64_t slept)
 	return wait;
 }
 
+/* Waking a thread takes longer than many halts last. So after short ones the next is spent looking, for
+ * longer each time, and after a long one not at all; a host CPU that is wanted elsewhere is given away. */
+static void poll_locked(struct cpu_thread *t, uint64_t seen, uint64_t end)
+{
+	if (!t->poll)
+		return;
+	pthread_mutex_unlock(&t->lock);
+	while (atomic_load_explicit(&t->posted, memory_order_relaxed) == seen && host_ns() < end)
+		sched_yield();
+	pthread_mutex_lock(&t->lock);
+}
+
 /* Until something is posted, but not for longer than `ns`; returns how long it was. Lock held. */
 static uint64_t sleep_locked(struct cpu_thread *t, uint64_t seen, uint64_t ns)
 {
 	uint64_t begin = host_ns(), end = begin + ns;
+	poll_locked(t, seen, begin + (t->poll < ns ? t->poll : ns));
 	const struct timespec at = {.tv_sec = (time_t)(end / 1000000000),
 				    .tv_nsec = (long)(end % 1000000000)};
 	int err = 0;
@@ -161,7 +180,12 @@ static uint64_t sleep_locked(struct cpu_thread *t, uint64_t seen, uint64_t ns)
 		else
 			err = pthread_cond_clockwait(&t->wake, &t->lock, CLOCK_MONOTONIC, &at);
 	}
-	return host_ns() - begin;
+	uint64_t slept = host_ns() - begin;
+	if (slept > POLL_MOST)
+		t->poll = 0;
+	else if (t->poll < POLL_MOST)
+		t->poll = t->poll ? 2 * t->poll : POLL_LEAST;
+	return slept;
 }
 
 static struct unit *unit_of(struct cpu_thread *t, const struct engine *en)
