@@ -12,7 +12,12 @@
 struct accel_host accel_host(void)
 {
 	return (struct accel_host){
-	    .kvm = &engine_kvm, .jit = &engine_jit, .interp = &engine_interp};
+	    .kvm = &engine_kvm,
+	    .jit = &engine_jit,
+	    .interp = &engine_interp,
+	    /* Guests with several processors, and hops early in a boot, have not passed there. */
+	    .kvm_on_request = "that engine is new and has to be asked for, with -accel kvm",
+	};
 }
 
 static const char *kvm_unusable(const struct accel_host *h)
@@ -72,6 +77,8 @@ int accel_choose(const struct accel_host *h, const char *name, const char *other
 	if (strcmp(name, "auto") == 0)
 		otherwise = name;
 	why = kvm_unusable(h);
+	if (!why && otherwise == name)
+		why = h->kvm_on_request;
 	if (!why) {
 		*engine = h->kvm;
 		if (otherwise == name)

@@ -90,3 +90,4 @@ check-run: doppel
 include tests/priv/rules.mk
 include tests/bench/rules.mk
 include tests/lockstep/rules.mk
+include tests/kvm/rules.mk

@@ -56,12 +56,13 @@ struct engine_cpu {
 	struct vcpu state;
 	uint32_t msr[KVM_MAX_MSRS]; /* those that KVM keeps */
 	unsigned nr_msrs;
-	bool tsc_attr;   /* the TSC is set by its offset */
-	bool refused;    /* KVM did not take the state */
-	bool fresh;      /* loaded, and not run since */
-	bool unfinished; /* the next KVM_RUN completes an instruction */
-	bool ready;      /* KVM takes an interrupt now */
-	uint8_t cr8;     /* as KVM has it */
+	uint64_t tsc_offset; /* between the host's TSC and the guest's */
+	bool tsc_attr;       /* the TSC is set by its offset */
+	bool refused;        /* KVM did not take the state */
+	bool fresh;          /* loaded, and not run since */
+	bool unfinished;     /* the next KVM_RUN completes an instruction */
+	bool ready;          /* KVM takes an interrupt now */
+	uint8_t cr8;         /* as KVM has it */
 	bool cr8_stale;
 	uint64_t apic_page; /* guest-physical, or ~0 */
 	enum run_failure failure;

@@ -124,8 +124,24 @@ void kvm_tsc_load(struct engine_cpu *e)
 	    .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset};
 	struct msr_list l = {.head.nmsrs = 1, .entry[0] = {.index = MSR_TSC, .data = guest}};
 
+	e->tsc_offset = offset;
 	if (!e->tsc_attr || kvm_ioctl(e->fd, KVM_SET_DEVICE_ATTR, &attr) < 0)
 		kvm_ioctl(e->fd, KVM_SET_MSRS, &l);
+}
+
+/* The guest's TSC runs with the processor, the local APIC's with the machine's clock. A deadline that comes
+ * early would be armed again and again until the guest's TSC has it: where that is behind it is moved on.
+ * Returns by how much it is before. */
+static uint64_t tsc_lead(struct engine_cpu *e)
+{
+	if (!e->bus->tsc)
+		return 0;
+	int64_t lead = (int64_t)(__rdtsc() + e->tsc_offset - e->bus->tsc(e->bus->opaque) -
+				 e->state.tsc_offset);
+	if (lead >= 0)
+		return (uint64_t)lead;
+	kvm_tsc_load(e);
+	return 0;
 }
 
 bool kvm_msr_exit(struct engine_cpu *e)
@@ -142,7 +158,12 @@ bool kvm_msr_exit(struct engine_cpu *e)
 		return false;
 	}
 	if (write) {
-		r->msr.error = b->apic_msr_write(b->opaque, e->index, msr, r->msr.data) != 0;
+		uint64_t val = r->msr.data;
+		if (msr == MSR_TSC_DEADLINE && val) {
+			uint64_t lead = tsc_lead(e);
+			val = val > lead ? val - lead : 1;
+		}
+		r->msr.error = b->apic_msr_write(b->opaque, e->index, msr, val) != 0;
 		e->cr8_stale = true;
 	} else {
 		uint64_t val = 0;

@@ -183,7 +183,7 @@ static const char *choose(const char *(*kvm)(void), const char *(*jit)(void), co
 {
 	struct engine k = {.name = "kvm", .unusable = kvm}, j = {.name = "jit", .unusable = jit};
 	struct engine i = {.name = "interp", .unusable = fine};
-	struct accel_host h = {kvm ? &k : NULL, &j, &i};
+	struct accel_host h = {.kvm = kvm ? &k : NULL, .jit = &j, .interp = &i};
 	const struct engine *e = NULL;
 
 	if (accel_choose(&h, name, otherwise, &e, said, sizeof(said)) < 0)
@@ -201,6 +201,18 @@ Test(accel, auto_takes_the_best)
 	cr_assert(strstr(said, "this build has no kvm engine"));
 	cr_assert_str_eq(choose(lame, lame, "auto", NULL), "interp");
 	cr_assert(strstr(said, "translator cannot run (it is lame)"));
+}
+
+Test(accel, auto_leaves_what_has_to_be_asked_for)
+{
+	struct engine k = {.name = "kvm", .unusable = fine}, j = {.name = "jit", .unusable = fine};
+	struct accel_host h = {.kvm = &k, .jit = &j, .interp = &j, .kvm_on_request = "it is shy"};
+	const struct engine *e = NULL;
+	cr_assert_eq(accel_choose(&h, "auto", NULL, &e, said, sizeof(said)), 0);
+	cr_assert_eq(e, &j);
+	cr_assert_str_eq(said, "using jit, not kvm: it is shy");
+	cr_assert_eq(accel_choose(&h, "kvm", NULL, &e, said, sizeof(said)), 0);
+	cr_assert_eq(e, &k);
 }
 
 Test(accel, a_name_is_an_order)
