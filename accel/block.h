@@ -55,14 +55,14 @@ struct block {
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
 	uint64_t gpa2;
-	const uint8_t *code;       /* translation, or NULL */
-	const uint8_t *entry[4];   /* its entries, by enum block_entry; entry[0] is code */
-	const uint32_t *careful;   /* offsets in code memory: where jit_fill_careful() goes on */
-	uint64_t *second_seen; /* in the translation of one that crosses: see jit_exec_cross() */
-	const uint8_t *host;   /* the page's bytes, if in RAM */
-	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */
-	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain, */
-	uint64_t succ_seen;    /* if this is the cache's `flushed` */
+	const uint8_t *code;     /* translation, or NULL */
+	const uint8_t *entry[4]; /* its entries, by enum block_entry; entry[0] is code */
+	const uint32_t *careful; /* offsets in code memory: where jit_fill_careful() goes on */
+	uint64_t *second_seen;   /* in the translation of one that crosses: see jit_exec_cross() */
+	const uint8_t *host;     /* the page's bytes, if in RAM */
+	uint32_t runs;           /* interpreted so far; UINT32_MAX: not worth another try */
+	struct block *succ[2];   /* where a direct jump within the page goes, by enum chain, */
+	uint64_t succ_seen;      /* if this is the cache's `flushed` */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
 };

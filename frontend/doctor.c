@@ -589,8 +589,9 @@ static void choose(struct exam *e)
 		r->speed = "native; device accesses as slow as the exits above";
 	} else if (!e->in->jit_why) {
 		r->engine = "jit";
-		r->speed = "translated: integer code 1 to 3 times slower than native, the average "
-			   "program 2 to 4 times";
+		r->speed =
+		    "translated: loops take 1 to 4 times as long as natively, large programs 5 "
+		    "to 15 times";
 	} else {
 		r->engine = "interp";
 		r->speed = "interpreted: tens of times slower than native";

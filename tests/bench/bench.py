@@ -36,6 +36,8 @@ echo "bench: end with $?"
 # Work for a tenth of a second natively would keep an interpreter busy for minutes.
 SLOW = {"interp": 0.1}
 LINE = re.compile(r"^([a-z0-9-]+) (?:- (.*)|([0-9.]+) ([0-9]+) ([0-9a-f]{16}))$")
+# What the guest still says before doppel's counters.
+STATS = re.compile(r"\A.*Power down\r?\n", re.S)
 REPORT = re.compile(r"(?:^|\n)(" + LINE.pattern[1:-1] + r"|bench: end with (\d+))\r?\n")
 
 
@@ -182,6 +184,8 @@ class Bench:
                    "-no-reboot"]
         if engine == "tcg":
             return [self.opt.qemu, "-accel", "tcg", *machine]
+        if engine == "jit" and self.opt.stats:
+            engine = "jit,stats=on"
         return [self.opt.doppel, "-accel", engine, *machine]
 
     def guest(self, engine, names):
@@ -203,6 +207,9 @@ class Bench:
                         raise GuestError(f"the program ended with {m[7]}")
                     g.seen -= 1  # the line's end is the next one's start
                     left.remove(self.results.take(engine, m[1]))
+                if engine == "jit" and self.opt.stats:
+                    g.wait(30)
+                    print(f"counters of {', '.join(names)}:", STATS.sub("", g.output[g.seen:]))
             except GuestError as e:
                 keep = os.path.join(self.opt.logs, f"bench-{engine}-{left[0]}.log")
                 shutil.copy(log, keep)
@@ -335,6 +342,7 @@ def main():
     p.add_argument("--boot-timeout", type=float, default=120)
     p.add_argument("--max-dead", type=int, default=4, help="give an engine up after so many hangs")
     p.add_argument("--logs", default=tempfile.gettempdir(), help="where logs of failures go")
+    p.add_argument("--stats", action="store_true", help="print what the translator counted")
     p.add_argument("--json", help="write the numbers to this file")
     opt = p.parse_args()
     print(f"host: {host()}", flush=True)
