@@ -152,8 +152,7 @@ static void note_second_page(struct engine_cpu *e, const struct block *b)
 /* An instruction that continues in the next page: no link or lookup has looked at that one. */
 bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 {
-	const struct block *b =
-	    (const struct block *)((const uint8_t *)i - offsetof(struct block, insn));
+	const struct block *b = block_of(i);
 	jit_count_to(e, i);
 	e->core.v.cc = flags_unpack(e->js.flags); /* for a fault of the fetch */
 	e->core.insn = NULL;

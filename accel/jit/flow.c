@@ -178,7 +178,7 @@ void emit_goto(struct tr *t, int64_t to)
 		goto_other_page(t, (int32_t)to);
 }
 
-/* S2 = index of the stack pointer in js.returns, to be scaled by return_scale(). */
+/* S2 = index of the stack pointer in js.returns, to be scaled as return_slot() does. */
 static void emit_return_index(struct tr *t)
 {
 	emit_rm(&t->e, 0x8b, 4, S2, rm_reg(H_R15));
@@ -218,14 +218,6 @@ static void emit_push_return(struct tr *t, const struct insn *i)
 	emit_store(e, RETURN(cell), S1);
 	add_slow(t, SLOW_RETURN, NULL, NULL, false, back);
 	t->slow[t->nr_slow - 1].cell = cell;
-}
-
-/* page_rip = page of S1 */
-static void emit_set_page(struct emit *e)
-{
-	emit_rm(e, 0x81, 8, 4, rm_reg(S1)); /* and */
-	emit32(e, (uint32_t)PAGE_MASK);
-	emit_store(e, state(OFF_JS(page_rip)), S1);
 }
 
 /* A field of the jump table's entry at S2. */

@@ -160,6 +160,14 @@ void perf_block(struct engine_cpu *e, const struct block *b, uint64_t rip, const
 		const uint8_t *to, const char *what);
 void perf_evicted(struct jit *j, const uint8_t *from, const uint8_t *to);
 
+/* page_rip = page of S1. Clobbers flags. */
+static inline void emit_set_page(struct emit *e)
+{
+	emit_rm(e, 0x81, 8, 4, rm_reg(S1)); /* and */
+	emit32(e, (uint32_t)PAGE_MASK);
+	emit_store(e, rm_mem(STATE, OFF_JS(page_rip)), S1);
+}
+
 /* stubs.c */
 void jit_make_stubs(struct jit *j, struct emit *e);
 

@@ -65,10 +65,12 @@ static void make_leave(struct jit *j, struct emit *e)
 }
 
 /* Everything to memory, fn(core, r14, page) in C, and back; leaves when fn says so. The block's page
- * offset is in rcx on entry, except that `stored` gets the page there and the offset in spill. */
-static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored)
+ * offset is in rcx on entry, except that `stored` gets the page there and the offset in spill. Returns
+ * where it begins. */
+static uint8_t *make_call(struct jit *j, struct emit *e, const void *fn, bool stored)
 {
 	const int32_t bias = 8; /* the return address */
+	uint8_t *start = e->w;
 	save_regs(e, bias);
 	vec_emit_save(j, e, bias);
 	if (stored) {
@@ -91,28 +93,18 @@ static void make_call(struct jit *j, struct emit *e, const void *fn, bool stored
 	emit_patch(out, e->w);
 	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, 8));
 	emit_store_imm32(e, rm_mem(STATE, OFF_JS(cut)), 1);
+	emit_jmp_to(e, j->leave_stored);
+	return start;
 }
 
 static void make_calls(struct jit *j, struct emit *e)
 {
-	j->call_op = e->w;
-	make_call(j, e, (const void *)jit_exec_op, false);
-	emit_jmp_to(e, j->leave_stored);
-	j->call_plain = e->w;
-	make_call(j, e, (const void *)jit_exec_plain, false);
-	emit_jmp_to(e, j->leave_stored);
-	j->call_cross = e->w;
-	make_call(j, e, (const void *)jit_exec_cross, false);
-	emit_jmp_to(e, j->leave_stored);
-	j->x87_load = e->w;
-	make_call(j, e, (const void *)jit_x87_load, false);
-	emit_jmp_to(e, j->leave_stored);
-	j->stored = e->w;
-	make_call(j, e, (const void *)jit_stored, true);
-	emit_jmp_to(e, j->leave_stored);
-	j->call_string = e->w;
-	make_call(j, e, (const void *)jit_string, false);
-	emit_jmp_to(e, j->leave_stored);
+	j->call_op = make_call(j, e, (const void *)jit_exec_op, false);
+	j->call_plain = make_call(j, e, (const void *)jit_exec_plain, false);
+	j->call_cross = make_call(j, e, (const void *)jit_exec_cross, false);
+	j->x87_load = make_call(j, e, (const void *)jit_x87_load, false);
+	j->stored = make_call(j, e, (const void *)jit_stored, true);
+	j->call_string = make_call(j, e, (const void *)jit_string, false);
 }
 
 static void emit_cmp_imm8(struct emit *e, struct rm m, uint8_t imm)
@@ -170,14 +162,6 @@ static void make_lookup(struct jit *j, struct emit *e)
 	emit8(e, 0xc3);
 }
 
-/* page_rip = page of S1 */
-static void set_page(struct emit *e)
-{
-	emit_rm(e, 0x81, 8, 4, rm_reg(S1)); /* and */
-	emit32(e, (uint32_t)PAGE_MASK);
-	emit_store(e, rm_mem(STATE, OFF_JS(page_rip)), S1);
-}
-
 /* Plain jumps: what is not found leaves, with rcx = rip - page_rip as `leave` wants it. */
 static void make_go(struct jit *j, struct emit *e)
 {
@@ -185,7 +169,7 @@ static void make_go(struct jit *j, struct emit *e)
 	emit_call(e, j->lookup);
 	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
 	uint8_t *none = emit_jcc(e, CC_E);
-	set_page(e);
+	emit_set_page(e);
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
 
 	j->go_cell = e->w;
@@ -193,7 +177,7 @@ static void make_go(struct jit *j, struct emit *e)
 	emit_call(e, j->lookup);
 	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
 	uint8_t *none_either = emit_jcc(e, CC_E);
-	set_page(e);
+	emit_set_page(e);
 	emit_store(e, rm_mem(STATE, OFF_JS(spill)), H_RDX);
 	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(cell)));
 	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, code)), S2);
