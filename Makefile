@@ -35,7 +35,7 @@ $(B)/cpu/op_%.o $(B)/cpu/decode.o $(B)/accel/interp_%.o: \
 	ALL_CFLAGS := $(filter-out -fsanitize=thread,$(ALL_CFLAGS))
 endif
 
-LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c accel/*.c accel/jit/*.c accel/kvm/*.c accel/probe/*.c)) \
+LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c hw/*/*.c accel/*.c accel/*/*.c)) \
 	$(filter-out frontend/main.c,$(wildcard frontend/*.c))
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
 # The x87 unit may hold the guest's registers while C code runs.

@@ -67,6 +67,13 @@ static void unmap_stale(struct pci_func *f)
 	}
 }
 
+static int map_bar(struct pci_func *f, const struct pci_bar *b, unsigned n, uint64_t at)
+{
+	if (b->ram)
+		return aspace_map_ram(f->bus->mem, b->name, at, b->size, b->ram, 0);
+	return aspace_map_dev(bar_space(f, n), b->name, at, b->size, b->ops, b->opaque);
+}
+
 static void map_new(struct pci_func *f)
 {
 	for (unsigned n = 0; n < PCI_BARS; n++) {
@@ -77,7 +84,7 @@ static void map_new(struct pci_func *f)
 			continue;
 		/* On top of something else it does not answer; it gets another chance at the
 		 * next change. */
-		if (aspace_map_dev(bar_space(f, n), b->name, at, b->size, b->ops, b->opaque) == 0) {
+		if (map_bar(f, b, n, at) == 0) {
 			b->mapped = true;
 			b->at = at;
 		}
@@ -207,6 +214,13 @@ void pci_func_bar(struct pci_func *f, unsigned n, enum pci_bar_kind kind, uint64
 		start[0] = 4;
 		pci_set32(mask + 4, (uint32_t)(~(size - 1) >> 32));
 	}
+}
+
+void pci_func_bar_ram(struct pci_func *f, unsigned n, enum pci_bar_kind kind, struct ram *ram,
+		      const char *name)
+{
+	pci_func_bar(f, n, kind, ram->size, NULL, NULL, name);
+	f->bar[n].ram = ram;
 }
 
 int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn)

@@ -43,8 +43,9 @@ enum {
 	PCI_STATUS_INTX = 1 << 3,
 };
 
-#define PCI_BARS        6
-#define PCI_DEVFN(d, f) ((uint8_t)((d) << 3 | (f)))
+#define PCI_BARS         6
+#define PCI_BAR_PREFETCH 8 /* in a memory BAR's low bits */
+#define PCI_DEVFN(d, f)  ((uint8_t)((d) << 3 | (f)))
 
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
@@ -53,6 +54,7 @@ struct pci_bar {
 	uint64_t size; /* a power of two */
 	const struct mmio_ops *ops;
 	void *opaque;
+	struct ram *ram; /* instead of ops: the BAR shows all of it */
 	const char *name;
 	bool mapped;
 	uint64_t at; /* where, while mapped */
@@ -97,6 +99,9 @@ void pci_func_init(struct pci_func *f, const char *name, uint16_t vendor, uint16
 		   uint16_t class_code, uint8_t pin);
 void pci_func_bar(struct pci_func *f, unsigned n, enum pci_bar_kind kind, uint64_t size,
 		  const struct mmio_ops *ops, void *opaque, const char *name);
+/* A BAR that is memory of the device's, of a power of two bytes; borrowed. */
+void pci_func_bar_ram(struct pci_func *f, unsigned n, enum pci_bar_kind kind, struct ram *ram,
+		      const char *name);
 /* 0, -EEXIST when the slot is taken. */
 int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn);
 /* The first slot from 2 on with nothing in it, as a devfn, or -1. */

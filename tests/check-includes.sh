@@ -13,7 +13,7 @@ check() {
 		bad=1
 	fi
 }
-hw=$(ls hw/*.[ch] | grep -vE '^hw/(machine|pc)\.[ch]$')
+hw=$(ls hw/*.[ch] hw/*/*.[ch] | grep -vE '^hw/(machine|pc)\.[ch]$')
 check "$(ls mmu/*.[ch])" 'mmu'
 check "$(ls cpu/*.[ch])" 'mmu|cpu'
 check "$(find accel -name '*.[ch]')" 'mmu|cpu|accel'

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a graphics device shows, as front ends (windows, VNC, screen dumps, the terminal) see it. They
+ * ask for a picture when they want one; machine lock held.
+ */
+#ifndef HW_DISPLAY_DISPLAY_H
+#define HW_DISPLAY_DISPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DISPLAY_MAX_WIDTH  16384u
+#define DISPLAY_MAX_HEIGHT 16384u
+#define TEXT_MAX_COLUMNS   256u
+#define TEXT_MAX_ROWS      256u
+
+/* Rows of `width` pixels without gaps, each 00RRGGBBh. */
+struct surface {
+	unsigned width, height;
+	uint32_t *pixels;
+};
+
+/* The character cells of a text mode, and the device's palette. */
+struct text_screen {
+	unsigned columns, rows;
+	struct text_cell {
+		uint8_t ch, attr; /* attribute as the VGA's: background, foreground */
+	} cell[TEXT_MAX_ROWS][TEXT_MAX_COLUMNS];
+	uint32_t color[16]; /* 00RRGGBBh */
+	bool cursor;
+	unsigned cursor_x, cursor_y;
+};
+
+struct display {
+	const char *name;
+	/* The whole picture as it is now; resizes the surface. 0 or -ENOMEM. */
+	int (*draw)(void *dev, struct surface *s);
+	/* False when the device does not show text. */
+	bool (*text)(void *dev, struct text_screen *t);
+	void *dev;
+	struct display *next; /* of the machine */
+};
+
+/* Contents are undefined after a change of size. 0, or -ENOMEM and the surface is as before. */
+int surface_resize(struct surface *s, unsigned width, unsigned height);
+void surface_fini(struct surface *s);
+
+#endif
