@@ -489,7 +489,6 @@ static int configure(struct app *a)
 	c->debug_exit_size = o->debug_exit_size;
 	c->pvpanic = o->pvpanic;
 	c->pc_testdev = o->pc_testdev;
-	c->pci_testdev = o->pci_testdev;
 	c->no_reboot = o->no_reboot;
 	c->no_shutdown = o->no_shutdown;
 	c->epoch_ns = epoch(o);
@@ -524,6 +523,10 @@ static int run(struct app *a)
 	if (pc_new(&a->pc, &a->cfg, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	m = &a->pc->m;
+	for (unsigned i = 0; i < a->opt.nr_devices; i++)
+		if (pc_add_device(a->pc, &a->opt.devices[i], NULL, NULL, a->err, sizeof(a->err)) <
+		    0)
+			return complain("%s", a->err);
 	if (pc_load(a->pc, &a->kernel, a->modules, a->nr_modules, a->opt.append, a->err,
 		    sizeof(a->err)) < 0)
 		return complain("%s", a->err);

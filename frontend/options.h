@@ -10,9 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hw/device_type.h"
+
 #define MAX_SERIAL   4
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
+#define MAX_DEVICES  32
 #define MAX_PATH_LEN 1024
 
 /* Where a character device leads. */
@@ -74,7 +77,9 @@ struct options {
 	unsigned nr_chardev;
 	bool debug_exit;
 	uint16_t debug_exit_port, debug_exit_size;
-	bool pvpanic, pc_testdev, pci_testdev;
+	bool pvpanic, pc_testdev;
+	struct device_spec devices[MAX_DEVICES];
+	unsigned nr_devices;
 	enum clock_base rtc_base;
 	int64_t rtc_date; /* seconds since 1970 for CLOCK_DATE */
 };

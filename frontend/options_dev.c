@@ -347,12 +347,25 @@ static int dev_pc_testdev(struct parse *p, const char *at)
 	return no_properties(p, "pc-testdev", at);
 }
 
-static int dev_pci_testdev(struct parse *p, const char *at)
+/* A device of the table in hw/device_types.c. */
+static int add_device(struct parse *p, const struct device_type *type, const char *at)
 {
-	p->o->pci_testdev = true;
-	return no_properties(p, "pci-testdev", at);
+	struct device_spec *s = &p->o->devices[p->o->nr_devices];
+	struct keyval kv;
+
+	if (p->o->nr_devices == MAX_DEVICES)
+		return fail(p, "-device: at most %d are supported", MAX_DEVICES);
+	device_spec_init(s, type);
+	while (next_keyval(&at, &kv))
+		if (device_spec_set(s, kv.key, kv.has_val ? kv.val : NULL, p->err, p->errlen) < 0)
+			return -1;
+	if (device_spec_done(s, p->err, p->errlen) < 0)
+		return -1;
+	p->o->nr_devices++;
+	return 0;
 }
 
+/* Those that the board wires itself. */
 static const struct device_option {
 	const char *name, *bus;
 	int (*add)(struct parse *p, const char *properties);
@@ -366,14 +379,15 @@ static const struct device_option {
      "  iobase=<uint16>        - (default: 0xe9)\n"},
     {"pvpanic", "ISA", dev_pvpanic, "port 0x505: the guest reports its panic", ""},
     {"pc-testdev", "ISA", dev_pc_testdev, "scratch ports and interrupt lines for test suites", ""},
-    {"pci-testdev", "PCI", dev_pci_testdev, "BARs that count accesses, for test suites", ""},
 };
 
 #define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
+#define NAMES_MAX  64 /* of the other table, that are looked at for what is near */
 
 int on_device(struct parse *p, const char *arg)
 {
-	const char *names[NR_DEVICES + 1] = {NULL}, *at = arg, *near;
+	const char *names[NR_DEVICES + NAMES_MAX + 1] = {NULL}, *at = arg, *near;
+	const struct device_type *type;
 	struct keyval kv;
 
 	if (!next_keyval(&at, &kv) || kv.has_val)
@@ -393,6 +407,16 @@ int on_device(struct parse *p, const char *arg)
 		}
 		return devices[i].add(p, at);
 	}
+	type = device_type_find(kv.key);
+	if (type && is_help(at)) {
+		p->o->action = ACT_PROPERTY_HELP;
+		p->o->help_device = type->name;
+		return 0;
+	}
+	if (type)
+		return add_device(p, type, at);
+	for (size_t i = 0; device_types[i] && i < NAMES_MAX; i++)
+		names[NR_DEVICES + i] = device_types[i]->name;
 	near = nearest_name(kv.key, names);
 	if (near)
 		return fail(p, "device %s is not known; did you mean %s?", kv.key, near);
@@ -416,10 +440,35 @@ void options_device_help(void)
 	for (size_t i = 0; i < NR_DEVICES; i++)
 		printf("name \"%s\", bus %s, desc \"%s\"\n", devices[i].name, devices[i].bus,
 		       devices[i].what);
+	for (size_t i = 0; device_types[i]; i++)
+		printf("name \"%s\", bus %s, desc \"%s\"\n", device_types[i]->name,
+		       device_types[i]->bus, device_types[i]->desc);
+}
+
+static void property_help(const struct device_type *type)
+{
+	static const char *const kind[] = {"str",   "bool",   "num",    "size",
+					   "drive", "netdev", "chardev"};
+
+	printf("%s options:\n"
+	       "  id=<str>\n",
+	       type->name);
+	if (strcmp(type->bus, "PCI") == 0)
+		printf(
+		    "  addr=<slot[.function]> - in hexadecimal (default: the first free slot)\n");
+	for (const struct prop *p = type->props; p && p->name; p++)
+		printf("  %s=<%s>%*s - %s%s%s%s\n", p->name, kind[p->kind],
+		       (int)(19 - strlen(p->name) - strlen(kind[p->kind])), "",
+		       p->help ? p->help : "", p->def ? " (default: " : "", p->def ? p->def : "",
+		       p->def ? ")" : "");
 }
 
 void options_property_help(const char *device)
 {
+	const struct device_type *type = device_type_find(device);
+
+	if (type)
+		property_help(type);
 	for (size_t i = 0; i < NR_DEVICES; i++)
 		if (strcmp(devices[i].name, device) == 0)
 			printf("%s options:\n%s", device, devices[i].properties);

@@ -74,6 +74,12 @@ void machine_add(struct machine *m, struct device *dev)
 	*p = dev;
 }
 
+void machine_add_after(struct device *after, struct device *dev)
+{
+	dev->next = after->next;
+	after->next = dev;
+}
+
 void machine_stop_locked(struct machine *m)
 {
 	if (m->stopped)

@@ -65,6 +65,8 @@ void machine_fini(struct machine *m);
 void machine_follow_time(struct machine *m, void (*rearm)(void *opaque), void *opaque);
 /* Adds a device to the reset/save/info list. */
 void machine_add(struct machine *m, struct device *dev);
+/* The same, right after another in that list. */
+void machine_add_after(struct device *after, struct device *dev);
 
 /* Runs until the guest or the user ends it; returns the process exit status. Main thread. */
 int machine_run(struct machine *m);

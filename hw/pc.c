@@ -69,7 +69,7 @@ static void test_line(void *opaque, int n, int level)
 		gsi_set(opaque, n, level);
 }
 
-static void ioapic_msg(void *opaque, uint64_t addr, uint32_t data)
+static void interrupt_msg(void *opaque, uint64_t addr, uint32_t data)
 {
 	struct pc *pc = opaque;
 
@@ -430,8 +430,10 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	    (r = i440fx_init(&pc->chipset, &pc->pci, &pirq)) < 0 ||
 	    (r = fw_cfg_init(&pc->fw_cfg, io, mem)) < 0 ||
 	    (r = i8259_init(&pc->pic, io, &intr)) < 0 ||
-	    (r = ioapic_init(&pc->ioapic, mem, 0xfec00000, 0, ioapic_msg, pc)) < 0)
+	    (r = ioapic_init(&pc->ioapic, mem, 0xfec00000, 0, interrupt_msg, pc)) < 0)
 		return r;
+	pc->pci.msi = interrupt_msg;
+	pc->pci.msi_opaque = pc;
 	machine_add(m, &pc->pit.dev);
 	machine_add(m, &pc->rtc.dev);
 	machine_add(m, &pc->hpet.dev);
@@ -501,13 +503,6 @@ static int wire_options(struct pc *pc, const struct pc_config *cfg, char *what, 
 		snprintf(what, len, "pc-testdev");
 		r = pc_testdev_init(&pc->pc_testdev, io, mem, &line, flush_tlbs, pc);
 		machine_add(&pc->m, &pc->pc_testdev.dev);
-	}
-	if (r == 0 && cfg->pci_testdev) {
-		snprintf(what, len, "pci-testdev");
-		r = pci_testdev_init(&pc->pci_testdev, &pc->pci,
-				     (uint8_t)pci_bus_free_slot(&pc->pci));
-		machine_add(&pc->m, &pc->pci_testdev.func.dev);
-		machine_add(&pc->m, &pc->pci_testdev.state);
 	}
 	return r;
 }
@@ -685,10 +680,56 @@ void pc_free(struct pc *pc)
 {
 	if (!pc)
 		return;
+	pthread_mutex_lock(&pc->m.lock);
+	while (pc->nr_added) {
+		pc->nr_added--;
+		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);
+	}
+	pthread_mutex_unlock(&pc->m.lock);
 	machine_fini(&pc->m);
 	fw_cfg_fini(&pc->fw_cfg);
 	boot_plan_free(&pc->plan);
 	free(pc);
+}
+
+/* Devices come before the interrupt controllers, as do the chips. */
+static void add_state(void *opaque, struct device *dev)
+{
+	struct pc *pc = opaque;
+
+	machine_add_after(pc->last_added ? pc->last_added : &pc->pci.dev, dev);
+	pc->last_added = dev;
+}
+
+int pc_add_device(struct pc *pc, const struct device_spec *spec,
+		  void *(*backend)(void *opaque, enum prop_kind kind, const char *id), void *opaque,
+		  char *err, size_t errlen)
+{
+	const struct device_env env = {
+	    .clock = &pc->m.clock,
+	    .loop = pc->m.loop,
+	    .lock = &pc->m.lock,
+	    .pci = &pc->pci,
+	    .backend = backend,
+	    .backend_opaque = opaque,
+	    .add = add_state,
+	    .opaque = pc,
+	};
+	void *self;
+	int r;
+
+	if (pc->nr_added == PC_MAX_DEVICES) {
+		snprintf(err, errlen, "-device: at most %d are supported", PC_MAX_DEVICES);
+		return -ENOSPC;
+	}
+	pthread_mutex_lock(&pc->m.lock);
+	r = device_create(&self, spec, &env, err, errlen);
+	if (r == 0) {
+		pc->added[pc->nr_added].type = spec->type;
+		pc->added[pc->nr_added++].self = self;
+	}
+	pthread_mutex_unlock(&pc->m.lock);
+	return r;
 }
 
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,

@@ -14,6 +14,7 @@
 #include "hw/acpi_pm.h"
 #include "hw/debug_exit.h"
 #include "hw/debugcon.h"
+#include "hw/device_type.h"
 #include "hw/dma8237.h"
 #include "hw/fw_cfg.h"
 #include "hw/hpet.h"
@@ -29,7 +30,6 @@
 #include "hw/mc146818.h"
 #include "hw/pc_testdev.h"
 #include "hw/pci.h"
-#include "hw/pci_testdev.h"
 #include "hw/port92.h"
 #include "hw/pvpanic.h"
 #include "hw/reset_port.h"
@@ -40,6 +40,7 @@
 #define PC_LOW_MAX     0xc0000000ull /* RAM below 4 GiB ends here at most */
 #define PC_MIN_RAM     0x200000ull
 #define PC_MAX_CPUS    64
+#define PC_MAX_DEVICES 64
 #define PC_ACPI_BASE   0xe0000ull
 #define PC_SMBIOS_BASE 0xf0000ull
 
@@ -61,7 +62,7 @@ struct pc_config {
 	struct pc_debugcon_config debugcon[PC_DEBUGCONS];
 	bool debug_exit;
 	uint16_t debug_exit_port, debug_exit_size;
-	bool pvpanic, pc_testdev, pci_testdev;
+	bool pvpanic, pc_testdev;
 	bool no_reboot, no_shutdown;
 	int64_t epoch_ns; /* time of day at power-on, ns since 1970 */
 	bool icount;      /* time follows instructions (hw/icount.h); with one CPU */
@@ -108,7 +109,12 @@ struct pc {
 	struct debug_exit debug_exit;
 	struct pvpanic pvpanic;
 	struct pc_testdev pc_testdev;
-	struct pci_testdev pci_testdev;
+	struct {
+		const struct device_type *type;
+		void *self;
+	} added[PC_MAX_DEVICES]; /* by pc_add_device() */
+	unsigned nr_added;
+	struct device *last_added;
 
 	uint32_t isa_level[16]; /* bit per irq_source */
 	uint32_t gsi_level[IOAPIC_PINS];
@@ -124,6 +130,12 @@ struct pc {
 /* 0, or -errno with one line in err. */
 int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errlen);
 void pc_free(struct pc *pc);
+
+/* Adds a device that the user asked for; before the machine runs. backend finds the back ends that
+ * its properties name (hw/device_type.h). 0, or -errno with one line in err. */
+int pc_add_device(struct pc *pc, const struct device_spec *spec,
+		  void *(*backend)(void *opaque, enum prop_kind kind, const char *id), void *opaque,
+		  char *err, size_t errlen);
 
 /* Plans the direct boot of a kernel. The blobs, modules and the command line are borrowed. */
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,

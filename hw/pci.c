@@ -5,12 +5,18 @@
 #include "hw/pci.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "hw/msi.h"
 #include "hw/reset_port.h"
 
 #define BUS_DEVFN(addr) ((addr) >> 8 & 0xffff)
 #define CF8_ENABLE      0x80000000u
+#define MEM_FLOOR       0x100000u /* memory BARs below it never answer */
+#define CAPS_START      0x40u
+#define ROM_ENABLE      1u
+#define NR_BARS         (PCI_BARS + 1u)
 
 static const struct field func_fields[] = {
     FIELD_ARRAY_NORESET(pci_func, config),
@@ -23,12 +29,17 @@ static const struct field bus_fields[] = {
     FIELD_END,
 };
 
+static unsigned bar_reg(unsigned n)
+{
+	return n == PCI_BAR_ROM ? PCI_ROM : PCI_BAR0 + n * 4;
+}
+
 /* Where the BAR decodes now, or false when it does not. */
 static bool bar_address(const struct pci_func *f, unsigned n, uint64_t *addr)
 {
 	const struct pci_bar *b = &f->bar[n];
-	uint16_t cmd = (uint16_t)(f->config[PCI_COMMAND] | f->config[PCI_COMMAND + 1] << 8);
-	uint32_t lo = pci_config_read(f, PCI_BAR0 + n * 4, 4);
+	uint16_t cmd = pci_get16(f->config + PCI_COMMAND);
+	uint32_t lo = pci_get32(f->config + bar_reg(n));
 
 	switch (b->kind) {
 	case PCI_BAR_NONE:
@@ -37,14 +48,16 @@ static bool bar_address(const struct pci_func *f, unsigned n, uint64_t *addr)
 		*addr = lo & ~3u & ~(b->size - 1);
 		return (cmd & PCI_CMD_IO) && *addr && *addr + b->size <= 0x10000;
 	case PCI_BAR_MEM32:
+		if (n == PCI_BAR_ROM && !(lo & ROM_ENABLE))
+			return false;
 		*addr = lo & ~15u & ~(b->size - 1);
 		/* A BAR that still holds its sizing pattern ends at 4 GiB. */
-		return (cmd & PCI_CMD_MEM) && *addr && *addr + b->size < 1ull << 32;
+		return (cmd & PCI_CMD_MEM) && *addr >= MEM_FLOOR && *addr + b->size < 1ull << 32;
 	case PCI_BAR_MEM64:
 		*addr = (lo & ~15u & ~(b->size - 1)) |
-			(uint64_t)pci_config_read(f, PCI_BAR0 + n * 4 + 4, 4) << 32;
-		return (cmd & PCI_CMD_MEM) && *addr && *addr < f->bus->mem->limit &&
-		       b->size <= f->bus->mem->limit - *addr;
+			(uint64_t)pci_get32(f->config + bar_reg(n) + 4) << 32;
+		return (cmd & PCI_CMD_MEM) && *addr >= MEM_FLOOR && *addr < f->bus->mem->limit &&
+		       b->size <= f->bus->mem->limit - *addr && *addr + b->size != 1ull << 32;
 	}
 	return false;
 }
@@ -54,49 +67,71 @@ static struct aspace *bar_space(const struct pci_func *f, unsigned n)
 	return f->bar[n].kind == PCI_BAR_IO ? f->bus->io : f->bus->mem;
 }
 
-static void unmap_stale(struct pci_func *f)
+static void bar_unmap(struct pci_func *f, unsigned n)
 {
-	for (unsigned n = 0; n < PCI_BARS; n++) {
-		struct pci_bar *b = &f->bar[n];
-		uint64_t at;
+	aspace_unmap(bar_space(f, n), f->bar[n].at);
+	f->bar[n].mapped = false;
+}
 
-		if (b->mapped && (!bar_address(f, n, &at) || at != b->at)) {
-			aspace_unmap(bar_space(f, n), b->at);
-			b->mapped = false;
-		}
+static void bar_map(struct pci_func *f, unsigned n, uint64_t at)
+{
+	struct aspace *as = bar_space(f, n);
+	struct pci_bar *b = &f->bar[n];
+	int r;
+
+	if (b->ops)
+		r = aspace_map_dev(as, b->name, at, b->size, b->ops, b->opaque);
+	else if (n == PCI_BAR_ROM)
+		r = aspace_map_rom(as, b->name, at, b->size, b->ram, 0);
+	else
+		r = aspace_map_ram(as, b->name, at, b->size, b->ram, 0);
+	if (r == 0) {
+		b->mapped = true;
+		b->at = at;
 	}
 }
 
-static int map_bar(struct pci_func *f, const struct pci_bar *b, unsigned n, uint64_t at)
+/* Unmaps every BAR of the space that is in [base, base+size) and comes after `first` in priority:
+ * devfn * NR_BARS + BAR. */
+static void unmap_overlapping(struct pci_bus *bus, const struct aspace *as, unsigned first,
+			      uint64_t base, uint64_t size)
 {
-	if (b->ram)
-		return aspace_map_ram(f->bus->mem, b->name, at, b->size, b->ram, 0);
-	return aspace_map_dev(bar_space(f, n), b->name, at, b->size, b->ops, b->opaque);
+	for (unsigned i = first; i < 256 * NR_BARS; i++) {
+		struct pci_func *f = bus->func[i / NR_BARS];
+		unsigned n = i % NR_BARS;
+
+		if (f && f->bar[n].mapped && bar_space(f, n) == as && f->bar[n].at < base + size &&
+		    base < f->bar[n].at + f->bar[n].size)
+			bar_unmap(f, n);
+	}
 }
 
-static void map_new(struct pci_func *f)
+/* Maps what decodes, by priority; a BAR that is where it belongs already stays mapped meanwhile. */
+void pci_bus_remap(struct pci_bus *bus)
 {
-	for (unsigned n = 0; n < PCI_BARS; n++) {
-		struct pci_bar *b = &f->bar[n];
-		uint64_t at;
+	uint64_t at;
 
-		if (b->mapped || !bar_address(f, n, &at))
+	for (unsigned i = 0; i < 256 * NR_BARS; i++) {
+		struct pci_func *f = bus->func[i / NR_BARS];
+		unsigned n = i % NR_BARS;
+
+		if (f && f->bar[n].mapped && (!bar_address(f, n, &at) || at != f->bar[n].at))
+			bar_unmap(f, n);
+	}
+	for (unsigned i = 0; i < 256 * NR_BARS; i++) {
+		struct pci_func *f = bus->func[i / NR_BARS];
+		unsigned n = i % NR_BARS;
+
+		if (!f || f->bar[n].mapped || !bar_address(f, n, &at))
 			continue;
-		/* On top of something else it does not answer; it gets another chance at the
-		 * next change. */
-		if (map_bar(f, b, n, at) == 0) {
-			b->mapped = true;
-			b->at = at;
-		}
+		unmap_overlapping(bus, bar_space(f, n), i + 1, at, f->bar[n].size);
+		bar_map(f, n, at);
 	}
 }
 
-static void remap(struct pci_func *f)
+void pci_bus_yield(struct pci_bus *bus, uint64_t base, uint64_t size)
 {
-	unmap_stale(f);
-	for (unsigned i = 0; i < 256; i++)
-		if (f->bus->func[i])
-			map_new(f->bus->func[i]);
+	unmap_overlapping(bus, bus->mem, 0, base, size);
 }
 
 static void update_intx(struct pci_func *f)
@@ -128,14 +163,25 @@ uint32_t pci_config_read(const struct pci_func *f, unsigned off, unsigned size)
 {
 	uint32_t v = 0;
 
-	for (unsigned i = 0; i < size && off + i < 256; i++)
+	for (unsigned i = 0; i < size && off + i < f->config_size; i++)
 		v |= (uint32_t)f->config[off + i] << (8 * i);
 	return v;
 }
 
+/* What follows from the whole configuration space. */
+static void config_done(struct pci_func *f)
+{
+	if (f->bus) {
+		update_intx(f);
+		pci_bus_remap(f->bus);
+	}
+	if (f->config_changed)
+		f->config_changed(f, 0, f->config_size);
+}
+
 void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned size)
 {
-	for (unsigned i = 0; i < size && off + i < 256; i++) {
+	for (unsigned i = 0; i < size && off + i < f->config_size; i++) {
 		unsigned o = off + i;
 		uint8_t b = (uint8_t)(val >> (8 * i));
 
@@ -144,8 +190,10 @@ void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned s
 	}
 	if (off < PCI_COMMAND + 2 && off + size > PCI_COMMAND)
 		update_intx(f);
-	if (off < PCI_BAR0 + 4 * PCI_BARS && off + size > PCI_COMMAND)
-		remap(f);
+	if (off < PCI_ROM + 4 && off + size > PCI_COMMAND)
+		pci_bus_remap(f->bus);
+	if (off >= CAPS_START)
+		msi_config_changed(f);
 	if (f->config_changed)
 		f->config_changed(f, off, size);
 }
@@ -156,29 +204,23 @@ static void func_reset_done(void *state)
 
 	memcpy(f->config, f->start, sizeof(f->config));
 	f->intx = 0;
-	if (f->bus) {
-		update_intx(f);
-		remap(f);
-	}
-	if (f->config_changed)
-		f->config_changed(f, 0, 256);
+	config_done(f);
 }
 
 static void func_loaded(void *state)
 {
-	struct pci_func *f = state;
-
-	update_intx(f);
-	remap(f);
-	if (f->config_changed)
-		f->config_changed(f, 0, 256);
+	config_done(state);
 }
 
 void pci_func_init(struct pci_func *f, const char *name, uint16_t vendor, uint16_t device,
 		   uint16_t class_code, uint8_t pin)
 {
 	memset(f, 0, sizeof(*f));
-	device_init(&f->dev, name, func_fields, f);
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	device_init(&f->dev, f->name, func_fields, f);
+	f->rom.fd = -1;
+	f->config_size = 256;
+	f->caps_end = CAPS_START;
 	f->dev.reset_done = func_reset_done;
 	f->dev.loaded = func_loaded;
 	pci_set16(f->start + PCI_VENDOR, vendor);
@@ -191,11 +233,31 @@ void pci_func_init(struct pci_func *f, const char *name, uint16_t vendor, uint16
 	pci_set16(f->w1c + PCI_STATUS, 0xf900);
 }
 
+/* The registers of a BAR, and the command bit that it needs. */
+static void bar_registers(struct pci_func *f, unsigned n)
+{
+	uint8_t *start = f->start + bar_reg(n), *mask = f->wmask + bar_reg(n);
+	const struct pci_bar *b = &f->bar[n];
+	uint32_t low = n == PCI_BAR_ROM ? 0x7feu : b->kind == PCI_BAR_IO ? 3u : 15u;
+
+	pci_set32(mask, (uint32_t) ~(b->size - 1) & ~low);
+	if (n == PCI_BAR_ROM)
+		mask[0] |= ROM_ENABLE;
+	if (b->kind == PCI_BAR_IO) {
+		start[0] = 1;
+		f->wmask[PCI_COMMAND] |= PCI_CMD_IO;
+	} else {
+		f->wmask[PCI_COMMAND] |= PCI_CMD_MEM;
+	}
+	if (b->kind == PCI_BAR_MEM64) {
+		start[0] = 4;
+		pci_set32(mask + 4, (uint32_t)(~(b->size - 1) >> 32));
+	}
+}
+
 void pci_func_bar(struct pci_func *f, unsigned n, enum pci_bar_kind kind, uint64_t size,
 		  const struct mmio_ops *ops, void *opaque, const char *name)
 {
-	uint8_t *start = f->start + PCI_BAR0 + n * 4, *mask = f->wmask + PCI_BAR0 + n * 4;
-
 	f->bar[n] = (struct pci_bar){
 	    .kind = kind,
 	    .size = size,
@@ -203,24 +265,90 @@ void pci_func_bar(struct pci_func *f, unsigned n, enum pci_bar_kind kind, uint64
 	    .opaque = opaque,
 	    .name = name,
 	};
-	pci_set32(mask, (uint32_t) ~(size - 1) & (kind == PCI_BAR_IO ? ~3u : ~15u));
-	if (kind == PCI_BAR_IO) {
-		start[0] = 1;
-		f->wmask[PCI_COMMAND] |= PCI_CMD_IO;
-	} else {
-		f->wmask[PCI_COMMAND] |= PCI_CMD_MEM;
-	}
-	if (kind == PCI_BAR_MEM64) {
-		start[0] = 4;
-		pci_set32(mask + 4, (uint32_t)(~(size - 1) >> 32));
-	}
+	bar_registers(f, n);
 }
 
 void pci_func_bar_ram(struct pci_func *f, unsigned n, enum pci_bar_kind kind, struct ram *ram,
 		      const char *name)
 {
-	pci_func_bar(f, n, kind, ram->size, NULL, NULL, name);
-	f->bar[n].ram = ram;
+	f->bar[n] = (struct pci_bar){.kind = kind, .size = ram->size, .ram = ram, .name = name};
+	bar_registers(f, n);
+}
+
+int pci_func_rom(struct pci_func *f, const void *data, size_t len)
+{
+	size_t size = PAGE_SIZE;
+	int r;
+
+	while (size < len && size < 16u << 20)
+		size *= 2;
+	if (!len || len > size)
+		return -EINVAL;
+	r = ram_init(&f->rom, "option-rom", size);
+	if (r < 0)
+		return r;
+	memcpy(f->rom.host, data, len);
+	f->bar[PCI_BAR_ROM] = (struct pci_bar){
+	    .kind = PCI_BAR_MEM32, .size = size, .ram = &f->rom, .name = "option-rom"};
+	bar_registers(f, PCI_BAR_ROM);
+	return 0;
+}
+
+void pci_func_fini(struct pci_func *f)
+{
+	ram_fini(&f->rom);
+}
+
+int pci_func_cap_at(struct pci_func *f, enum pci_cap id, unsigned off, unsigned size)
+{
+	if (off < CAPS_START || off > 256 || size > 256 - off)
+		return -ENOSPC;
+	f->start[off] = (uint8_t)id;
+	f->start[off + 1] = 0;
+	f->start[f->last_cap ? f->last_cap + 1 : PCI_CAP_LIST] = (uint8_t)off;
+	f->start[PCI_STATUS] |= PCI_STATUS_CAPS;
+	f->last_cap = (uint8_t)off;
+	if (off + size > f->caps_end)
+		f->caps_end = (uint16_t)((off + size + 3) & ~3u);
+	return (int)off;
+}
+
+int pci_func_cap(struct pci_func *f, enum pci_cap id, unsigned size)
+{
+	return pci_func_cap_at(f, id, f->caps_end, size);
+}
+
+int pci_func_express(struct pci_func *f)
+{
+	enum { FLAGS = 2, DEV_CAP = 4, DEV_CTL = 8, SIZE = 0x3c, VERSION = 2, RC_ENDPOINT = 9 };
+	int at = pci_func_cap(f, PCI_CAP_EXPRESS, SIZE);
+
+	if (at < 0)
+		return at;
+	f->config_size = PCI_CONFIG_SIZE;
+	pci_set16(f->start + at + FLAGS, RC_ENDPOINT << 4 | VERSION);
+	pci_set32(f->start + at + DEV_CAP, 1u << 15); /* role-based error reporting */
+	pci_set16(f->wmask + at + DEV_CTL, 0x7fff);
+	return 0;
+}
+
+int pci_dma_read(const struct pci_func *f, uint64_t addr, void *buf, size_t len)
+{
+	if (pci_is_master(f))
+		return aspace_dma_read(f->bus->mem, addr, buf, len);
+	memset(buf, 0xff, len);
+	return -EACCES;
+}
+
+int pci_dma_write(const struct pci_func *f, uint64_t addr, const void *buf, size_t len)
+{
+	return pci_is_master(f) ? aspace_dma_write(f->bus->mem, addr, buf, len) : -EACCES;
+}
+
+int pci_dma_sg(const struct pci_func *f, struct dma_sg *sg, uint64_t addr, uint64_t len,
+	       bool to_guest)
+{
+	return pci_is_master(f) ? dma_sg_add(sg, f->bus->mem, addr, len, to_guest) : -EACCES;
 }
 
 int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn)
@@ -230,6 +358,10 @@ int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn)
 	bus->func[devfn] = f;
 	f->bus = bus;
 	f->devfn = devfn;
+	snprintf(f->name + strlen(f->name), sizeof(f->name) - strlen(f->name), "@%02x.%x",
+		 devfn >> 3, devfn & 7);
+	if (f->msix)
+		snprintf(f->msix->name, sizeof(f->msix->name), "%s-msix", f->name);
 	memcpy(f->config, f->start, sizeof(f->config));
 	return 0;
 }

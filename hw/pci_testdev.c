@@ -5,7 +5,9 @@
  */
 #include "hw/pci_testdev.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NONE = 255, TESTS = 3, WIDTH = 1, MATCH = 0xfa, NO_MATCH = 0xce };
@@ -70,7 +72,7 @@ static void testdev_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 
 static const struct mmio_ops ops = {testdev_read, testdev_write, 1, 4};
 
-int pci_testdev_init(struct pci_testdev *t, struct pci_bus *bus, uint8_t devfn)
+void pci_testdev_init(struct pci_testdev *t)
 {
 	memset(t, 0, sizeof(*t));
 	pci_func_init(&t->func, "pci-testdev", 0x1b36, 0x0005, 0x00ff, 0);
@@ -81,5 +83,30 @@ int pci_testdev_init(struct pci_testdev *t, struct pci_bus *bus, uint8_t devfn)
 	pci_func_bar(&t->func, 0, PCI_BAR_MEM32, 2 * half[0], &ops, &t->side[0], "pci-testdev-mem");
 	pci_func_bar(&t->func, 1, PCI_BAR_IO, 2 * half[1], &ops, &t->side[1], "pci-testdev-io");
 	device_init(&t->state, "pci-testdev-state", fields, t);
-	return pci_bus_add(bus, &t->func, devfn);
 }
+
+static int create(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	struct pci_testdev *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	pci_testdev_init(t);
+	r = device_add_pci(args, &t->func, err, errlen);
+	if (r < 0) {
+		free(t);
+		return r;
+	}
+	device_add(args, &t->state);
+	*self = t;
+	return 0;
+}
+
+const struct device_type pci_testdev_type = {
+    .name = "pci-testdev",
+    .bus = "PCI",
+    .desc = "BARs that count accesses, for test suites",
+    .create = create,
+    .destroy = free,
+};

@@ -6,6 +6,7 @@
 #ifndef HW_PCI_TESTDEV_H
 #define HW_PCI_TESTDEV_H
 
+#include "hw/device_type.h"
 #include "hw/pci.h"
 
 struct pci_testdev;
@@ -23,6 +24,8 @@ struct pci_testdev {
 	uint32_t count[6];
 };
 
-int pci_testdev_init(struct pci_testdev *t, struct pci_bus *bus, uint8_t devfn);
+/* A function for the caller to put on a bus, and state for it to add to the machine. */
+void pci_testdev_init(struct pci_testdev *t);
+extern const struct device_type pci_testdev_type;
 
 #endif

@@ -72,7 +72,7 @@ Test(options, test_suite_line)
 			   "isa-debug-exit,iobase=0xf4,iosize=0x4 -vnc none -serial stdio "
 			   "-device pci-testdev -machine accel=tcg:interp -kernel x.flat -smp 2"),
 		     0, "%s", err);
-	cr_assert(o.pc_testdev && o.pci_testdev);
+	cr_assert(o.pc_testdev && o.nr_devices == 1);
 	cr_assert_not(o.serial[0].mux);
 }
 

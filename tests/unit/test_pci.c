@@ -51,7 +51,8 @@ static void setup(void)
 	cr_assert_eq(reset_port_init(&b.reset, NULL, &reset), 0);
 	cr_assert_eq(pci_bus_init(&b.pci, &b.mem, &b.io, &b.reset), 0);
 	cr_assert_eq(i440fx_init(&b.chipset, &b.pci, &isa), 0);
-	cr_assert_eq(pci_testdev_init(&b.test, &b.pci, PCI_DEVFN(2, 0)), 0);
+	pci_testdev_init(&b.test);
+	cr_assert_eq(pci_bus_add(&b.pci, &b.test.func, PCI_DEVFN(2, 0)), 0);
 	device_reset(&b.chipset.host.dev);
 	device_reset(&b.chipset.isa.dev);
 	device_reset(&b.chipset.pm.dev);

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The kinds of devices that -device can add: names, properties, constructors. One table of them all
+ * is in hw/device_types.c: a device is added to doppel by one line there.
+ */
+#ifndef HW_DEVICE_TYPE_H
+#define HW_DEVICE_TYPE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/device.h"
+#include "hw/pci.h"
+
+struct clock;
+struct loop;
+
+#define DEVICE_PROPS_MAX 24
+
+enum prop_kind {
+	PROP_STR,
+	PROP_BOOL,  /* on, off, yes, no; alone it means on */
+	PROP_NUM,   /* decimal, or hexadecimal with 0x */
+	PROP_SIZE,  /* with a suffix as in 4K */
+	PROP_DRIVE, /* the rest name back ends by their id */
+	PROP_NETDEV,
+	PROP_CHARDEV,
+};
+
+struct prop {
+	const char *name;
+	enum prop_kind kind;
+	const char *help; /* for -device NAME,help */
+	const char *def;  /* as the user would write it; NULL: none */
+	uint64_t max;     /* of numbers and sizes; 0: none */
+	bool required;
+};
+
+struct device_args;
+
+struct device_type {
+	const char *name, *bus, *desc;
+	const struct prop *props; /* ends with a NULL name; NULL: none but those of its bus */
+	/* Makes the device, tells the machine of its state by device_add() or device_add_pci(), and
+	 * returns it in *self. Machine lock held. 0, or -errno with one line in err (which stays
+	 * empty where the error says it all). */
+	int (*create)(void **self, const struct device_args *args, char *err, size_t errlen);
+	/* At the end of the machine, its vCPUs gone; machine lock held. */
+	void (*destroy)(void *self);
+};
+
+/* All of them; ends with NULL. */
+extern const struct device_type *const device_types[];
+const struct device_type *device_type_find(const char *name);
+
+/* What the user asked for: values by property, checked. */
+struct device_spec {
+	const struct device_type *type;
+	char id[64];
+	int devfn;     /* of PCI devices; -1: any */
+	int bootindex; /* -1: none */
+	uint64_t num[DEVICE_PROPS_MAX];
+	uint16_t text_at[DEVICE_PROPS_MAX]; /* in text, 0: not set */
+	char text[1024];
+	size_t text_len;
+};
+
+void device_spec_init(struct device_spec *s, const struct device_type *type);
+/* val NULL: the key stood alone. 0, or -1 with one line in err. */
+int device_spec_set(struct device_spec *s, const char *key, const char *val, char *err,
+		    size_t errlen);
+/* After the last property. 0, or -1 with one line in err. */
+int device_spec_done(const struct device_spec *s, char *err, size_t errlen);
+
+/* What the board gives to constructors. */
+struct device_env {
+	struct clock *clock;
+	struct loop *loop;
+	pthread_mutex_t *lock; /* the machine's */
+	struct pci_bus *pci;
+	/* A back end by its id, of the kind that the property has; or NULL. */
+	void *(*backend)(void *opaque, enum prop_kind kind, const char *id);
+	void *backend_opaque;
+	/* Adds to what the machine resets, saves and loads. */
+	void (*add)(void *opaque, struct device *dev);
+	void *opaque;
+};
+
+struct device_args {
+	const struct device_spec *spec;
+	const struct device_env *env;
+};
+
+/* The value of a property that the type has: the user's, else the default. */
+const char *arg_str(const struct device_args *a, const char *name); /* NULL: neither */
+uint64_t arg_num(const struct device_args *a, const char *name);
+bool arg_bool(const struct device_args *a, const char *name);
+void *arg_backend(const struct device_args *a, const char *name); /* NULL: not given */
+
+void device_add(const struct device_args *a, struct device *dev);
+/* Puts a function on the bus, in the user's slot or the first free one, and adds it and its MSI-X
+ * table to the machine. 0 or -errno with one line in err. */
+int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, size_t errlen);
+
+/* Checks that the back ends are there, then makes the device. 0 or -errno with one line in err. */
+int device_create(void **self, const struct device_spec *spec, const struct device_env *env,
+		  char *err, size_t errlen);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The table of devices that -device can add.
+ */
+#include "hw/device_type.h"
+
+#include <string.h>
+
+#include "hw/pci_testdev.h"
+
+const struct device_type *const device_types[] = {
+    &pci_testdev_type,
+    NULL,
+};
+
+const struct device_type *device_type_find(const char *name)
+{
+	for (size_t i = 0; device_types[i]; i++)
+		if (strcmp(device_types[i]->name, name) == 0)
+			return device_types[i];
+	return NULL;
+}
