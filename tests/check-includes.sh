@@ -18,6 +18,7 @@ check "$(ls mmu/*.[ch])" 'mmu'
 check "$(ls cpu/*.[ch])" 'mmu|cpu'
 check "$(find accel -name '*.[ch]')" 'mmu|cpu|accel'
 check "$hw" 'mmu|hw'
+check "$(ls hw/block/*.[ch])" 'hw'
 check "$(ls hw/machine.[ch] hw/pc.[ch])" 'mmu|hw|cpu|accel'
 check "$(ls frontend/*.[ch])" 'mmu|cpu|accel|hw|frontend|roms'
 [ $bad -eq 0 ] && echo "includes: 1 passed, 0 failed"
