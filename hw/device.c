@@ -36,7 +36,7 @@ static void reset_fields(struct device *dev)
 		if (f->flags & FIELD_KEEP)
 			continue;
 		for (uint32_t i = 0; i < f->count; i++)
-			store(p + (size_t)i * f->size, f->size, f->reset);
+			store(p + (size_t)i * field_stride(f), f->size, f->reset);
 	}
 }
 

@@ -20,25 +20,39 @@ struct field {
 	uint16_t flags;
 	uint32_t count;  /* elements */
 	uint64_t reset;  /* value of each element after reset */
+	uint32_t stride; /* bytes from one element to the next; 0: size */
 };
 
 #define FIELD_ARRAY_F(type, member, n, elem, value, fl)                                            \
-	{ #member, offsetof(struct type, member), sizeof(elem), fl, n, value }
+	{ #member, offsetof(struct type, member), sizeof(elem), fl, n, value, 0 }
 /* A scalar member with its reset value. */
 #define FIELD(type, member, value)                                                                 \
-	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), 0, 1, value }
+	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), 0, 1, value, \
+	  0 }
 #define FIELD_NORESET(type, member)                                                                \
 	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member), FIELD_KEEP,  \
-	  1, 0 }
+	  1, 0, 0 }
 /* An array member, every element reset to value. */
 #define FIELD_ARRAY(type, member, value)                                                           \
 	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member[0]), 0,        \
-	  sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]), value }
+	  sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]), value, 0 }
 #define FIELD_ARRAY_NORESET(type, member)                                                          \
 	{ #member, offsetof(struct type, member), sizeof(((struct type *)0)->member[0]),           \
 	  FIELD_KEEP, sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0]),  \
-	  0 }
-#define FIELD_END { NULL, 0, 0, 0, 0, 0 }
+	  0, 0 }
+/* The scalar `member` of each struct in the array `array`. */
+#define FIELD_EACH(type, array, member, value)                                                     \
+	{ #array "." #member, offsetof(struct type, array[0].member),                              \
+	  sizeof(((struct type *)0)->array[0].member), 0,                                          \
+	  sizeof(((struct type *)0)->array) / sizeof(((struct type *)0)->array[0]), value,         \
+	  sizeof(((struct type *)0)->array[0]) }
+#define FIELD_END { NULL, 0, 0, 0, 0, 0, 0 }
+
+/* Bytes from one element of a field to the next. */
+static inline uint32_t field_stride(const struct field *f)
+{
+	return f->stride ? f->stride : f->size;
+}
 
 /* Embedded as the member `dev` in each chip's struct. */
 struct device {

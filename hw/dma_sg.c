@@ -16,12 +16,6 @@ int dma_sg_init(struct dma_sg *sg, unsigned max)
 	memset(sg, 0, sizeof(*sg));
 	if (!max || max > SG_MAX)
 		return -EINVAL;
-	sg->iov = calloc(max, sizeof(*sg->iov));
-	sg->ram = calloc(max, sizeof(struct ram *));
-	if (!sg->iov || !sg->ram) {
-		dma_sg_fini(sg);
-		return -ENOMEM;
-	}
 	sg->max = max;
 	return 0;
 }
@@ -31,6 +25,23 @@ void dma_sg_fini(struct dma_sg *sg)
 	free(sg->iov);
 	free(sg->ram);
 	memset(sg, 0, sizeof(*sg));
+}
+
+static int grow(struct dma_sg *sg)
+{
+	unsigned room = sg->room ? 2 * sg->room : 8;
+	struct iovec *iov = realloc(sg->iov, room * sizeof(*iov));
+	struct ram **ram;
+
+	if (!iov)
+		return -ENOMEM;
+	sg->iov = iov;
+	ram = realloc(sg->ram, room * sizeof(struct ram *));
+	if (!ram)
+		return -ENOMEM;
+	sg->ram = ram;
+	sg->room = room;
+	return 0;
 }
 
 /* One piece; grows the last where that lies in front of it. */
@@ -45,6 +56,8 @@ static int append(struct dma_sg *sg, struct ram *ram, uint64_t off, size_t len)
 	} else {
 		if (sg->nr == sg->max)
 			return -E2BIG;
+		if (sg->nr == sg->room && grow(sg) < 0)
+			return -ENOMEM;
 		sg->iov[sg->nr] = (struct iovec){host, len};
 		sg->ram[sg->nr++] = ram;
 	}
@@ -55,8 +68,8 @@ static int append(struct dma_sg *sg, struct ram *ram, uint64_t off, size_t len)
 int dma_sg_add(struct dma_sg *sg, const struct aspace *as, uint64_t addr, uint64_t len,
 	       bool to_guest)
 {
-	struct dma_sg old = *sg;
-	size_t last_len = sg->nr ? sg->iov[sg->nr - 1].iov_len : 0;
+	unsigned old_nr = sg->nr;
+	size_t old_len = sg->len, last_len = sg->nr ? sg->iov[sg->nr - 1].iov_len : 0;
 	int r = 0;
 
 	/* The sum must fit what system calls count in. */
@@ -78,7 +91,8 @@ int dma_sg_add(struct dma_sg *sg, const struct aspace *as, uint64_t addr, uint64
 		len -= n;
 	}
 	if (r < 0) {
-		*sg = old;
+		sg->nr = old_nr;
+		sg->len = old_len;
 		if (sg->nr)
 			sg->iov[sg->nr - 1].iov_len = last_len;
 	}
@@ -148,4 +162,58 @@ size_t dma_sg_write(const struct dma_sg *sg, size_t off, const void *buf, size_t
 	const uint8_t *from = buf;
 
 	return each(sg, off, len, copy_in, &from);
+}
+
+static void clear(struct ram *ram, uint8_t *host, size_t n, void *opaque)
+{
+	memset(host, 0, n);
+	mark(ram, host, n, opaque);
+}
+
+size_t dma_sg_zero(const struct dma_sg *sg, size_t off, size_t len)
+{
+	return each(sg, off, len, clear, NULL);
+}
+
+void dma_sg_skip(struct dma_sg *sg, size_t n)
+{
+	unsigned i = 0;
+
+	sg->len -= n;
+	while (i < sg->nr && n >= sg->iov[i].iov_len)
+		n -= sg->iov[i++].iov_len;
+	sg->nr -= i;
+	if (i && sg->nr) {
+		memmove(sg->iov, sg->iov + i, sg->nr * sizeof(*sg->iov));
+		memmove(sg->ram, sg->ram + i, sg->nr * sizeof(*sg->ram));
+	}
+	if (n) {
+		sg->iov[0].iov_base = (uint8_t *)sg->iov[0].iov_base + n;
+		sg->iov[0].iov_len -= n;
+	}
+}
+
+void dma_sg_trim(struct dma_sg *sg, size_t n)
+{
+	sg->len = n;
+	for (unsigned i = 0; i < sg->nr; i++) {
+		if (sg->iov[i].iov_len >= n) {
+			sg->iov[i].iov_len = n;
+			sg->nr = n ? i + 1 : i;
+			return;
+		}
+		n -= sg->iov[i].iov_len;
+	}
+}
+
+uint8_t *dma_map(const struct aspace *as, uint64_t addr, uint64_t len, bool to_guest,
+		 struct ram **ram)
+{
+	struct range r;
+
+	if (!aspace_find(as, addr, &r) || r.kind == RANGE_DEV ||
+	    (to_guest && r.kind != RANGE_RAM) || len > r.size - (addr - r.base))
+		return NULL;
+	*ram = r.ram;
+	return r.ram->host + r.ram_off + (addr - r.base);
 }

@@ -19,10 +19,11 @@ struct dma_sg {
 	struct iovec *iov; /* for preadv() and pwritev() */
 	struct ram **ram;  /* what each piece is part of */
 	unsigned nr, max;
-	size_t len; /* bytes in all */
+	unsigned room; /* pieces that fit in the arrays */
+	size_t len;    /* bytes in all */
 };
 
-/* max: pieces it can hold, 1..1024. 0 or -errno. */
+/* max: pieces it can hold, 1..1024; memory for them is taken as they come. 0 or -EINVAL. */
 int dma_sg_init(struct dma_sg *sg, unsigned max);
 void dma_sg_fini(struct dma_sg *sg);
 static inline void dma_sg_clear(struct dma_sg *sg)
@@ -32,7 +33,7 @@ static inline void dma_sg_clear(struct dma_sg *sg)
 }
 
 /* Appends guest memory [addr, addr+len). to_guest: it will be written. 0; -EFAULT where there is no
- * RAM, -E2BIG when it needs more pieces than the list can hold: the list is then as it was. */
+ * RAM, -E2BIG when it needs more pieces than the list can hold, -ENOMEM: the list is then as it was. */
 int dma_sg_add(struct dma_sg *sg, const struct aspace *as, uint64_t addr, uint64_t len,
 	       bool to_guest);
 
@@ -44,5 +45,16 @@ void dma_sg_written(const struct dma_sg *sg, size_t off, size_t len);
  * its end. */
 size_t dma_sg_read(const struct dma_sg *sg, size_t off, void *buf, size_t len);
 size_t dma_sg_write(const struct dma_sg *sg, size_t off, const void *buf, size_t len);
+/* Zeroes instead of a buffer's bytes. */
+size_t dma_sg_zero(const struct dma_sg *sg, size_t off, size_t len);
+
+/* Drops the first n bytes, or all but the first n; n <= sg->len. */
+void dma_sg_skip(struct dma_sg *sg, size_t n);
+void dma_sg_trim(struct dma_sg *sg, size_t n);
+
+/* The host address of [addr, addr+len) when that is one piece of RAM (or, to be read only, ROM), with
+ * that RAM; or NULL. */
+uint8_t *dma_map(const struct aspace *as, uint64_t addr, uint64_t len, bool to_guest,
+		 struct ram **ram);
 
 #endif

@@ -213,7 +213,11 @@ static bool compare_device(const struct device *a, const struct device *b)
 	for (const struct field *f = a->fields; f && f->name; f++) {
 		const uint8_t *x = (const uint8_t *)a->state + f->offset;
 		const uint8_t *y = (const uint8_t *)b->state + f->offset;
-		if (!memcmp(x, y, (size_t)f->size * f->count))
+		bool equal = true;
+		for (uint32_t i = 0; i < f->count; i++)
+			equal &= !memcmp(x + (size_t)i * field_stride(f),
+					 y + (size_t)i * field_stride(f), f->size);
+		if (equal)
 			continue;
 		printf("device %s: %s differs\n", a->name, f->name);
 		same = false;
