@@ -79,7 +79,7 @@ struct jit {
 	uint8_t *call_string;                      /* like call_op, for jit_string() */
 	/* By operation, log2 of the element size, 64-bit addresses, and REPNE. */
 	uint8_t *string[STRING_KINDS][4][2][2];
-	uint8_t *vec_load;     /* vector registers from v.v; flags and others stay */
+	uint8_t *vec_load;     /* vector registers from v.v; clobbers rcx */
 	struct cpu_model host; /* .feat: what instructions there are */
 	bool count;            /* translations count instructions */
 	struct jit_perf *perf; /* NULL: no names wanted */
@@ -120,8 +120,11 @@ static inline int host_reg(unsigned guest)
 /* vector.c */
 void jit_host_features(struct cpu_model *host);
 void vec_make_load(struct jit *j, struct emit *e);
-/* movups or vmovups between all host registers and v.v. RSP: the engine_cpu - bias. */
-void vec_emit_move_all(const struct jit *j, struct emit *e, bool store, int32_t bias);
+/* All host vector registers to v.v, or from there, which clobbers S1. RSP: the engine_cpu - bias. Upper halves of
+ * YMM registers that hold zeros are not written but cleared by VZEROUPPER: instructions that leave them alone
+ * (SSE) would wait for them otherwise. */
+void vec_emit_store_all(const struct jit *j, struct emit *e, int32_t bias);
+void vec_emit_load_all(const struct jit *j, struct emit *e, int32_t bias);
 /* Stores guest vector registers that are in the host's. RSP: the engine_cpu - bias. Clobbers flags. */
 void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias);
 

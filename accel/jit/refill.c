@@ -121,7 +121,10 @@ static void move_vectors(const struct jit *j, struct emit *e, bool store)
 	emit_rm(e, 0x83, 4, 7, JS(vec_dead)); /* cmp */
 	emit8(e, 0);
 	uint8_t *over = emit_jcc(e, CC_NE);
-	vec_emit_move_all(j, e, store, BIAS);
+	if (store)
+		vec_emit_store_all(j, e, BIAS);
+	else
+		vec_emit_load_all(j, e, BIAS);
 	emit_patch(over, e->w);
 }
 

@@ -64,12 +64,13 @@ void jit_host_features(struct cpu_model *host)
 
 /* ---- registers ---- */
 
-/* movups or vmovups between host register n and v.v[n] */
-static void move_reg(const struct jit *j, struct emit *e, unsigned n, bool store, int32_t bias)
+/* movups or vmovups between host register n and v.v[n], all of it or what is in XMM registers */
+static void move_reg(const struct jit *j, struct emit *e, unsigned n, bool store, bool all,
+		     int32_t bias)
 {
 	struct rm m = rm_mem(STATE, OFF_VEC(n) + bias);
 	if (cpu_has(&j->host, FEAT_AVX))
-		emit_vex(e, 1, 0, false, true, 0x10 | store, n, 0, m);
+		emit_vex(e, 1, 0, false, all, 0x10 | store, n, 0, m);
 	else
 		emit_op(e, 0, 0x0f10 | store, 4, n, m, false, false);
 }
@@ -81,17 +82,51 @@ static void emit_vzeroupper(struct emit *e)
 	emit8(e, 0x77);
 }
 
-void vec_emit_move_all(const struct jit *j, struct emit *e, bool store, int32_t bias)
+void vec_emit_store_all(const struct jit *j, struct emit *e, int32_t bias)
 {
 	for (unsigned n = 0; n < 16; n++)
-		move_reg(j, e, n, store, bias);
+		move_reg(j, e, n, true, true, bias);
+}
+
+static void load_all(const struct jit *j, struct emit *e, bool all, int32_t bias)
+{
+	for (unsigned n = 0; n < 16; n++)
+		move_reg(j, e, n, false, all, bias);
+}
+
+/* S1 = 0 when all upper halves in v.v are. Clobbers two vector registers. */
+static void emit_or_upper(struct emit *e, int32_t bias)
+{
+	for (unsigned n = 0; n < 16; n++) /* vmovups, vpor */
+		emit_vex(e, 1, n ? 1 : 0, false, false, n ? 0xeb : 0x10, 0, 0,
+			 rm_mem(STATE, OFF_VEC(n) + 16 + bias));
+	emit_vex(e, 1, 1, false, false, 0x6d, 1, 0, rm_reg(0)); /* vpunpckhqdq xmm1, xmm0, xmm0 */
+	emit_vex(e, 1, 1, false, false, 0xeb, 0, 0, rm_reg(1)); /* vpor xmm0, xmm0, xmm1 */
+	emit_vex(e, 1, 1, true, false, 0x7e, 0, 0, rm_reg(S1)); /* vmovq */
+}
+
+void vec_emit_load_all(const struct jit *j, struct emit *e, int32_t bias)
+{
+	if (!cpu_has(&j->host, FEAT_AVX)) {
+		load_all(j, e, false, bias);
+		return;
+	}
+	emit_or_upper(e, bias);
+	emit_jrcxz_over_jmp(e);
+	uint8_t *wide = emit_jmp(e);
+	emit_vzeroupper(e);
+	load_all(j, e, false, bias);
+	uint8_t *done = emit_jmp(e);
+	emit_patch(wide, e->w);
+	load_all(j, e, true, bias);
+	emit_patch(done, e->w);
 }
 
 void vec_make_load(struct jit *j, struct emit *e)
 {
 	const int32_t bias = 8; /* the return address */
 	j->vec_load = e->w;
-	vec_emit_move_all(j, e, false, bias);
+	vec_emit_load_all(j, e, bias);
 	emit_store_imm32(e, rm_mem(STATE, OFF_JS(vec_dead) + bias), 0);
 	emit8(e, 0xc3);
 }
@@ -102,7 +137,7 @@ void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias)
 	emit_rm(e, 0x83, 4, 7, dead); /* cmp dead, 0 */
 	emit8(e, 0);
 	uint8_t *over = emit_jcc(e, CC_NE);
-	vec_emit_move_all(j, e, true, bias);
+	vec_emit_store_all(j, e, bias);
 	if (cpu_has(&j->host, FEAT_AVX))
 		emit_vzeroupper(e);
 	emit_store_imm32(e, dead, 1);

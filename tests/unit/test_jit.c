@@ -715,6 +715,34 @@ Test(code_memory, is_reused)
 	pair_free(&p);
 }
 
+/* What is in the upper halves of YMM registers stays there while a C operation comes between instructions
+ * that leave them alone, wherever it is. */
+GUEST(upper_halves, "paddd %xmm1, %xmm0\n"
+		    "cpuid\n"
+		    "paddd %xmm0, %xmm1\n"
+		    "movq %xmm1, %rdi\n"
+		    "paddd 0xa000(%rdi), %xmm2\n" /* a miss with a walk */
+		    "vpaddd %ymm2, %ymm15, %ymm15\n"
+		    "hlt");
+Test(vectors, keep_their_upper_halves)
+{
+	for (unsigned at = 0; at <= 16 * 2; at++) {
+		struct pair p;
+		PAIR(&p, upper_halves);
+		for (unsigned k = 0; k < NR; k++) {
+			struct vcpu *v = &p.s[k]->c.v;
+			v->cr4 |= CR4_OSFXSR | CR4_OSXSAVE;
+			v->xcr0 = 7;
+			core_update_mode(&p.s[k]->c);
+			if (at < 16 * 2)
+				v->v[at / 2].u64[2 + at % 2] = 0x8000000000000001;
+			v->v[2].u64[0] = at;
+		}
+		run(&p);
+		pair_free(&p);
+	}
+}
+
 /* x87 and MMX instructions among others that are C operations: of those that look at the x87 state, that
  * change it, and that do not care. Operands come and go across the end of a page. */
 GUEST(x87_mixed, "mov $20, %r8d\n"
