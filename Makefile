@@ -26,6 +26,7 @@ endif
 CC ?= gcc
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing -pthread \
 	-I. -I$(B) -MMD -MP $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
+LIBS := -lm
 ALL_LDFLAGS := -pthread $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
 
 # Operations touch their own vCPU and guest memory only, where all races are the guest's: following
@@ -40,7 +41,9 @@ LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c hw/*/*.c ac
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
 # The x87 unit may hold the guest's registers while C code runs.
 $(LIB_OBJS): ALL_CFLAGS += -mno-80387
-ROM_OBJS := $(B)/roms/roms.o
+# Of roms/bench, what runs in the guest and natively alike.
+BENCH_WORK_OBJS := $(patsubst %,build/%.o,roms/bench/jobs.c $(wildcard roms/bench/work_*.c))
+ROM_OBJS := $(B)/roms/roms.o $(BENCH_WORK_OBJS)
 ASM_OBJS := $(B)/accel/probe/kvm_guest.S.o
 
 # V=1 shows whole commands.

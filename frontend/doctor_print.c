@@ -10,6 +10,7 @@
 #include "accel/engine.h"
 #include "frontend/accel.h"
 #include "frontend/doctor.h"
+#include "frontend/json.h"
 
 #define WIDTH    96
 #define TEXT_COL 10
@@ -58,31 +59,6 @@ void doctor_print(const struct doctor_report *r, FILE *out)
 		fprintf(out, "\n");
 	}
 	wrap("  speed", r->speed, out);
-}
-
-/* A string in JSON; bytes that are no ASCII do not occur. */
-static void json_string(const char *s, FILE *out)
-{
-	fputc('"', out);
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			fprintf(out, "\\%c", *s);
-		else if (*s < ' ' || *s > '~')
-			fprintf(out, "\\u%04x", (unsigned char)*s);
-		else
-			fputc(*s, out);
-	}
-	fputc('"', out);
-}
-
-static void json_field(const char *name, const char *value, const char *after, FILE *out)
-{
-	fprintf(out, "\"%s\": ", name);
-	if (*value)
-		json_string(value, out);
-	else
-		fprintf(out, "null");
-	fprintf(out, "%s", after);
 }
 
 void doctor_print_json(const struct doctor_report *r, FILE *out)

@@ -21,6 +21,7 @@
 #include "accel/engine.h"
 #include "accel/stats.h"
 #include "frontend/accel.h"
+#include "frontend/bench.h"
 #include "frontend/chardev.h"
 #include "frontend/console.h"
 #include "frontend/doctor.h"
@@ -575,6 +576,10 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
 		free(app);
 		return doctor_main(argc - 1, argv + 1);
+	}
+	if (argc > 1 && strcmp(argv[1], "bench") == 0) {
+		free(app);
+		return bench_main(argc - 1, argv + 1);
 	}
 	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
 		complain("%s", app->err);

@@ -3,10 +3,14 @@
  * Images embedded in the binary; declared in roms/roms.h.
  */
 	.section .rodata
-	.globl roms_guest_start, roms_guest_end
+	.globl roms_guest_start, roms_guest_end, roms_bench_start, roms_bench_end
 	.balign 16
 roms_guest_start:
-	.incbin GUEST_ELF
+	.incbin "build/roms/guest.elf"
 roms_guest_end:
+	.balign 16
+roms_bench_start:
+	.incbin "build/roms/bench.elf"
+roms_bench_end:
 
 	.section .note.GNU-stack, "", @progbits

@@ -7,5 +7,7 @@
 
 /* The built-in guest: an ELF64 with a PVH entry note (roms/guest). */
 extern const unsigned char roms_guest_start[], roms_guest_end[];
+/* The guest of `doppel bench`, likewise (roms/bench). */
+extern const unsigned char roms_bench_start[], roms_bench_end[];
 
 #endif

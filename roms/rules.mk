@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Our own guest, embedded in the binary. Built freestanding, the same in every MODE.
+# Our own guests, embedded in the binary. Built freestanding, the same in every MODE.
 
-GUEST_SRCS := $(wildcard roms/guest/*.c) roms/guest/start.S
-GUEST_OBJS := $(patsubst %,build/%.o,$(GUEST_SRCS))
-GUEST_CFLAGS := -std=gnu17 -O2 -ffreestanding -fno-pic -fno-pie -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -fcf-protection=none -mno-red-zone -mgeneral-regs-only \
-	-Wall -Wextra -Werror -MMD -MP
+ROM_CFLAGS := -std=gnu17 -O2 -I. -ffreestanding -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fcf-protection=none -mno-red-zone -fno-strict-aliasing -Wall -Wextra \
+	-Werror -MMD -MP
 
-build/roms/guest/%.o: roms/guest/% config.mk
+GUEST_OBJS := $(patsubst %,build/%.o,$(wildcard roms/guest/*.c) roms/guest/start.S)
+BENCH_OBJS := $(patsubst %,build/roms/bench/%.o,main.c kernel.c privileged.c entry.S) \
+	build/roms/guest/start.S.o build/roms/guest/lib.c.o
+
+$(GUEST_OBJS) $(BENCH_OBJS): ROM_CFLAGS += -fno-pic -fno-pie -mgeneral-regs-only
+$(BENCH_WORK_OBJS): ROM_CFLAGS += -fpie -ffp-contract=off -fno-tree-vectorize
+
+build/roms/%.o: roms/% config.mk
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(ROM_CFLAGS) -c -o $@ $<
 
-build/roms/guest.elf: $(GUEST_OBJS) roms/guest/guest.ld
-	$(call say,LD)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,roms/guest/guest.ld -o $@ $(GUEST_OBJS)
+build/roms/guest.elf: $(GUEST_OBJS)
+build/roms/bench.elf: $(BENCH_OBJS) $(BENCH_WORK_OBJS)
+build/roms/%.elf: roms/guest/guest.ld
+	$(call say,LD)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,$< -o $@ $(filter %.o,$^)
 	@strip $@
 
-$(B)/roms/roms.o: roms/roms.S build/roms/guest.elf
+$(B)/roms/roms.o: roms/roms.S build/roms/guest.elf build/roms/bench.elf
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) -DGUEST_ELF='"build/roms/guest.elf"' -c -o $@ $<
+	$(call say,CC)$(CC) -c -o $@ $<
 
--include $(GUEST_OBJS:.o=.d)
+-include $(GUEST_OBJS:.o=.d) $(BENCH_OBJS:.o=.d) $(BENCH_WORK_OBJS:.o=.d)

@@ -47,6 +47,7 @@ suite privileged $make privileged
 suite "privileged, translated" $make ACCEL=jit,hot=1 privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite options sh tests/cli.sh ./doppel
+suite bench python3 tests/cli/bench.py --doppel ./doppel
 suite endings python3 tests/boot/ends.py --doppel ./doppel
 suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel interp
 suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit

@@ -62,6 +62,23 @@ answers "^-accel auto takes " doctor
 answers '"engine": "(kvm|jit|interp)",$' doctor --json
 refuses "doctor takes --json" doctor --jsno
 refuses "doctor takes --json" doctor --json x
+answers "^usage: doppel bench" bench --help
+answers "^ipi " bench --list
+refuses "--tmie.*did you mean --time" bench --tmie 5
+refuses "zzz is not known.*--help" bench zzz
+for o in --engines --only --time --html; do
+	refuses "$o needs an argument" bench $o
+done
+for v in 0 -1 1s "" 60001 99999999999999999999; do
+	refuses "--time .*milliseconds from" bench --time "$v"
+done
+refuses "no engine 'tcg'; they are" bench --engines jit,tcg
+refuses "--engines needs a name" bench --engines ""
+refuses "interp is there twice" bench --engines interp,interp
+refuses "no workload 'fold'; --list" bench --only call,fold
+refuses "--only needs a workload" bench --only ""
+refuses "one of --json and --csv" bench --json --csv
+refuses "/nonexistent/x.*No such file" bench --html /nonexistent/x
 for word in help '?'; do
 	answers "^x86 qemu64 " -cpu "$word"
 	answers "^interp " -accel "$word"

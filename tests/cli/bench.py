@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""doppel bench, shortened: every workload on every engine, the same results everywhere, reports that parse.
+
+bench.py [--doppel PATH]
+"""
+import argparse
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.dom.minidom
+
+COUNT = {"passed": 0, "failed": 0}
+LIMIT = 300
+
+
+def check(what, good, detail=""):
+    COUNT["passed" if good else "failed"] += 1
+    if not good:
+        print(f"FAILED: {what} {detail}"[:600])
+
+
+def run(doppel, *args):
+    return subprocess.run(["timeout", "-s", "KILL", str(LIMIT), doppel, "bench", *args],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def all_workloads(doppel, folder):
+    names = [line.split()[0] for line in run(doppel, "--list").stdout.splitlines()]
+    check("--list", len(names) > 20, names)
+    html = os.path.join(folder, "bench.html")
+    p = run(doppel, "--time", "2", "--json", "--html", html)
+    check("status", p.returncode == 0, p.stderr + p.stdout[-300:])
+    check("nothing on stderr", not p.stderr, p.stderr)
+    report = json.loads(p.stdout)
+    engines = [e["name"] for e in report["engines"] if not e["unusable"]]
+    check("engines", {"jit", "interp"} <= {e["name"] for e in report["engines"]}, engines)
+    check("rows", [w["name"] for w in report["workloads"]] == names)
+    for w in report["workloads"]:
+        cells = w["engines"]
+        for engine in engines:
+            cell = cells.get(engine, {"status": "missing"})
+            check(f"{w['name']} under {engine}", cell["status"] in ("ok", "unsupported"), cell)
+        good = [c for c in cells.values() if c["status"] == "ok"]
+        check(f"{w['name']}: times", all(0 < c["ns"] <= c["median_ns"] for c in good), cells)
+        check(f"{w['name']}: results", len({c["result"] for c in good}) == 1, cells)
+        if not w["group"].startswith("Kernel"):
+            check(f"{w['name']}: natively", "native" in cells, cells)
+    doc = xml.dom.minidom.parse(html)
+    check("charts", len(doc.getElementsByTagName("svg")) == 3)
+    check("no scripts", not doc.getElementsByTagName("script"))
+    bars = doc.getElementsByTagName("rect")
+    cells = sum(c["status"] == "ok" for w in report["workloads"] for c in w["engines"].values())
+    check("bars", len(bars) == cells, f"{len(bars)} of {cells}")
+    check("bars have a length", all(float(b.getAttribute("width")) > 0 for b in bars))
+    return report
+
+
+def some_workloads(doppel, report):
+    p = run(doppel, "--time", "1", "--only", "sha256,port", "--engines", "interp", "--csv")
+    rows = list(csv.DictReader(io.StringIO(p.stdout)))
+    check("CSV: rows", [(r["workload"], r["engine"]) for r in rows] ==
+          [("sha256", "native"), ("sha256", "interp"), ("port", "interp")], p.stdout)
+    check("CSV: numbers", all(float(r["ns"]) > 0 for r in rows), p.stdout)
+    results = {w["name"]: w["engines"]["interp"]["result"] for w in report["workloads"]
+               if w["engines"].get("interp")}
+    check("CSV: results as in JSON", all(r["result"] == results[r["workload"]] for r in rows))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--doppel", default="./doppel")
+    doppel = parser.parse_args().doppel
+    with tempfile.TemporaryDirectory() as folder:
+        report = all_workloads(doppel, folder)
+        some_workloads(doppel, report)
+    print(f"bench: {COUNT['passed']} passed, {COUNT['failed']} failed")
+    return COUNT["failed"] != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
