@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "hw/pci_testdev.h"
+#include "hw/storage/virtio_blk.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
+    &virtio_blk_type,
     NULL,
 };
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SG_MAX 1024u /* what preadv() takes: IOV_MAX */
+#define SG_MAX 65536u
 
 int dma_sg_init(struct dma_sg *sg, unsigned max)
 {

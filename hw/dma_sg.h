@@ -23,7 +23,7 @@ struct dma_sg {
 	size_t len;    /* bytes in all */
 };
 
-/* max: pieces it can hold, 1..1024; memory for them is taken as they come. 0 or -EINVAL. */
+/* max: pieces it can hold, 1..65536 (preadv() takes 1024 at a time); memory for them is taken as they come. 0 or -EINVAL. */
 int dma_sg_init(struct dma_sg *sg, unsigned max);
 void dma_sg_fini(struct dma_sg *sg);
 static inline void dma_sg_clear(struct dma_sg *sg)

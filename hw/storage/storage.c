@@ -11,9 +11,10 @@ void storage_error(const struct device_args *args, const struct block *block, in
 	const char *name = args->spec->type->name;
 
 	if (r == -EBUSY)
-		snprintf(err, errlen,
-			 "-device %s: drive %s is in use by another device; give its -drive if=none",
-			 name, block_name(block));
+		snprintf(
+		    err, errlen,
+		    "-device %s: drive %s is in use by another device; give its -drive if=none",
+		    name, block_name(block));
 	else if (r == -EINVAL)
 		snprintf(err, errlen,
 			 "-device %s: a property is out of range; -device %s,help lists them", name,

@@ -4,7 +4,6 @@
  */
 #include "hw/storage/virtio_blk.h"
 
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,8 +172,12 @@ static void zero_range(struct virtio_blk_req *r, bool discard)
 	} range;
 
 	_Static_assert(sizeof(range) == RANGE_LEN, "as in the queue");
-	if (r->e.out.len != RANGE_LEN || block_read_only(d->block)) {
-		finish(r, r->e.out.len % RANGE_LEN || !r->e.out.len ? S_IOERR : S_UNSUPP);
+	if (!r->e.out.len || r->e.out.len % RANGE_LEN || block_read_only(d->block)) {
+		finish(r, S_IOERR);
+		return;
+	}
+	if (r->e.out.len > RANGE_LEN) {
+		finish(r, S_UNSUPP);
 		return;
 	}
 	dma_sg_read(&r->e.out, 0, &range, RANGE_LEN);
@@ -337,13 +340,11 @@ static void set_capacity(struct virtio_blk *d)
 	c[C_SECTORS] = 63;
 }
 
-static void config_written(struct virtio_pci *v, unsigned off, unsigned size)
+static void config_written(struct virtio_pci *v)
 {
 	struct virtio_blk *d = of(v);
 	bool wce = v->config[C_WRITEBACK] & 1;
 
-	(void)off;
-	(void)size;
 	if (virtio_has(v, F_CONFIG_WCE))
 		block_set_write_cache(d->block, wce);
 	v->config[C_WRITEBACK] = block_write_cache(d->block);
@@ -402,6 +403,7 @@ static const struct virtio_type type = {
     .legacy_id = 0x1001,
     .class_code = 0x0100,
     .config_len = C_LEN,
+    .config_writable = 1ull << C_WRITEBACK,
     .kick = kick,
     .config_written = config_written,
     .started = started,
@@ -466,7 +468,8 @@ static const struct prop props[] = {
     {"serial", PROP_STR, "serial number, up to 20 characters", NULL, 0, false},
     {"num-queues", PROP_NUM, "request queues", "1", VIRTIO_MAX_QUEUES, false},
     {"queue-size", PROP_NUM, "entries of a queue, a power of two", "256", VQ_MAX_SIZE, false},
-    {"vectors", PROP_NUM, "MSI-X vectors; 0: one for each queue and one more", "0", MSIX_MAX, false},
+    {"vectors", PROP_NUM, "MSI-X vectors; 0: one for each queue and one more", "0", MSIX_MAX,
+     false},
     {"logical_block_size", PROP_SIZE, "bytes of a sector", "512", 32768, false},
     {"physical_block_size", PROP_SIZE, "bytes of a sector of the medium", "512", 32768, false},
     {"config-wce", PROP_BOOL, "the guest may switch the write cache", "on", 0, false},

@@ -168,12 +168,17 @@ uint64_t virtio_config_read(const struct virtio_pci *v, uint64_t off, unsigned s
 
 void virtio_config_write(struct virtio_pci *v, uint64_t off, uint64_t val, unsigned size)
 {
-	if (!v->type->config_written || off >= v->type->config_len ||
-	    size > v->type->config_len - off)
-		return;
-	for (unsigned i = 0; i < size; i++)
+	uint64_t writable = v->type->config_writable;
+	bool written = false;
+
+	for (unsigned i = 0; i < size && off + i < v->type->config_len; i++) {
+		if (!(writable >> (off + i) & 1))
+			continue;
 		v->config[off + i] = (uint8_t)(val >> (8 * i));
-	v->type->config_written(v, (unsigned)off, size);
+		written = true;
+	}
+	if (written && v->type->config_written)
+		v->type->config_written(v);
 }
 
 /* ---- modern registers ---- */

@@ -46,11 +46,11 @@ struct virtio_type {
 	uint16_t legacy_id;  /* PCI device ID of the transitional function, 0: there is none */
 	uint16_t class_code; /* PCI */
 	unsigned config_len;
+	uint64_t config_writable; /* bit per byte of it */
 	/* The driver notifies that there may be something in a queue. */
 	void (*kick)(struct virtio_pci *v, unsigned queue);
-	/* The driver wrote [off, off+size) of the configuration space; NULL: it is read-only. The
-	 * device undoes in v->config what may not be written. */
-	void (*config_written)(struct virtio_pci *v, unsigned off, unsigned size);
+	/* The driver wrote to the configuration space; may be NULL. */
+	void (*config_written)(struct virtio_pci *v);
 	/* The driver has said DRIVER_OK; v->features is what was agreed on. May be NULL. */
 	void (*started)(struct virtio_pci *v);
 	/* No request may be in flight afterwards. */
