@@ -28,6 +28,7 @@
 #include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "frontend/term.h"
+#include "hw/display/vga.h"
 #include "hw/loop.h"
 #include "hw/pc.h"
 #include "roms/roms.h"
@@ -41,6 +42,7 @@ struct app {
 	struct pc_config cfg;
 	struct pc *pc;
 	struct console console;
+	struct monitor monitor;
 	bool has_console;
 	struct backend *backends;
 	struct blob kernel;
@@ -243,7 +245,7 @@ static void on_command(void *opaque, const char *line)
 {
 	struct app *a = opaque;
 
-	monitor_command(a->pc, line, on_print, a);
+	monitor_command(&a->monitor, line, on_print, a);
 }
 
 static void on_quit(void *opaque)
@@ -516,6 +518,23 @@ static void print_stats(const struct app *a)
 	engine_stats_fini(&sum);
 }
 
+/* The graphics card that is there without asking, where PCs have it. */
+static int add_vga(struct app *a)
+{
+	struct device_spec spec;
+	bool asked = a->opt.no_vga;
+
+	for (unsigned i = 0; i < a->opt.nr_devices; i++)
+		asked |= a->opt.devices[i].type == &vga_type;
+	if (asked)
+		return 0;
+	device_spec_init(&spec, &vga_type);
+	spec.devfn = PCI_DEVFN(2, 0);
+	if (pc_add_device(a->pc, &spec, NULL, NULL, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	return 0;
+}
+
 static int run(struct app *a)
 {
 	struct machine *m;
@@ -524,6 +543,9 @@ static int run(struct app *a)
 	if (pc_new(&a->pc, &a->cfg, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	m = &a->pc->m;
+	monitor_init(&a->monitor, a->pc);
+	if (add_vga(a))
+		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
 		if (pc_add_device(a->pc, &a->opt.devices[i], NULL, NULL, a->err, sizeof(a->err)) <
 		    0)

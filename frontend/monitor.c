@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "accel/cpus.h"
@@ -15,7 +16,15 @@
 #include "accel/stats.h"
 #include "cpu/vcpu.h"
 #include "frontend/options.h"
+#include "frontend/screendump.h"
+#include "hw/display/display.h"
 #include "hw/pc.h"
+
+#define MAX_LINE    1024
+#define HOLD_MS     100
+#define HOLD_MAX_MS 10000
+
+static const char no_display[] = "there is no display: -vga std adds one";
 
 struct out {
 	void (*print)(void *opaque, const char *text);
@@ -26,7 +35,7 @@ static void out(const struct out *o, const char *fmt, ...) __attribute__((format
 
 static void out(const struct out *o, const char *fmt, ...)
 {
-	char buf[256];
+	char buf[2 * TEXT_MAX_COLUMNS];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -185,27 +194,122 @@ static void cmd_nmi(struct pc *pc, const struct out *o)
 	cpus_nmi(pc->m.cpus, 0);
 }
 
+/* The whole screen as text, without the empty lines at its end. */
+static void info_screen(struct pc *pc, const struct out *o)
+{
+	const struct display *d = pc->m.displays;
+	struct text_screen *t = d ? malloc(sizeof(*t)) : NULL;
+	unsigned rows = 0;
+
+	if (!d || !t || !d->text || !d->text(d->dev, t)) {
+		out(o, "%s\n", d ? "the display shows graphics: screendump saves it" : no_display);
+		free(t);
+		return;
+	}
+	for (unsigned y = 0; y < t->rows; y++)
+		for (unsigned x = 0; x < t->columns; x++)
+			if (t->cell[y][x].ch > ' ')
+				rows = y + 1;
+	for (unsigned y = 0; y < rows; y++) {
+		char line[TEXT_MAX_COLUMNS + 1];
+		unsigned len = 0;
+
+		for (unsigned x = 0; x < t->columns; x++) {
+			uint8_t ch = t->cell[y][x].ch;
+
+			line[x] = ch ? '?' : ' ';
+			if (ch >= ' ' && ch < 0x7f)
+				line[x] = (char)ch;
+			if (line[x] != ' ')
+				len = x + 1;
+		}
+		line[len] = 0;
+		out(o, "%s\n", line);
+	}
+	free(t);
+}
+
+/* ---- commands with arguments ---- */
+
+#define MAX_ARGS 4
+
+struct args {
+	unsigned nr;
+	char *arg[MAX_ARGS];
+};
+
+/* screendump FILE [-f FORMAT]; QEMU has them in either order. */
+static void cmd_screendump(struct monitor *m, const struct out *o, const struct args *a)
+{
+	enum picture_format format = PICTURE_PPM;
+	const char *path = NULL;
+	int err;
+
+	for (unsigned i = 0; i < a->nr; i++) {
+		bool is_format = strcmp(a->arg[i], "-f") == 0 && i + 1 < a->nr;
+
+		if (is_format && strcmp(a->arg[i + 1], "png") == 0) {
+			format = PICTURE_PNG;
+		} else if (!is_format && !path && a->arg[i][0] != '-') {
+			path = a->arg[i];
+		} else if (!is_format || strcmp(a->arg[i + 1], "ppm") != 0) {
+			path = NULL;
+			break;
+		}
+		i += is_format;
+	}
+	if (!path) {
+		out(o, "screendump FILE [-f ppm|png]\n");
+		return;
+	}
+	if (!m->pc->m.displays) {
+		out(o, "%s\n", no_display);
+		return;
+	}
+	err = screendump(m->pc->m.displays, path, format);
+	if (err < 0)
+		out(o, "cannot write %s: %s\n", path, strerror(-err));
+}
+
+/* sendkey KEYS [MILLISECONDS] */
+static void cmd_sendkey(struct monitor *m, const struct out *o, const struct args *a)
+{
+	char err[160], *end = NULL;
+	unsigned long hold = HOLD_MS;
+
+	if (a->nr == 2)
+		hold = strtoul(a->arg[1], &end, 10);
+	if (a->nr < 1 || a->nr > 2 || (end && (*end || !hold || hold > HOLD_MAX_MS)))
+		out(o, "sendkey KEYS [MILLISECONDS], as in sendkey ctrl-alt-delete 100\n");
+	else if (sendkey_queue(&m->keys, a->arg[0], (unsigned)hold, err, sizeof(err)) < 0)
+		out(o, "%s\n", err);
+}
+
 static void cmd_help(struct pc *pc, const struct out *o);
 
 static const struct command {
 	const char *name;
 	void (*run)(struct pc *pc, const struct out *o);
+	void (*run_with)(struct monitor *m, const struct out *o, const struct args *a);
 	const char *help;
 } commands[] = {
-    {"help", cmd_help, "this list"},
-    {"info registers", info_registers, "all CPUs' registers"},
-    {"info status", info_status, "whether the guest runs"},
-    {"info cpus", info_cpus, "CPUs, engine, instructions"},
-    {"info jit", info_jit, "what the engine has counted"},
-    {"stop", cmd_stop, "stop the guest"},
-    {"cont", cmd_cont, "let it go on (also c)"},
-    {"system_reset", cmd_reset, "reset the machine"},
-    {"system_powerdown", cmd_powerdown, "press the power button"},
-    {"accel kvm", cmd_kvm, "go on under KVM"},
-    {"accel jit", cmd_jit, "go on in the translator"},
-    {"accel interp", cmd_interp, "go on in the interpreter"},
-    {"nmi", cmd_nmi, "send an NMI to the first CPU"},
-    {"quit", cmd_quit, "end the emulator (also q)"},
+    {"help", cmd_help, NULL, "this list"},
+    {"info registers", info_registers, NULL, "all CPUs' registers"},
+    {"info status", info_status, NULL, "whether the guest runs"},
+    {"info cpus", info_cpus, NULL, "CPUs, engine, instructions"},
+    {"info jit", info_jit, NULL, "what the engine has counted"},
+    {"info screen", info_screen, NULL, "what a text mode shows"},
+    {"stop", cmd_stop, NULL, "stop the guest"},
+    {"cont", cmd_cont, NULL, "let it go on (also c)"},
+    {"system_reset", cmd_reset, NULL, "reset the machine"},
+    {"system_powerdown", cmd_powerdown, NULL, "press the power button"},
+    {"accel kvm", cmd_kvm, NULL, "go on under KVM"},
+    {"accel jit", cmd_jit, NULL, "go on in the translator"},
+    {"accel interp", cmd_interp, NULL, "go on in the interpreter"},
+    {"nmi", cmd_nmi, NULL, "send an NMI to the first CPU"},
+    {"screendump", NULL, cmd_screendump, "FILE [-f ppm|png]: save the picture"},
+    {"sendkey", NULL, cmd_sendkey, "KEYS [MS]: press keys, as in ctrl-alt-f1, ret or spc"},
+    {"quit", cmd_quit, NULL, "end the emulator (also q)"},
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -217,39 +321,80 @@ static void cmd_help(struct pc *pc, const struct out *o)
 		out(o, "  %-18s %s\n", commands[i].name, commands[i].help);
 }
 
-void monitor_command(struct pc *pc, const char *line, void (*print)(void *opaque, const char *text),
-		     void *opaque)
+/* Words separated by single spaces, without those at the ends. */
+static void tidy(char *to, size_t len, const char *line)
+{
+	size_t n = 0;
+
+	for (; *line && n < len - 1; line++)
+		if (*line != ' ' || (n && to[n - 1] != ' '))
+			to[n++] = *line;
+	while (n && to[n - 1] == ' ')
+		n--;
+	to[n] = 0;
+}
+
+/* The command that the line begins with, and what follows it; NULL: none. */
+static const struct command *find(char *line, struct args *a)
+{
+	a->nr = 0;
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		size_t n = strlen(commands[i].name);
+		char *rest = line + n;
+
+		if (strncmp(commands[i].name, line, n) != 0 || (*rest && *rest != ' '))
+			continue;
+		if (*rest && !commands[i].run_with)
+			continue;
+		while (*rest && a->nr < MAX_ARGS) {
+			*rest++ = 0;
+			a->arg[a->nr++] = rest;
+			rest += strcspn(rest, " ");
+		}
+		*rest = 0;
+		return &commands[i];
+	}
+	return NULL;
+}
+
+void monitor_init(struct monitor *m, struct pc *pc)
+{
+	m->pc = pc;
+	sendkey_init(&m->keys, &pc->i8042, &pc->m.clock);
+}
+
+void monitor_command(struct monitor *m, const char *line,
+		     void (*print)(void *opaque, const char *text), void *opaque)
 {
 	const struct out o = {print, opaque};
 	const char *names[NR_COMMANDS + 1] = {NULL}, *near;
-	char word[128];
-	size_t n = 0;
+	const struct command *c;
+	char words[MAX_LINE];
+	struct args a;
 
-	/* Words separated by single spaces. */
-	for (; *line && n < sizeof(word) - 1; line++)
-		if (*line != ' ' || (n && word[n - 1] != ' '))
-			word[n++] = *line;
-	while (n && word[n - 1] == ' ')
-		n--;
-	word[n] = 0;
-	if (!n)
+	tidy(words, sizeof(words), line);
+	if (!*words)
 		return;
-	if (strcmp(word, "q") == 0)
-		strcpy(word, "quit");
-	else if (strcmp(word, "c") == 0)
-		strcpy(word, "cont");
-	else if (strcmp(word, "?") == 0)
-		strcpy(word, "help");
-	for (size_t i = 0; i < NR_COMMANDS; i++) {
-		if (strcmp(commands[i].name, word) == 0) {
-			commands[i].run(pc, &o);
-			return;
-		}
-		names[i] = commands[i].name;
+	if (strcmp(words, "q") == 0)
+		strcpy(words, "quit");
+	else if (strcmp(words, "c") == 0)
+		strcpy(words, "cont");
+	else if (strcmp(words, "?") == 0)
+		strcpy(words, "help");
+	c = find(words, &a);
+	if (c && c->run_with) {
+		c->run_with(m, &o, &a);
+		return;
 	}
-	near = nearest_name(word, names);
+	if (c) {
+		c->run(m->pc, &o);
+		return;
+	}
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		names[i] = commands[i].name;
+	near = nearest_name(words, names);
 	if (near)
-		out(&o, "unknown command: %s (did you mean %s?)\n", word, near);
+		out(&o, "unknown command: %s (did you mean %s?)\n", words, near);
 	else
-		out(&o, "unknown command: %s (help lists them)\n", word);
+		out(&o, "unknown command: %s (help lists them)\n", words);
 }

@@ -341,11 +341,16 @@ static int on_display(struct parse *p, const char *arg)
 
 static int on_vga(struct parse *p, const char *arg)
 {
-	if (strcmp(arg, "none") != 0)
-		return fail(p,
-			    "-vga %s is not supported yet; the nearest is -vga none with -serial "
-			    "stdio",
-			    arg);
+	p->o->no_vga = strcmp(arg, "none") == 0;
+	if (!p->o->no_vga && strcmp(arg, "std") != 0)
+		return fail(p, "-vga %s is not supported; std and none are", arg);
+	return 0;
+}
+
+static int on_nodefaults(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->no_vga = true;
 	return 0;
 }
 
@@ -515,12 +520,14 @@ static const struct option table[] = {
     {"", NULL, NULL, "The machine"},
     {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
     {"M", "pc", on_machine, NULL},
-    {"accel", "NAME[,...]", on_accel, "what executes the CPUs: auto, kvm, jit or interp; -accel help"},
+    {"accel", "NAME[,...]", on_accel,
+     "what executes the CPUs: auto, kvm, jit or interp; -accel help"},
     {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},
     {"smp", "N", on_smp, "number of CPUs, 1 to 64 (default 1)"},
     {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},
     {"icount", "shift=N[,...]", on_icount, "time by executed instructions, 2^N ns each; sleep=off"},
     {"rtc", "base=BASE", on_rtc, "time of day: utc (default), localtime or a date"},
+    {"vga", "std|none", on_vga, "the graphics card: a VGA with VBE (default), or none"},
     {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
     {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
 
@@ -530,7 +537,7 @@ static const struct option table[] = {
     {"debugcon", "DEV", on_debugcon, "debug console, at port 0xe9"},
     {"monitor", "none|stdio", on_monitor, "no monitor, or the terminal for it alone"},
     {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
-    {"display", "none", on_display, "there is no display yet"},
+    {"display", "none", on_display, "no window; the monitor's screendump shows the picture"},
 
     {"", NULL, NULL, "How it ends"},
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
@@ -545,10 +552,9 @@ static const struct option table[] = {
     {"help", NULL, on_help, "this text; also -h"},
     {"h", NULL, on_help, NULL},
     /* Accepted because scripts give them; they ask for what is the case anyway. */
-    {"nodefaults", NULL, ignore, NULL},
+    {"nodefaults", NULL, on_nodefaults, NULL},
     {"no-user-config", NULL, ignore, NULL},
     {"name", "NAME", ignore, NULL},
-    {"vga", "none", on_vga, NULL},
     {"vnc", "none", on_vnc, NULL},
     {"net", "none", on_net, NULL},
     {"nic", "none", on_net, NULL},

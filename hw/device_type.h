@@ -15,6 +15,7 @@
 #include "hw/pci.h"
 
 struct clock;
+struct display;
 struct loop;
 
 #define DEVICE_PROPS_MAX 24
@@ -85,6 +86,8 @@ struct device_env {
 	void *backend_opaque;
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
+	/* Shows it to the front ends; borrowed. */
+	void (*add_display)(void *opaque, struct display *display);
 	void *opaque;
 };
 

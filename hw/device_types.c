@@ -6,12 +6,14 @@
 
 #include <string.h>
 
+#include "hw/display/vga.h"
 #include "hw/pci_testdev.h"
 #include "hw/storage/virtio_blk.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
     &virtio_blk_type,
+    &vga_type,
     NULL,
 };
 

@@ -25,6 +25,7 @@
 struct chardev;
 struct cpu_model;
 struct cpus;
+struct display;
 struct engine;
 struct loop;
 
@@ -42,7 +43,8 @@ struct machine {
 	struct loop *loop;
 	struct aspace mem, io;
 	struct ram ram;
-	struct device *devices; /* list, in reset order */
+	struct device *devices;   /* list, in reset order */
+	struct display *displays; /* list, the first one is the main one */
 	struct cpu_bus bus;
 	struct cpus *cpus;
 	const struct engine *engine;

@@ -15,6 +15,7 @@
 #include "cpu/vcpu.h"
 #include "hw/acpi_tables.h"
 #include "hw/chardev.h"
+#include "hw/display/display.h"
 #include "hw/smbios.h"
 #include "hw/tsc_hz.h"
 
@@ -701,6 +702,16 @@ static void add_state(void *opaque, struct device *dev)
 	pc->last_added = dev;
 }
 
+static void add_display(void *opaque, struct display *display)
+{
+	struct pc *pc = opaque;
+	struct display **at = &pc->m.displays;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = display;
+}
+
 int pc_add_device(struct pc *pc, const struct device_spec *spec,
 		  void *(*backend)(void *opaque, enum prop_kind kind, const char *id), void *opaque,
 		  char *err, size_t errlen)
@@ -713,6 +724,7 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 	    .backend = backend,
 	    .backend_opaque = opaque,
 	    .add = add_state,
+	    .add_display = add_display,
 	    .opaque = pc,
 	};
 	void *self;

@@ -158,7 +158,10 @@ refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg
 refuses "usb=on is not supported" -machine pc,usb=on
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
-refuses "-vga std.*-vga none" -vga std
+refuses "-vga qxl.*std" -vga qxl
+refuses "xres and yres" -device VGA,xres=1
+refuses "power of two" -device VGA,vgamem_mb=3
+refuses "one already" -device VGA -device VGA
 refuses "-vnc :0.*-nographic" -vnc :0
 refuses "network.*-nic none" -nic user
 refuses "network.*-nic none" -net nic

@@ -4,7 +4,7 @@
 # Needs root only when something is missing; uses sudo when not root.
 set -u
 
-need_build="gcc libc6-dev make binutils"
+need_build="gcc libc6-dev make binutils zlib1g-dev"
 need_check="$need_build libcriterion-dev libcapstone-dev python3 lz4"
 
 case ${1:-} in

@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #define EDID_SIZE 128
+#define EDID_MIN  64u
+#define EDID_MAX  4095u
 
-/* A flat panel of width x height dots (each below 4096) at 60 Hz and 96 dots an inch. */
+/* A flat panel of width x height dots (each from EDID_MIN to EDID_MAX) at 60 Hz and 96 dots an inch. */
 void edid_make(uint8_t edid[EDID_SIZE], unsigned width, unsigned height);
 
 #endif

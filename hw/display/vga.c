@@ -6,6 +6,8 @@
 #include "hw/display/vga.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hw/display/edid.h"
@@ -16,7 +18,7 @@ enum {
 	PORTS = 0x3c0,
 	PORTS_SIZE = 0x1b,
 	VBE_INDEX = 0x1ce,
-	VBE_PORTS = 3, /* data at 1CFh, and at 1D0h for those who want it aligned */
+	VBE_PORTS = 4, /* index; data at 1CFh, and at 1D0h for those who want it aligned */
 };
 
 /* BAR 2 */
@@ -31,8 +33,6 @@ enum {
 	EXTRA_SIZE = 8,
 	LITTLE_ENDIAN_MARK = 0x1e1e1e1e,
 };
-
-enum { PREFERRED_WIDTH = 1280, PREFERRED_HEIGHT = 800 };
 
 static const struct field fields[] = {
     FIELD(vga, misc, 0),          FIELD(vga, feature, 0),
@@ -172,8 +172,20 @@ static int map(struct vga *v, struct pci_bus *bus)
 			      v);
 }
 
-int vga_init(struct vga *v, struct pci_bus *bus, uint8_t devfn, struct clock *clock,
-	     uint32_t memory)
+/* What is mapped of it, and nothing of another VGA's. */
+static void unmap(struct vga *v, struct pci_bus *bus)
+{
+	static const uint16_t port[] = {PORTS_MONO, PORTS, VBE_INDEX};
+	struct range r;
+
+	for (unsigned n = 0; n < sizeof(port) / sizeof(port[0]); n++)
+		if (aspace_find(bus->io, port[n], &r) && r.dev == v)
+			aspace_unmap(bus->io, port[n]);
+	if (aspace_find(bus->mem, VGA_WINDOW_BASE, &r) && r.dev == v)
+		aspace_unmap(bus->mem, VGA_WINDOW_BASE);
+}
+
+int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width, unsigned height)
 {
 	int err;
 
@@ -191,16 +203,86 @@ int vga_init(struct vga *v, struct pci_bus *bus, uint8_t devfn, struct clock *cl
 	pci_func_bar_ram(&v->func, 0, PCI_BAR_MEM32, &v->vram, "vga-memory");
 	v->func.start[PCI_BAR0] |= PCI_BAR_PREFETCH;
 	pci_func_bar(&v->func, 2, PCI_BAR_MEM32, REGS_SIZE, &regs_ops, v, "vga-registers");
-	edid_make(v->edid, PREFERRED_WIDTH, PREFERRED_HEIGHT);
+	memset(v->edid, 0xff, sizeof(v->edid));
+	edid_make(v->edid, width, height);
 	device_init(&v->dev, "vga", fields, v);
 	v->dev.reset_done = reset_done;
 	reset_done(v);
 	v->display = (struct display){.name = "vga", .draw = vga_draw, .text = vga_text, .dev = v};
-	err = map(v, bus);
-	return err < 0 ? err : pci_bus_add(bus, &v->func, devfn);
+	return 0;
 }
 
 void vga_fini(struct vga *v)
 {
+	pci_func_fini(&v->func);
 	ram_fini(&v->vram);
 }
+
+int vga_map(struct vga *v, struct pci_bus *bus)
+{
+	int err = map(v, bus);
+
+	if (err < 0)
+		unmap(v, bus);
+	return err;
+}
+
+static void destroy(void *self)
+{
+	vga_fini(self);
+	free(self);
+}
+
+static int create(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	uint64_t mib = arg_num(args, "vgamem_mb");
+	unsigned width = (unsigned)arg_num(args, "xres"), height = (unsigned)arg_num(args, "yres");
+	struct vga *v;
+	int r;
+
+	if (width < EDID_MIN || height < EDID_MIN) {
+		snprintf(err, errlen, "-device VGA: xres and yres are from %u to %u", EDID_MIN,
+			 EDID_MAX);
+		return -EINVAL;
+	}
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	r = vga_init(v, args->env->clock, mib << 20, width, height);
+	if (r == -EINVAL)
+		snprintf(err, errlen, "-device VGA: vgamem_mb is a power of two from 1 to 256");
+	if (r < 0) {
+		free(v);
+		return r;
+	}
+	r = vga_map(v, args->env->pci);
+	if (r == -EEXIST)
+		snprintf(err, errlen,
+			 "-device VGA: there is one already (-vga none leaves that out)");
+	if (r == 0 && (r = device_add_pci(args, &v->func, err, errlen)) < 0)
+		unmap(v, args->env->pci);
+	if (r < 0) {
+		destroy(v);
+		return r;
+	}
+	device_add(args, &v->dev);
+	args->env->add_display(args->env->opaque, &v->display);
+	*self = v;
+	return 0;
+}
+
+static const struct prop props[] = {
+    {"vgamem_mb", PROP_NUM, "video memory in MiB, a power of two up to 256", "16", 256, false},
+    {"xres", PROP_NUM, "width that the monitor prefers", "1280", EDID_MAX, false},
+    {"yres", PROP_NUM, "height that the monitor prefers", "800", EDID_MAX, false},
+    {0},
+};
+
+const struct device_type vga_type = {
+    .name = "VGA",
+    .bus = "PCI",
+    .desc = "a VGA with the VBE extensions of Bochs",
+    .props = props,
+    .create = create,
+    .destroy = destroy,
+};

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "hw/clock.h"
+#include "hw/device_type.h"
 #include "hw/display/display.h"
 #include "hw/pci.h"
 #include "mmu/ram.h"
@@ -110,11 +111,14 @@ struct vga {
 	struct display display;
 };
 
-/* memory: bytes, a power of two from VGA_MEMORY_MIN to VGA_MEMORY_MAX. Claims the ports and the window at
- * A0000h-BFFFFh. 0 or -errno, after which vga_fini() is due as well and the address spaces are not to be used. */
-int vga_init(struct vga *v, struct pci_bus *bus, uint8_t devfn, struct clock *clock,
-	     uint32_t memory);
+extern const struct device_type vga_type;
+
+/* memory: bytes, a power of two from VGA_MEMORY_MIN to VGA_MEMORY_MAX; width, height: of the monitor, each
+ * from EDID_MIN to EDID_MAX. 0, -EINVAL or -ENOMEM. */
+int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width, unsigned height);
 void vga_fini(struct vga *v);
+/* Claims the ports and the window at A0000h-BFFFFh. 0 or -errno. */
+int vga_map(struct vga *v, struct pci_bus *bus);
 
 /* ---- between the device's files ---- */
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The monitor's sendkey: combinations of keys by QEMU's names, pressed one after the other.
+ */
+#ifndef FRONTEND_SENDKEY_H
+#define FRONTEND_SENDKEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/clock.h"
+
+#define SENDKEY_KEYS  8
+#define SENDKEY_QUEUE 64
+
+struct i8042;
+
+struct sendkey {
+	struct i8042 *kbd;
+	struct timer timer;
+	struct key_combination {
+		uint16_t key[SENDKEY_KEYS]; /* as i8042_key() takes them */
+		uint8_t nr;
+		uint32_t hold_ms;
+	} queue[SENDKEY_QUEUE];
+	unsigned nr;
+	bool down; /* those of queue[0] are */
+};
+
+void sendkey_init(struct sendkey *s, struct i8042 *kbd, struct clock *clock);
+/* Queues "ctrl-alt-delete", to be held for hold_ms (of guest time). 0, or -1 with one line in err. Machine
+ * lock held. */
+int sendkey_queue(struct sendkey *s, const char *keys, unsigned hold_ms, char *err, size_t errlen);
+
+#endif
