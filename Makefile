@@ -26,7 +26,7 @@ endif
 CC ?= gcc
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing -pthread \
 	-I. -I$(B) -MMD -MP $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
-LIBS := -lm
+LIBS += -lm
 ALL_LDFLAGS := -pthread $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
 
 # Operations touch their own vCPU and guest memory only, where all races are the guest's: following
