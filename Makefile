@@ -43,7 +43,7 @@ LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
 $(LIB_OBJS): ALL_CFLAGS += -mno-80387
 # Of roms/bench, what runs in the guest and natively alike.
 BENCH_WORK_OBJS := $(patsubst %,build/%.o,roms/bench/jobs.c $(wildcard roms/bench/work_*.c))
-ROM_OBJS := $(B)/roms/roms.o $(BENCH_WORK_OBJS)
+ROM_OBJS := $(B)/roms/roms.o $(B)/roms/images.o $(BENCH_WORK_OBJS)
 ASM_OBJS := $(B)/accel/probe/kvm_guest.S.o
 
 # V=1 shows whole commands.

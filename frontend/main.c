@@ -25,10 +25,10 @@
 #include "frontend/chardev.h"
 #include "frontend/console.h"
 #include "frontend/doctor.h"
+#include "frontend/firmware.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "frontend/term.h"
-#include "frontend/textcon.h"
 #include "hw/display/vga.h"
 #include "hw/loop.h"
 #include "hw/pc.h"
@@ -44,10 +44,9 @@ struct app {
 	struct pc *pc;
 	struct console console;
 	struct monitor monitor;
-	struct textcon textcon;
 	bool has_console;
 	struct backend *backends;
-	struct blob kernel;
+	struct blob kernel, firmware;
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned nr_modules;
 	int signals; /* signalfd of what we handle */
@@ -170,6 +169,10 @@ static int read_modules(struct app *a)
 
 static int read_images(struct app *a)
 {
+	if (a->opt.firmware)
+		return firmware_find(&a->firmware, &a->opt, a->err, sizeof(a->err)) < 0
+			   ? complain("%s", a->err)
+			   : 0;
 	if (!a->opt.kernel) {
 		a->kernel = (struct blob){"built-in guest", roms_guest_start,
 					  (size_t)(roms_guest_end - roms_guest_start)};
@@ -186,6 +189,7 @@ static int read_images(struct app *a)
 
 static void free_images(struct app *a)
 {
+	firmware_free(&a->firmware);
 	if (a->opt.kernel)
 		free((void *)a->kernel.data);
 	for (unsigned i = 0; i < a->nr_modules; i++) {
@@ -199,17 +203,17 @@ static void free_images(struct app *a)
 
 static int check_memory(const struct app *a)
 {
+	uint64_t low_max = a->cfg.board->low_max;
 	uint64_t size = a->opt.ram_size, top = size;
 	unsigned long long mib = size >> 20;
 	struct sysinfo si;
 
-	if (size > PC_LOW_MAX)
-		top = (1ull << 32) + (size - PC_LOW_MAX);
+	if (size > low_max)
+		top = (1ull << 32) + (size - low_max);
 	if (top > 1ull << a->cfg.model.maxphyaddr)
 		return complain("-m %lluM: CPU model %s has %u address bits, enough for %llu MiB",
 				mib, a->cfg.model.name, a->cfg.model.maxphyaddr,
-				((1ull << a->cfg.model.maxphyaddr) - (1ull << 32) + PC_LOW_MAX) >>
-				    20);
+				((1ull << a->cfg.model.maxphyaddr) - (1ull << 32) + low_max) >> 20);
 	if (sysinfo(&si) == 0) {
 		unsigned long long host =
 		    ((unsigned long long)si.totalram + si.totalswap) * si.mem_unit >> 20;
@@ -303,21 +307,6 @@ static int open_chardev(struct app *a, const struct chardev_spec *spec, const ch
 	return stream_start(&b->stream) < 0 ? complain("cannot read from %s", label) : 0;
 }
 
-static int open_textcon(struct app *a)
-{
-	struct machine *m = &a->pc->m;
-
-	if (!m->displays)
-		return complain("-display curses needs a display; -vga std adds one");
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return complain("-display curses needs a terminal as standard input and output");
-	if (open_console(a, true))
-		return 1;
-	return textcon_open(&a->textcon, &a->console, m->displays, &a->pc->i8042, &m->clock) < 0
-		   ? complain("out of memory")
-		   : 0;
-}
-
 /* The board is made before its chardevs, whose loop is the machine's: here they meet. */
 static int open_chardevs(struct app *a)
 {
@@ -337,8 +326,6 @@ static int open_chardevs(struct app *a)
 			return 1;
 		a->pc->debugcon[i].chr = chr;
 	}
-	if (a->opt.curses)
-		return open_textcon(a);
 	if (a->opt.monitor_stdio) {
 		if (open_console(a, true))
 			return 1;
@@ -355,7 +342,6 @@ static void close_chardevs(struct app *a)
 		a->backends = b->next;
 		backend_close(b);
 	}
-	textcon_close(&a->textcon);
 	if (a->has_console)
 		console_close(&a->console);
 }
@@ -475,18 +461,37 @@ static int pick_engine(struct app *a)
 	return 0;
 }
 
+static int find_rom(void *opaque, const char *name, uint8_t **data, size_t *len, char *err,
+		    size_t errlen)
+{
+	const struct app *a = opaque;
+	struct blob b;
+	int r = rom_find(&b, &a->opt, name, err, errlen);
+
+	if (r < 0)
+		return r;
+	*data = (uint8_t *)b.data;
+	*len = b.len;
+	b.data = NULL;
+	firmware_free(&b);
+	return 0;
+}
+
 static int configure(struct app *a)
 {
 	struct pc_config *c = &a->cfg;
 	const struct options *o = &a->opt;
 
+	c->board = o->board;
+	c->find_rom = find_rom;
+	c->find_rom_opaque = a;
 	if (cpu_model_parse(&c->model, o->cpu, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	if (check_memory(a))
 		return 1;
 	if (o->cpus > 1 && !cpu_has(&c->model, FEAT_APIC))
 		return complain("-smp %u needs a CPU model with the feature apic", o->cpus);
-	if (!o->kernel && !cpu_has(&c->model, FEAT_LM))
+	if (!o->kernel && !o->firmware && !cpu_has(&c->model, FEAT_LM))
 		return complain("the built-in guest is a 64-bit program: it needs a CPU model with "
 				"the feature lm");
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
@@ -570,8 +575,21 @@ static int run(struct app *a)
 		if (pc_add_device(a->pc, &a->opt.devices[i], NULL, NULL, a->err, sizeof(a->err)) <
 		    0)
 			return complain("%s", a->err);
-	if (pc_load(a->pc, &a->kernel, a->modules, a->nr_modules, a->opt.append, a->err,
-		    sizeof(a->err)) < 0)
+	if (a->opt.firmware) {
+		const struct pc_firmware fw = {
+		    .image = a->firmware,
+		    .order = *a->opt.boot.order ? a->opt.boot.order : NULL,
+		    .once = *a->opt.boot.once ? a->opt.boot.once : NULL,
+		    .menu = a->opt.boot.menu,
+		    .menu_wait_ms = a->opt.boot.menu_wait_ms,
+		    .fail_wait_ms = a->opt.boot.fail_wait_ms,
+		    .serial_console = a->opt.serial[0].kind != CHR_NONE,
+		};
+
+		if (pc_load_firmware(a->pc, &fw, a->err, sizeof(a->err)) < 0)
+			return complain("%s", a->err);
+	} else if (pc_load(a->pc, &a->kernel, a->modules, a->nr_modules, a->opt.append, a->err,
+			   sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	pthread_mutex_lock(&m->lock);
 	loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);

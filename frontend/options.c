@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "frontend/options_dev.h"
+#include "hw/pc.h"
 
 #define MAX_CPUS 64
 
@@ -105,6 +106,82 @@ static int on_initrd(struct parse *p, const char *arg)
 static int on_append(struct parse *p, const char *arg)
 {
 	p->o->append = arg;
+	return 0;
+}
+
+static int on_bios(struct parse *p, const char *arg)
+{
+	p->o->bios = arg;
+	return 0;
+}
+
+static int on_rom_dir(struct parse *p, const char *arg)
+{
+	if (p->o->nr_rom_dirs == MAX_ROM_DIRS)
+		return fail(p, "-L: at most %d directories are supported", MAX_ROM_DIRS);
+	p->o->rom_dir[p->o->nr_rom_dirs++] = arg;
+	return 0;
+}
+
+static int set_boot_order(struct parse *p, char out[8], const char *val)
+{
+	size_t n = strlen(val);
+
+	for (const char *c = val; *c; c++)
+		if (!strchr("abcdnop", *c) || strchr(c + 1, *c))
+			n = sizeof(p->o->boot.order);
+	if (!n || n >= sizeof(p->o->boot.order))
+		return fail(
+		    p,
+		    "-boot: %s is no order of devices; each is one of a (floppy), c (disk), d "
+		    "(CD) and n (network)",
+		    val);
+	strcpy(out, val);
+	return 0;
+}
+
+static int on_boot(struct parse *p, const char *arg)
+{
+	const char *at = arg;
+	struct keyval kv;
+	unsigned ms;
+
+	p->o->boot.given = true;
+	while (next_keyval(&at, &kv)) {
+		if (!kv.has_val || strcmp(kv.key, "order") == 0) {
+			if (set_boot_order(p, p->o->boot.order, kv.has_val ? kv.val : kv.key) < 0)
+				return -1;
+		} else if (strcmp(kv.key, "once") == 0) {
+			if (set_boot_order(p, p->o->boot.once, kv.val) < 0)
+				return -1;
+		} else if (strcmp(kv.key, "menu") == 0 || strcmp(kv.key, "strict") == 0) {
+			bool on = strcmp(kv.val, "on") == 0;
+
+			if (!on && strcmp(kv.val, "off") != 0)
+				return fail(p, "-boot: %s=%s is neither on nor off", kv.key,
+					    kv.val);
+			if (kv.key[0] == 'm')
+				p->o->boot.menu = on;
+			else if (on)
+				return fail(p,
+					    "-boot strict=on is not supported; the firmware tries "
+					    "all devices");
+		} else if (strcmp(kv.key, "splash-time") == 0 ||
+			   strcmp(kv.key, "reboot-timeout") == 0) {
+			if (parse_uint(kv.val, 0xffff, &ms) < 0)
+				return fail(p, "-boot: %s=%s is not a number of ms up to 65535",
+					    kv.key, kv.val);
+			if (kv.key[0] == 's')
+				p->o->boot.menu_wait_ms = (int)ms;
+			else
+				p->o->boot.fail_wait_ms = (int)ms;
+		} else {
+			return fail(p,
+				    "-boot: %s= is not supported; there are order=, once=, menu=, "
+				    "splash-time= and reboot-timeout=",
+				    kv.key);
+		}
+	}
 	return 0;
 }
 
@@ -331,11 +408,10 @@ static int on_nographic(struct parse *p, const char *arg)
 
 static int on_display(struct parse *p, const char *arg)
 {
-	p->o->curses = strcmp(arg, "curses") == 0;
-	if (!p->o->curses && strcmp(arg, "none") != 0)
+	if (strcmp(arg, "none") != 0)
 		return fail(p,
-			    "-display %s is not supported yet; the nearest is -display curses, or "
-			    "-display none with -serial stdio",
+			    "-display %s is not supported yet; the nearest is -display none with "
+			    "-serial stdio",
 			    arg);
 	return 0;
 }
@@ -345,13 +421,6 @@ static int on_vga(struct parse *p, const char *arg)
 	p->o->no_vga = strcmp(arg, "none") == 0;
 	if (!p->o->no_vga && strcmp(arg, "std") != 0)
 		return fail(p, "-vga %s is not supported; std and none are", arg);
-	return 0;
-}
-
-static int on_curses(struct parse *p, const char *arg)
-{
-	(void)arg;
-	p->o->curses = true;
 	return 0;
 }
 
@@ -525,6 +594,10 @@ static const struct option table[] = {
     {"initrd", "FILE", on_initrd, "initial ramdisk; with multiboot \"file args,file2\" modules"},
     {"append", "TEXT", on_append, "kernel command line"},
 
+    {"bios", "FILE", on_bios, "firmware to start instead of SeaBIOS"},
+    {"boot", "[order=]cdn[,...]", on_boot, "order of devices; once=ORDER, menu=on, splash-time=MS"},
+    {"L", "DIR", on_rom_dir, "look here for firmware and option ROMs first"},
+
     {"", NULL, NULL, "The machine"},
     {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
     {"M", "pc", on_machine, NULL},
@@ -545,7 +618,7 @@ static const struct option table[] = {
     {"debugcon", "DEV", on_debugcon, "debug console, at port 0xe9"},
     {"monitor", "none|stdio", on_monitor, "no monitor, or the terminal for it alone"},
     {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
-    {"display", "none|curses", on_display, "no window (default), or text modes in the terminal"},
+    {"display", "none", on_display, "no window; the monitor's screendump shows the picture"},
 
     {"", NULL, NULL, "How it ends"},
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
@@ -567,7 +640,6 @@ static const struct option table[] = {
     {"net", "none", on_net, NULL},
     {"nic", "none", on_net, NULL},
     {"parallel", "none", on_parallel, NULL},
-    {"curses", NULL, on_curses, NULL},
     {"enable-kvm", NULL, on_enable_kvm, NULL},
 };
 
@@ -586,14 +658,12 @@ static const struct {
     {"fdb", "-kernel"},
     {"sd", "-initrd with a root file system in memory"},
     {"pflash", "-kernel, which needs no firmware"},
-    {"bios", "-kernel, which needs no firmware"},
-    {"L", "-kernel, which needs no firmware"},
-    {"boot", "-kernel"},
     {"option-rom", "-kernel"},
     {"dtb", "-append"},
     {"shim", "-kernel"},
     {"netdev", "-nic none"},
     {"sdl", "-nographic"},
+    {"curses", "-nographic"},
     {"spice", "-nographic"},
     {"full-screen", "-nographic"},
     {"usb", "-serial for input"},
@@ -689,6 +759,8 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 	o->cpu = "max";
 	o->accel = "auto";
 	o->debugcon_port = 0xe9;
+	o->board = &board_pc;
+	o->boot.menu_wait_ms = o->boot.fail_wait_ms = -1;
 	err[0] = 0;
 	for (int i = 1; i < argc; i++) {
 		if (parse_one(&p, argc, argv, &i) < 0)
@@ -697,6 +769,11 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 		if (o->action != ACT_RUN)
 			return 0;
 	}
+	/* Without anything that could boot, firmware would only say so: the built-in guest starts. */
+	o->firmware = o->bios || (!o->kernel && o->boot.given);
+	if (o->kernel && o->bios)
+		return fail(&p,
+			    "-kernel is started without firmware; leave out -bios, or boot a disk");
 	if (!o->kernel && o->initrd)
 		return fail(&p, "-initrd needs -kernel");
 	if (o->icount && o->cpus > 1)
@@ -708,12 +785,11 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 
 void options_help(void)
 {
-	printf(
-	    "usage: doppel [options]\n"
-	    "       doppel doctor [--json]    what this host can accelerate, and why not more\n"
-	    "       doppel bench [...]        what each engine costs here (doppel bench --help)\n"
-	    "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
-	    "Without -kernel it boots the guest built into it.\n");
+	printf("usage: doppel [options]\n"
+	       "       doppel doctor [--json]    what this host can accelerate, and why not more\n"
+	       "       doppel bench [...]        what each engine costs here (doppel bench --help)\n"
+	       "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
+	       "Without -kernel it boots the guest built into it.\n");
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		char left[40];
 

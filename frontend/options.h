@@ -16,7 +16,10 @@
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
 #define MAX_DEVICES  32
+#define MAX_ROM_DIRS 8
 #define MAX_PATH_LEN 1024
+
+struct pc_board;
 
 /* Where a character device leads. */
 enum chardev_kind {
@@ -52,7 +55,17 @@ enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
 struct options {
 	enum option_action action;
 	const char *help_device; /* for ACT_PROPERTY_HELP */
+	const struct pc_board *board;
 	const char *kernel, *initrd, *append;
+	bool firmware; /* starts at the reset vector */
+	const char *bios;
+	const char *rom_dir[MAX_ROM_DIRS]; /* -L */
+	unsigned nr_rom_dirs;
+	struct {
+		char order[8], once[8]; /* empty: not given */
+		bool given, menu;
+		int menu_wait_ms, fail_wait_ms; /* -1: not given */
+	} boot;
 	uint64_t ram_size;
 	unsigned cpus;
 	const char *cpu, *accel;
@@ -62,7 +75,7 @@ struct options {
 	bool jit_stats, perfmap, jitdump;
 	bool icount, icount_no_sleep;
 	unsigned icount_shift;
-	bool no_vga, curses;
+	bool no_vga;
 	bool nographic, no_reboot, no_shutdown;
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;

@@ -454,8 +454,11 @@ static void property_help(const struct device_type *type)
 	       "  id=<str>\n",
 	       type->name);
 	if (strcmp(type->bus, "PCI") == 0)
-		printf(
-		    "  addr=<slot[.function]> - in hexadecimal (default: the first free slot)\n");
+		printf("  addr=<slot[.function]> - in hexadecimal (default: the first free slot)\n"
+		       "  bootindex=<num>        - place in the order of boot devices\n"
+		       "  romfile=<str>          - expansion ROM (default: %s)\n"
+		       "  rombar=<num>           - 0: no expansion ROM\n",
+		       type->rom ? type->rom : "none");
 	for (const struct prop *p = type->props; p && p->name; p++)
 		printf("  %s=<%s>%*s - %s%s%s%s\n", p->name, kind[p->kind],
 		       (int)(19 - strlen(p->name) - strlen(kind[p->kind])), "",
@@ -499,8 +502,6 @@ int finish_devices(struct parse *p)
 		s->mux = !o->monitor_none;
 		if (o->monitor_stdio)
 			s->kind = CHR_NONE;
-		if (o->curses)
-			s->kind = CHR_NULL;
 	}
 	for (unsigned i = 0; i < o->nr_serial; i++) {
 		if (resolve(p, &o->serial[i]) < 0)
@@ -515,10 +516,6 @@ int finish_devices(struct parse *p)
 			o->debugcon[i].port = o->debugcon_port;
 	}
 	stdio += o->monitor_stdio;
-	if (o->curses && stdio)
-		return fail(p,
-			    "-display curses has the terminal; send serial ports elsewhere (Ctrl-A "
-			    "c is the monitor)");
 	if (stdio > 1)
 		return fail(p, "stdio can serve one device only; use -serial mon:stdio to share it "
 			       "with the monitor");

@@ -6,6 +6,7 @@
  */
 #include "hw/acpi_pm.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -174,6 +175,17 @@ static void apm_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 static const struct mmio_ops apm_ops = {apm_read, apm_write, 1, 1};
 
+void acpi_pm_move(struct acpi_pm *pm, uint64_t base)
+{
+	if (base == pm->base)
+		return;
+	if (pm->base)
+		aspace_unmap(pm->io, pm->base);
+	pm->base = 0;
+	if (base && aspace_map_dev(pm->io, "acpi-pm", base, ACPI_PM_LEN, &pm_ops, pm) == 0)
+		pm->base = base;
+}
+
 void acpi_pm_power_button(struct acpi_pm *pm)
 {
 	pm->sts |= PWRBTN;
@@ -233,7 +245,9 @@ int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t 
 	device_init(&pm->dev, "acpi-pm", fields, pm);
 	pm->dev.reset_done = reset_done;
 	pm->dev.loaded = loaded;
-	err = aspace_map_dev(io, "acpi-pm", base, ACPI_PM_LEN, &pm_ops, pm);
+	pm->io = io;
+	acpi_pm_move(pm, base);
+	err = pm->base == base ? 0 : -EEXIST;
 	if (!err)
 		err = aspace_map_dev(io, "acpi-gpe0", gpe, ACPI_GPE0_LEN, &gpe_ops, pm);
 	if (!err)

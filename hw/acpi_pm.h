@@ -38,16 +38,20 @@ struct acpi_pm {
 	uint64_t tmr_seen;  /* changes of the timer's top bit accounted for */
 	uint8_t timer_bits; /* 24; a board may set 32 (FADT: TMR_VAL_EXT) */
 	uint8_t level;      /* level of sci */
+	struct aspace *io;
+	uint64_t base; /* of the PM block's ports; 0: it does not answer */
 	struct irq_pin sci;
 	void (*sleep)(void *opaque, uint8_t slp_typ);
 	void *opaque;
 };
 
-/* base: PM I/O base (PM1a_EVT at +0, PM1a_CNT at +4, PM_TMR at +8; 16 ports); gpe: GPE0 block.
+/* base: PM I/O base, 0 for none yet (PM1a_EVT at +0, PM1a_CNT at +4, PM_TMR at +8; 16 ports); gpe: GPE0 block.
  * sleep: the guest set SLP_EN with this SLP_TYP. 0 or -errno. */
 int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t gpe,
 		 struct clock *clk, const struct irq_pin *sci,
 		 void (*sleep)(void *opaque, uint8_t slp_typ), void *opaque);
+/* Moves the PM block; 0, or where other ports are: it does not answer. */
+void acpi_pm_move(struct acpi_pm *pm, uint64_t base);
 void acpi_pm_power_button(struct acpi_pm *pm);
 /* Raises general-purpose event n, 0..15. */
 void acpi_pm_gpe(struct acpi_pm *pm, unsigned n);

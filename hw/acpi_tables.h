@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The ACPI tables of the board, built for one guest-physical address.
+ * The ACPI tables of the boards. They are built for no address yet; acpi_link() puts them at one, and
+ * acpi_loader() writes the script by which firmware does that itself (QEMU's "etc/table-loader").
  */
 #ifndef HW_ACPI_TABLES_H
 #define HW_ACPI_TABLES_H
@@ -9,17 +10,54 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ACPI_RSDP_LEN 36
+#define ACPI_RSDP_LEN     36
+#define ACPI_TABLES_MAX   0x8000
+#define ACPI_TABLES_ALIGN 64 /* of where they are put */
+#define ACPI_LOADER_MAX   0x2000
 
 struct acpi_config {
 	unsigned cpus;
-	uint32_t pci_mem_base, pci_mem_end; /* 32-bit window for BARs; end is exclusive */
-	uint8_t uarts;                      /* bit n: COM(n+1) is there */
-	bool pvpanic;
+	bool q35;                             /* else i440FX */
+	uint16_t pm_base, gpe_base;           /* ports */
+	uint8_t gpe_len;                      /* bytes */
+	uint32_t pci_mem_base, pci_mem_end;   /* 32-bit window for BARs; end is exclusive */
+	uint64_t pci_high_base, pci_high_end; /* above 4 GiB; equal: none */
+	uint64_t ecam_base;                   /* 0: none */
+	unsigned ecam_buses;
+	uint8_t uarts; /* bit n: COM(n+1) is there */
+	bool vga, pvpanic;
 };
 
-/* Builds all tables for address base (64-byte aligned, below 1 MiB for a searched RSDP, which
- * comes first). The number of bytes used, or -ENOSPC. */
-long acpi_build(uint8_t *buf, size_t cap, uint64_t base, const struct acpi_config *cfg);
+/* A place that holds the address of something: until linked, its offset in the tables. */
+struct acpi_pointer {
+	bool in_rsdp;
+	uint32_t off;
+	uint8_t size;
+};
+
+/* A byte that makes the sum of [start, start+len) zero. */
+struct acpi_checksum {
+	bool in_rsdp;
+	uint32_t off, start, len;
+};
+
+struct acpi_tables {
+	uint8_t data[ACPI_TABLES_MAX];
+	size_t len;
+	uint8_t rsdp[ACPI_RSDP_LEN];
+	struct acpi_pointer pointer[40];
+	unsigned nr_pointers;
+	struct acpi_checksum checksum[16];
+	unsigned nr_checksums;
+	bool overflow;
+};
+
+/* 0, or -ENOSPC. */
+int acpi_build(struct acpi_tables *t, const struct acpi_config *cfg);
+/* Makes the tables ready for address base, a multiple of ACPI_TABLES_ALIGN. Once. */
+void acpi_link(struct acpi_tables *t, uint64_t base);
+/* The script, for tables that are not linked, in the files "etc/acpi/rsdp" and "etc/acpi/tables"; buf
+ * has ACPI_LOADER_MAX bytes, zeros at the end do nothing. */
+void acpi_loader(const struct acpi_tables *t, uint8_t *buf);
 
 #endif

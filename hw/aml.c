@@ -312,3 +312,8 @@ void aml_memory_window(struct aml *a, uint32_t min, uint32_t max, bool cacheable
 {
 	window(a, 0x87, 0, cacheable ? 3 : 1, min, max, 4);
 }
+
+void aml_memory_window64(struct aml *a, uint64_t min, uint64_t max)
+{
+	window(a, 0x8a, 0, 3, min, max, 8);
+}

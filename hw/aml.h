@@ -62,5 +62,6 @@ void aml_memory32(struct aml *a, uint32_t base, uint32_t len, bool writable);
 void aml_bus_window(struct aml *a, uint16_t min, uint16_t max);
 void aml_io_window(struct aml *a, uint16_t min, uint16_t max);
 void aml_memory_window(struct aml *a, uint32_t min, uint32_t max, bool cacheable);
+void aml_memory_window64(struct aml *a, uint64_t min, uint64_t max); /* cacheable: prefetchable */
 
 #endif

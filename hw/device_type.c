@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,19 @@ static int set_common(struct device_spec *s, const char *key, const char *val, c
 	if (strcmp(key, "bus") == 0) {
 		if (!val || (strcmp(val, "pci.0") != 0 && strcmp(val, "pcie.0") != 0))
 			return bad(s, key, val, "pci.0, the only PCI bus", err, errlen);
+		return 1;
+	}
+	if (strcmp(key, "romfile") == 0) {
+		if (!val || strlen(val) >= sizeof(s->rom))
+			return bad(s, key, val, "a file name of up to 255 characters", err, errlen);
+		strcpy(s->rom, val);
+		s->no_rom = !*val;
+		return 1;
+	}
+	if (strcmp(key, "rombar") == 0) {
+		if (!val || parse_num(val, false, &v) < 0 || v > 1)
+			return bad(s, key, val, "0 or 1", err, errlen);
+		s->no_rom = v == 0;
 		return 1;
 	}
 	if (strcmp(key, "multifunction") == 0) {
@@ -251,6 +265,44 @@ void device_add(const struct device_args *a, struct device *dev)
 		a->env->add(a->env->opaque, dev);
 }
 
+void device_boot(const struct device_args *a, const char *fmt, ...)
+{
+	static const char bridge[] = "/pci@i0cf8/";
+	char path[128];
+	va_list ap;
+
+	if (a->spec->bootindex < 0 || !a->env->boot)
+		return;
+	strcpy(path, bridge);
+	va_start(ap, fmt);
+	vsnprintf(path + sizeof(bridge) - 1, sizeof(path) - sizeof(bridge) + 1, fmt, ap);
+	va_end(ap);
+	a->env->boot(a->env->opaque, a->spec->bootindex, path);
+}
+
+static int add_rom(const struct device_args *a, struct pci_func *f, char *err, size_t errlen)
+{
+	const struct device_spec *s = a->spec;
+	const char *name = *s->rom ? s->rom : s->type->rom;
+	uint8_t *data;
+	size_t len;
+	int r;
+
+	if (!name || s->no_rom || !a->env->find_rom)
+		return 0;
+	r = a->env->find_rom(a->env->find_rom_opaque, name, &data, &len, err, errlen);
+	/* What is not there by itself need not be. */
+	if (r == -ENOENT && !*s->rom)
+		return 0;
+	if (r < 0)
+		return r;
+	r = pci_func_rom(f, data, len);
+	free(data);
+	if (r < 0)
+		snprintf(err, errlen, "-device %s: %s is no option ROM", s->type->name, name);
+	return r;
+}
+
 int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, size_t errlen)
 {
 	const struct device_spec *s = a->spec;
@@ -262,6 +314,9 @@ int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, s
 		snprintf(err, errlen, "-device %s: all PCI slots are taken", s->type->name);
 		return -ENOSPC;
 	}
+	r = add_rom(a, f, err, errlen);
+	if (r < 0)
+		return r;
 	r = pci_bus_add(a->env->pci, f, (uint8_t)devfn);
 	if (r < 0) {
 		snprintf(err, errlen,
@@ -272,6 +327,11 @@ int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, s
 	device_add(a, &f->dev);
 	if (f->msix)
 		device_add(a, &f->msix->dev);
+	if (s->type->boot_name && devfn & 7)
+		device_boot(a, "%s@%x,%x%s", s->type->boot_name, devfn >> 3, devfn & 7,
+			    s->type->boot_unit);
+	else if (s->type->boot_name)
+		device_boot(a, "%s@%x%s", s->type->boot_name, devfn >> 3, s->type->boot_unit);
 	return 0;
 }
 

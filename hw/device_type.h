@@ -44,6 +44,11 @@ struct device_args;
 struct device_type {
 	const char *name, *bus, *desc;
 	const struct prop *props; /* ends with a NULL name; NULL: none but those of its bus */
+	/* PCI devices: the file with the expansion ROM, which the user may change; or NULL */
+	const char *rom;
+	/* PCI devices that boot: what follows "@SLOT" in their OpenFirmware path, and its first name,
+	 * as "scsi" and "/disk@0,0"; or NULL */
+	const char *boot_name, *boot_unit;
 	/* Makes the device, tells the machine of its state by device_add() or device_add_pci(), and
 	 * returns it in *self. Machine lock held. 0, or -errno with one line in err (which stays
 	 * empty where the error says it all). */
@@ -62,6 +67,8 @@ struct device_spec {
 	char id[64];
 	int devfn;     /* of PCI devices; -1: any */
 	int bootindex; /* -1: none */
+	bool no_rom;
+	char rom[256]; /* romfile=; empty: not given */
 	uint64_t num[DEVICE_PROPS_MAX];
 	uint16_t text_at[DEVICE_PROPS_MAX]; /* in text, 0: not set */
 	char text[1024];
@@ -84,6 +91,13 @@ struct device_env {
 	/* A back end by its id, of the kind that the property has; or NULL. */
 	void *(*backend)(void *opaque, enum prop_kind kind, const char *id);
 	void *backend_opaque;
+	/* Reads an expansion ROM by its file name; the caller frees data. 0, or -errno with one line
+	 * in err. May be NULL: there are none. */
+	int (*find_rom)(void *opaque, const char *name, uint8_t **data, size_t *len, char *err,
+			size_t errlen);
+	void *find_rom_opaque;
+	/* Tells firmware where in the order of boot devices this is. */
+	void (*boot)(void *opaque, int bootindex, const char *path);
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */
@@ -103,8 +117,12 @@ bool arg_bool(const struct device_args *a, const char *name);
 void *arg_backend(const struct device_args *a, const char *name); /* NULL: not given */
 
 void device_add(const struct device_args *a, struct device *dev);
-/* Puts a function on the bus, in the user's slot or the first free one, and adds it and its MSI-X
- * table to the machine. 0 or -errno with one line in err. */
+/* Where firmware finds what the device boots from, when it has a bootindex: an OpenFirmware path below
+ * the PCI host bridge, as "ide@1,1/drive@0/disk@0". */
+void device_boot(const struct device_args *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Puts a function on the bus, in the user's slot or the first free one, with the expansion ROM
+ * and the boot path of its type, and adds it and its MSI-X table to the machine. 0 or -errno with one line in err. */
 int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, size_t errlen);
 
 /* Checks that the back ends are there, then makes the device. 0 or -errno with one line in err. */

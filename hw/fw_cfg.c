@@ -46,8 +46,12 @@ static struct fw_cfg_item *find(struct fw_cfg *f, uint16_t key)
 
 static void select_key(struct fw_cfg *f, uint16_t key)
 {
+	const struct fw_cfg_item *it = find(f, key);
+
 	f->key = key;
 	f->off = 0;
+	if (it && f->selected)
+		f->selected(f->opaque, it);
 }
 
 /* The next n bytes of the selected item; zeros past its end. */
@@ -236,6 +240,22 @@ int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, size_t
 	f->nr_files++;
 	rebuild_dir(f);
 	return 0;
+}
+
+int fw_cfg_set_file(struct fw_cfg *f, const char *name, const void *data, size_t len)
+{
+	for (unsigned i = 0; i < f->nr; i++) {
+		struct fw_cfg_item *it = &f->item[i];
+
+		if (!it->name[0] || strcmp(it->name, name) != 0)
+			continue;
+		if (len > it->len)
+			return -EINVAL;
+		memcpy(it->data, data, len);
+		memset(it->data + len, 0, it->len - len);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 int fw_cfg_init(struct fw_cfg *f, struct aspace *io, struct aspace *mem)

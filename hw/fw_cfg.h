@@ -45,6 +45,9 @@ struct fw_cfg {
 	uint32_t off;
 	uint64_t dma_addr;
 	unsigned nr, nr_files;
+	/* The guest has selected an item, before it reads; may be NULL. */
+	void (*selected)(void *opaque, const struct fw_cfg_item *item);
+	void *opaque;
 	struct fw_cfg_item item[FW_CFG_MAX_ITEMS];
 };
 
@@ -55,5 +58,7 @@ void fw_cfg_fini(struct fw_cfg *f);
 int fw_cfg_add(struct fw_cfg *f, uint16_t key, const void *data, size_t len);
 int fw_cfg_add_int(struct fw_cfg *f, uint16_t key, uint64_t val, unsigned size);
 int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, size_t len);
+/* Changes a file, any time; its length stays. -ENOENT, -EINVAL for more bytes than it has. */
+int fw_cfg_set_file(struct fw_cfg *f, const char *name, const void *data, size_t len);
 
 #endif

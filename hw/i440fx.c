@@ -7,6 +7,15 @@
 
 #include <string.h>
 
+#include "hw/acpi_pm.h"
+
+enum {
+	PAM0 = 0x59,
+	PMBA = 0x40,    /* power management base address */
+	DEVACTB = 0x58, /* bit 25: writes to port B2h raise SMIs */
+	PMREGMISC = 0x80,
+};
+
 /* A route register with bit 7 set is off; else bits 3:0 name the ISA interrupt. */
 static void route(struct i440fx *c)
 {
@@ -41,6 +50,24 @@ static void isa_changed(struct pci_func *f, unsigned off, unsigned size)
 		route(c);
 }
 
+static void host_changed(struct pci_func *f, unsigned off, unsigned size)
+{
+	struct i440fx *c = (struct i440fx *)((char *)f - offsetof(struct i440fx, host));
+
+	if (off < PAM0 + PAM_REGS && off + size > PAM0)
+		pam_update(c->pam, f->config + PAM0);
+}
+
+static void pm_changed(struct pci_func *f, unsigned off, unsigned size)
+{
+	struct i440fx *c = (struct i440fx *)((char *)f - offsetof(struct i440fx, pm));
+	bool on = f->config[PMREGMISC] & 1;
+
+	(void)off;
+	(void)size;
+	acpi_pm_move(c->acpi, on ? pci_get32(f->config + PMBA) & 0xffc0 : 0);
+}
+
 static void init_host(struct pci_func *f)
 {
 	pci_func_init(f, "i440fx", 0x8086, 0x1237, 0x0600, 0);
@@ -51,11 +78,10 @@ static void init_host(struct pci_func *f)
 	f->start[PCI_REVISION] = 2;
 	f->wmask[0x50] = 0xff; /* PMCCFG */
 	f->wmask[0x51] = 0xff;
-	/* PAM0-6: the shadow areas are RAM whatever these say; firmware may write and read them. */
-	memset(f->wmask + 0x59, 0xff, 7);
-	memset(f->start + 0x5a, 0x33, 6);
-	f->start[0x59] = 0x30;
-	f->wmask[0x72] = 0x78; /* SMRAM */
+	f->wmask[PAM0] = 0x30;
+	memset(f->wmask + PAM0 + 1, 0x33, PAM_REGS - 1);
+	f->config_changed = host_changed;
+	f->wmask[0x72] = 0x78; /* SMRAM; there is no system management mode to use it */
 	f->start[0x72] = 0x02;
 }
 
@@ -90,16 +116,39 @@ static void init_pm(struct pci_func *f)
 	f->start[PCI_REVISION] = 3;
 	f->start[PCI_INT_LINE] = PIIX_SCI_IRQ; /* wired to the SCI, not to a PIRQ */
 	f->wmask[PCI_INT_LINE] = 0;
-	/* The power-management I/O block does not move: PMBASE is fixed and enabled. */
-	pci_set32(f->start + 0x40, PIIX_PM_BASE | 1);
-	f->start[0x80] = 1;
+	pci_set32(f->start + PMBA, 1);
+	pci_set16(f->wmask + PMBA, 0xffc0);
+	f->wmask[PMREGMISC] = 1;
+	/* Firmware that finds SMIs enabled takes system management mode for set up, and leaves it
+	 * alone. */
+	pci_set32(f->start + DEVACTB, 1u << 25);
+	memset(f->wmask + DEVACTB, 0xff, 3);
+	memset(f->wmask + 0x90, 0xff, 4); /* SMBus host base and configuration, without a host */
+	f->start[0x90] = 1;
+	f->wmask[0x90] = 0xf0;
+	f->wmask[0xd2] = 0x0f;
+	f->config_changed = pm_changed;
 }
 
-int i440fx_init(struct i440fx *c, struct pci_bus *bus, const struct irq_pin *isa_irq)
+void i440fx_start(struct i440fx *c, const uint8_t irq[4])
+{
+	pci_config_write(&c->host, PAM0, 0x30, 1);
+	for (unsigned n = 1; n < PAM_REGS; n++)
+		pci_config_write(&c->host, PAM0 + n, 0x33, 1);
+	for (unsigned n = 0; n < 4; n++)
+		pci_config_write(&c->isa, PIIX_PIRQ_ROUTE + n, irq[n], 1);
+	pci_config_write(&c->pm, PMBA, PIIX_PM_BASE, 4);
+	pci_config_write(&c->pm, PMREGMISC, 1, 1);
+}
+
+int i440fx_init(struct i440fx *c, struct pci_bus *bus, struct pam *pam, struct acpi_pm *acpi,
+		const struct irq_pin *isa_irq)
 {
 	int r;
 
 	memset(c, 0, sizeof(*c));
+	c->pam = pam;
+	c->acpi = acpi;
 	for (int i = 0; i < 16; i++) {
 		c->isa_irq[i] = *isa_irq;
 		c->isa_irq[i].n = isa_irq->n + i;

@@ -7,21 +7,29 @@
 #define HW_I440FX_H
 
 #include "hw/irq.h"
+#include "hw/pam.h"
 #include "hw/pci.h"
 
-#define PIIX_PIRQ_ROUTE 0x60 /* PIRQRC[A:D] */
-#define PIIX_PM_BASE    0x600
+struct acpi_pm;
+
+#define PIIX_PIRQ_ROUTE 0x60  /* PIRQRC[A:D] */
+#define PIIX_PM_BASE    0x600 /* where i440fx_start() puts it */
 #define PIIX_GPE_BASE   0xafe0
 #define PIIX_SCI_IRQ    9
 
 struct i440fx {
 	struct pci_func host, isa, pm;
+	struct pam *pam;
+	struct acpi_pm *acpi;
 	struct irq_pin isa_irq[16];
 	uint8_t pirq_level; /* bit per line */
 	uint16_t irq_level; /* bit per ISA interrupt driven from here */
 };
 
 /* isa_irq: pin of ISA interrupt 0; interrupt n is its n + that. 0 or -errno. */
-int i440fx_init(struct i440fx *c, struct pci_bus *bus, const struct irq_pin *isa_irq);
+int i440fx_init(struct i440fx *c, struct pci_bus *bus, struct pam *pam, struct acpi_pm *acpi,
+		const struct irq_pin *isa_irq);
+/* What firmware would set up: shadow RAM everywhere, interrupt routes, power management ports. */
+void i440fx_start(struct i440fx *c, const uint8_t irq[4]);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The board: an i440FX PC. pc_new() wires it; pc_load() says what it boots.
+ * The machine that users know as a PC, on one of two boards: i440FX with PIIX3 and PIIX4, or Q35 with
+ * ICH9. pc_new() wires it, pc_add_device() plugs in what the user asked for, and pc_load() or
+ * pc_load_firmware() says what it boots.
  */
 #ifndef HW_PC_H
 #define HW_PC_H
@@ -12,6 +14,7 @@
 #include "accel/engine.h"
 #include "cpu/cpuid.h"
 #include "hw/acpi_pm.h"
+#include "hw/acpi_tables.h"
 #include "hw/debug_exit.h"
 #include "hw/debugcon.h"
 #include "hw/device_type.h"
@@ -28,6 +31,7 @@
 #include "hw/loader.h"
 #include "hw/machine.h"
 #include "hw/mc146818.h"
+#include "hw/pam.h"
 #include "hw/pc_testdev.h"
 #include "hw/pci.h"
 #include "hw/port92.h"
@@ -37,15 +41,35 @@
 
 #define PC_UARTS       4
 #define PC_DEBUGCONS   2
-#define PC_LOW_MAX     0xc0000000ull /* RAM below 4 GiB ends here at most */
 #define PC_MIN_RAM     0x200000ull
 #define PC_MAX_CPUS    64
 #define PC_MAX_DEVICES 64
 #define PC_ACPI_BASE   0xe0000ull
 #define PC_SMBIOS_BASE 0xf0000ull
 
-/* Guest-physical window for BARs. */
-#define PC_PCI_END 0xfec00000ull
+/* Guest-physical window in which BARs are put for a direct boot. */
+#define PC_PCI_BASE 0xc0000000ull
+#define PC_PCI_END  0xfec00000ull
+
+/* Firmware may be this large: what lies below it up to the local APICs stays free. */
+#define PC_ROM_MAX 0x1000000u
+
+struct pc;
+
+/* What differs between the boards. */
+struct pc_board {
+	const char *name, *product;
+	uint64_t low_max; /* RAM below 4 GiB ends here at most */
+	/* Makes the chip set's functions, with its power management, and adds them to the machine.
+	 * 0 or -errno. */
+	int (*wire)(struct pc *pc);
+	/* Sets it up as firmware would; interrupts irq[n] for PIRQ n and n + 4. */
+	void (*start)(struct pc *pc, const uint8_t irq[4]);
+	/* What it adds to the tables. */
+	void (*describe)(const struct pc *pc, struct acpi_config *cfg);
+};
+
+extern const struct pc_board board_pc;
 
 struct pc_debugcon_config {
 	bool present;
@@ -53,6 +77,11 @@ struct pc_debugcon_config {
 };
 
 struct pc_config {
+	const struct pc_board *board; /* NULL: board_pc */
+	/* Of struct device_env. */
+	int (*find_rom)(void *opaque, const char *name, uint8_t **data, size_t *len, char *err,
+			size_t errlen);
+	void *find_rom_opaque;
 	uint64_t ram_size;
 	unsigned cpus;
 	struct cpu_model model;
@@ -70,6 +99,16 @@ struct pc_config {
 	bool icount_sleep;
 };
 
+/* How firmware starts; strings are borrowed, devices by QEMU's letters: a floppy, c disk, d CD, n net. */
+struct pc_firmware {
+	struct blob image; /* ends at 4 GiB; a multiple of 4 KiB, PC_ROM_MAX at most */
+	const char *order; /* or NULL: firmware's own */
+	const char *once;  /* the order at the first start alone; or NULL */
+	bool menu;
+	int menu_wait_ms, fail_wait_ms; /* -1: firmware's own */
+	bool serial_console;            /* SeaBIOS: its screen on COM1, too */
+};
+
 /* Sources that drive the same ISA interrupt are or-ed: each has a number of its own. */
 enum irq_source {
 	SRC_CHIP, /* the device that the interrupt belongs to */
@@ -82,6 +121,8 @@ enum irq_source {
 
 struct pc {
 	struct machine m;
+	const struct pc_board *board;
+	struct pc_config cfg;
 	struct cpu_model model;
 	unsigned cpus;
 	struct icount icount;
@@ -103,7 +144,11 @@ struct pc {
 	struct reset_port reset_port;
 	struct dma8237 dma;
 	struct pci_bus pci;
-	struct i440fx chipset;
+	struct i440fx i440fx;
+	struct pam pam;
+	struct ram rom; /* of firmware */
+	bool has_firmware;
+	const char *boot_once, *boot_order;
 	struct fw_cfg fw_cfg;
 	struct debugcon debugcon[PC_DEBUGCONS];
 	struct debug_exit debug_exit;
@@ -115,12 +160,16 @@ struct pc {
 	} added[PC_MAX_DEVICES]; /* by pc_add_device() */
 	unsigned nr_added;
 	struct device *last_added;
+	struct {
+		int index;
+		char path[128];
+	} boot[PC_MAX_DEVICES]; /* in order */
+	unsigned nr_boot;
 
 	uint32_t isa_level[16]; /* bit per irq_source */
 	uint32_t gsi_level[IOAPIC_PINS];
 
-	uint8_t acpi[0x8000];
-	size_t acpi_len;
+	struct acpi_tables acpi; /* linked, for a direct boot */
 	uint8_t smbios[0x1000];
 	size_t smbios_len;
 	struct boot_env env;
@@ -140,5 +189,9 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 /* Plans the direct boot of a kernel. The blobs, modules and the command line are borrowed. */
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,
 	    unsigned nr_modules, const char *cmdline, char *err, size_t errlen);
+
+/* The machine starts at the reset vector, in the firmware; the image is copied. After all devices have
+ * been added. 0, or -errno with one line in err. */
+int pc_load_firmware(struct pc *pc, const struct pc_firmware *fw, char *err, size_t errlen);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { ENTRY_LEN = 31, ENTRY_ROOM = 32 };
+enum { ENTRY_LEN = SMBIOS_ENTRY_LEN, ENTRY_ROOM = SMBIOS_ENTRY_ROOM };
 
 /* Handles; the memory devices and ranges count up from theirs. */
 enum {
@@ -96,7 +96,7 @@ static void bios(struct out *o)
 	end(o);
 }
 
-static void machine(struct out *o)
+static void machine(struct out *o, const struct smbios_config *cfg)
 {
 	begin(o, 1, 27, H_SYSTEM);
 	byte(o, 1);
@@ -109,8 +109,8 @@ static void machine(struct out *o)
 	byte(o, 0);
 	byte(o, 0);
 	string(o, "doppel");
-	string(o, "Standard PC (i440FX + PIIX, 1996)");
-	string(o, "pc");
+	string(o, cfg->product);
+	string(o, cfg->board);
 	end(o);
 
 	begin(o, 3, 22, H_CHASSIS);
@@ -265,8 +265,9 @@ long smbios_build(uint8_t *buf, size_t cap, uint64_t base, const struct smbios_c
 	if (cap < ENTRY_ROOM)
 		return -ENOSPC;
 	memset(buf, 0, ENTRY_ROOM);
-	bios(&o);
-	machine(&o);
+	if (!cfg->firmware)
+		bios(&o);
+	machine(&o, cfg);
 	processor(&o, cfg);
 	memory(&o, cfg);
 	begin(&o, 32, 11, H_BOOT);

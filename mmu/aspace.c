@@ -96,7 +96,8 @@ static int map(struct aspace *as, const struct range *r)
 }
 
 static int map_pages(struct aspace *as, const char *name, enum range_kind kind, uint64_t base,
-		     uint64_t size, struct ram *ram, uint64_t ram_off)
+		     uint64_t size, struct ram *ram, uint64_t ram_off, const struct mmio_ops *ops,
+		     void *dev)
 {
 	if ((base | size | ram_off) & ~PAGE_MASK || ram_off > ram->size ||
 	    size > ram->size - ram_off)
@@ -106,19 +107,21 @@ static int map_pages(struct aspace *as, const char *name, enum range_kind kind, 
 				       .kind = kind,
 				       .ram = ram,
 				       .ram_off = ram_off,
+				       .ops = ops,
+				       .dev = dev,
 				       .name = name});
 }
 
 int aspace_map_ram(struct aspace *as, const char *name, uint64_t base, uint64_t size,
 		   struct ram *ram, uint64_t ram_off)
 {
-	return map_pages(as, name, RANGE_RAM, base, size, ram, ram_off);
+	return map_pages(as, name, RANGE_RAM, base, size, ram, ram_off, NULL, NULL);
 }
 
 int aspace_map_rom(struct aspace *as, const char *name, uint64_t base, uint64_t size,
 		   struct ram *ram, uint64_t ram_off)
 {
-	return map_pages(as, name, RANGE_ROM, base, size, ram, ram_off);
+	return map_pages(as, name, RANGE_ROM, base, size, ram, ram_off, NULL, NULL);
 }
 
 static bool width_ok(unsigned w)
@@ -126,10 +129,23 @@ static bool width_ok(unsigned w)
 	return w == 1 || w == 2 || w == 4 || w == 8;
 }
 
+static bool widths_ok(const struct mmio_ops *ops)
+{
+	return width_ok(ops->min_size) && width_ok(ops->max_size) && ops->min_size <= ops->max_size;
+}
+
+int aspace_map_rom_dev(struct aspace *as, const char *name, uint64_t base, uint64_t size,
+		       struct ram *ram, uint64_t ram_off, const struct mmio_ops *ops, void *dev)
+{
+	if (!widths_ok(ops))
+		return -EINVAL;
+	return map_pages(as, name, RANGE_ROM, base, size, ram, ram_off, ops, dev);
+}
+
 int aspace_map_dev(struct aspace *as, const char *name, uint64_t base, uint64_t size,
 		   const struct mmio_ops *ops, void *dev)
 {
-	if (!width_ok(ops->min_size) || !width_ok(ops->max_size) || ops->min_size > ops->max_size)
+	if (!widths_ok(ops))
 		return -EINVAL;
 	return map(as, &(struct range){.base = base,
 				       .size = size,
@@ -144,11 +160,15 @@ int aspace_unmap(struct aspace *as, uint64_t base)
 	unsigned at = range_index(as, as->nr, base);
 	if (at == as->nr || as->ranges[at].base != base)
 		return -ENOENT;
+	struct range old = as->ranges[at];
 	write_begin(as);
 	for (unsigned n = at; n + 1 < as->nr; n++)
 		store_range(&as->ranges[n], &as->ranges[n + 1]);
 	STORE(as->nr, as->nr - 1);
 	write_end(as);
+	/* Blocks are found by guest-physical address, where other memory may be next. */
+	if (old.ram)
+		ram_written(old.ram, old.ram_off, old.size);
 	notify(as);
 	return 0;
 }
@@ -290,7 +310,7 @@ void aspace_write(struct aspace *as, uint64_t addr, uint64_t val, unsigned size)
 	if (r.kind == RANGE_RAM) {
 		memcpy(r.ram->host + r.ram_off + off, &val, size);
 		ram_written(r.ram, r.ram_off + off, size);
-	} else if (r.kind == RANGE_DEV) {
+	} else if (r.ops) {
 		dev_write(as, &r, off, val, size);
 	}
 }

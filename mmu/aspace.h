@@ -37,9 +37,9 @@ enum range_kind { RANGE_RAM = 1, RANGE_ROM, RANGE_DEV };
 struct range {
 	uint64_t base, size;
 	enum range_kind kind;
-	struct ram *ram;  /* RAM, ROM */
-	uint64_t ram_off; /* offset of base inside ram */
-	const struct mmio_ops *ops;
+	struct ram *ram;            /* RAM, ROM */
+	uint64_t ram_off;           /* offset of base inside ram */
+	const struct mmio_ops *ops; /* devices; ROM that notices writes: only ops->write */
 	void *dev;
 	const char *name; /* borrowed; static storage */
 };
@@ -72,7 +72,12 @@ int aspace_map_rom(struct aspace *as, const char *name, uint64_t base, uint64_t 
 		   struct ram *ram, uint64_t ram_off);
 int aspace_map_dev(struct aspace *as, const char *name, uint64_t base, uint64_t size,
 		   const struct mmio_ops *ops, void *dev);
-/* Removes the range that was mapped at exactly `base`. 0 or -ENOENT. */
+/* ROM whose reads are those of memory, while writes go to ops->write: flash, and RAM that is
+ * written behind a ROM. */
+int aspace_map_rom_dev(struct aspace *as, const char *name, uint64_t base, uint64_t size,
+		       struct ram *ram, uint64_t ram_off, const struct mmio_ops *ops, void *dev);
+/* Removes the range that was mapped at exactly `base`; code decoded from its memory is stale then.
+ * 0 or -ENOENT. */
 int aspace_unmap(struct aspace *as, uint64_t base);
 
 /* A20 gate (8042 output port bit 1, port 92h bit 1). */

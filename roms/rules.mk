@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Our own guests, embedded in the binary. Built freestanding, the same in every MODE.
+# Images embedded in the binary. Our own guests are built freestanding, the same in every MODE. SeaBIOS and
+# its VGA BIOS are the distribution's, unmodified, where configure finds them: they are licensed under
+# the GNU LGPL version 3, their source is that of Debian's package seabios, and they run in the guest only.
 
 ROM_CFLAGS := -std=gnu17 -O2 -I. -ffreestanding -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fcf-protection=none -mno-red-zone -fno-strict-aliasing -Wall -Wextra \
@@ -22,8 +24,14 @@ build/roms/%.elf: roms/guest/guest.ld
 	$(call say,LD)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,$< -o $@ $(filter %.o,$^)
 	@strip $@
 
-$(B)/roms/roms.o: roms/roms.S build/roms/guest.elf build/roms/bench.elf
+ifneq ($(SEABIOS),)
+FIRMWARE := -DSEABIOS='"$(SEABIOS)/bios-256k.bin"' -DVGABIOS='"$(SEABIOS)/vgabios-stdvga.bin"'
+endif
+
+$(B)/roms/images.o: roms/images.S build/roms/guest.elf build/roms/bench.elf config.mk
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) -c -o $@ $<
+	$(call say,CC)$(CC) $(FIRMWARE) -c -o $@ $<
+
+$(B)/roms/roms.o: ALL_CFLAGS += $(FIRMWARE)
 
 -include $(GUEST_OBJS:.o=.d) $(BENCH_OBJS:.o=.d) $(BENCH_WORK_OBJS:.o=.d)

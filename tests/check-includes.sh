@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Includes point down only: mmu <- cpu <- accel, mmu <- hw; hw/machine and hw/pc also use cpu and
+# Includes point down only: mmu <- cpu <- accel, mmu <- hw; hw/machine and the boards also use cpu and
 # accel; frontend is on top (and alone may use roms/). Prints each offending line; status 1 if any.
 set -u
 bad=0
@@ -13,13 +13,14 @@ check() {
 		bad=1
 	fi
 }
-hw=$(ls hw/*.[ch] hw/*/*.[ch] | grep -vE '^hw/(machine|pc)\.[ch]$')
+boards=$(ls hw/*.[ch] | grep -E '^hw/(machine|pc|pc_bus|pc_boot|pc_impl|pc_firmware|board_.*)\.[ch]$')
+hw=$(ls hw/*.[ch] hw/*/*.[ch] | grep -vxF "$boards")
 check "$(ls mmu/*.[ch])" 'mmu'
 check "$(ls cpu/*.[ch])" 'mmu|cpu'
 check "$(find accel -name '*.[ch]')" 'mmu|cpu|accel'
 check "$hw" 'mmu|hw'
 check "$(ls hw/block/*.[ch])" 'hw'
-check "$(ls hw/machine.[ch] hw/pc.[ch])" 'mmu|hw|cpu|accel'
+check "$boards" 'mmu|hw|cpu|accel'
 check "$(ls frontend/*.[ch])" 'mmu|cpu|accel|hw|frontend|roms'
 [ $bad -eq 0 ] && echo "includes: 1 passed, 0 failed"
 exit $bad

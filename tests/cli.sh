@@ -97,7 +97,7 @@ refuses "disk.img.*not supported yet.*-kernel" disk.img
 refuses "disk images" ""
 refuses "not known" "-bad
 name"
-for o in -drive -hda -cdrom -netdev -bios -gdb -S -usb -boot -snapshot; do
+for o in -drive -hda -cdrom -netdev -gdb -S -usb -snapshot; do
 	refuses "option $o is not supported yet" $o x
 done
 for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -serial -monitor \
@@ -158,8 +158,6 @@ refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg
 refuses "usb=on is not supported" -machine pc,usb=on
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
-refuses "has the terminal" -display curses -serial stdio
-refuses "needs a terminal" -display curses
 refuses "-vga qxl.*std" -vga qxl
 refuses "xres and yres" -device VGA,xres=1
 refuses "power of two" -device VGA,vgamem_mb=3

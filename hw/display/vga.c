@@ -198,6 +198,7 @@ int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width
 	v->clock = clock;
 	pci_func_init(&v->func, "vga-pci", 0x1234, 0x1111, 0x0300, 0);
 	v->func.start[PCI_REVISION] = 2;
+	v->func.wmask[PCI_COMMAND] |= PCI_CMD_IO; /* its ports are in no BAR */
 	pci_set16(v->func.start + PCI_SUBSYS_VENDOR, 0x1af4);
 	pci_set16(v->func.start + PCI_SUBSYS_DEVICE, 0x1100);
 	pci_func_bar_ram(&v->func, 0, PCI_BAR_MEM32, &v->vram, "vga-memory");
@@ -282,6 +283,7 @@ const struct device_type vga_type = {
     .name = "VGA",
     .bus = "PCI",
     .desc = "a VGA with the VBE extensions of Bochs",
+    .rom = "vgabios-stdvga.bin",
     .props = props,
     .create = create,
     .destroy = destroy,

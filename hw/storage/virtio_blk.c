@@ -529,6 +529,8 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 const struct device_type virtio_blk_type = {
     .name = "virtio-blk-pci",
     .bus = "PCI",
+    .boot_name = "scsi",
+    .boot_unit = "/disk@0,0",
     .desc = "virtio disk",
     .props = props,
     .create = create,

@@ -102,6 +102,29 @@ class Suite:
         finally:
             g.close()
 
+    def seabios(self):
+        """From the reset vector to the boot menu, on serial line and screen; without a menu it finds
+        nothing to boot, resets the machine and starts again."""
+        g = self.start("seabios", "-boot", "menu=on,splash-time=5000", "-smp", "2", "-nographic")
+        try:
+            g.expect(r"SeaBIOS \(version", 30)
+            g.expect(r"Press ESC for boot menu", 30)
+            g.type("\033")
+            g.expect(r"Select boot device", 30)
+            g.type("\001c")
+            g.expect(r"\(doppel\) ", 10)
+            g.type("info screen\r")
+            g.expect(r"Select boot device", 10)
+        finally:
+            g.close()
+        g = self.start("seabios", "-boot", "reboot-timeout=100", "-nographic")
+        try:
+            for _ in range(3):
+                g.expect(r"SeaBIOS \(version", 30)
+                g.expect(r"No bootable device", 30)
+        finally:
+            g.close()
+
     def debian_amd64(self):
         g = self.linux("debian_amd64", "amd64", append="doppel.login")
         try:
@@ -225,7 +248,7 @@ class Suite:
             g.close()
 
 
-CASES = ["builtin", "multiboot", "debian_amd64", "debian_smp2", "debian_i386", "debian_pvh",
+CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_i386", "debian_pvh",
          "cpu_models", "reboot", "same_time"]
 
 

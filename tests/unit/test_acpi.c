@@ -15,13 +15,33 @@
 
 #define BASE 0xe0000
 
-static uint8_t buf[0x8000];
+static struct acpi_tables t;
 
-static const struct acpi_config config = {
+static const struct acpi_config pc = {
     .cpus = 64,
+    .pm_base = 0x600,
+    .gpe_base = 0xafe0,
+    .gpe_len = 4,
     .pci_mem_base = 0xc0000000,
     .pci_mem_end = 0xfec00000,
     .uarts = 0xf,
+    .pvpanic = true,
+};
+
+static const struct acpi_config q35 = {
+    .cpus = 64,
+    .q35 = true,
+    .pm_base = 0x600,
+    .gpe_base = 0x620,
+    .gpe_len = 16,
+    .pci_mem_base = 0x80000000,
+    .pci_mem_end = 0xfec00000,
+    .pci_high_base = 0x800000000,
+    .pci_high_end = 0x1000000000,
+    .ecam_base = 0xb0000000,
+    .ecam_buses = 256,
+    .uarts = 0xf,
+    .vga = true,
     .pvpanic = true,
 };
 
@@ -34,40 +54,40 @@ static uint8_t sum(const uint8_t *p, size_t n)
 	return s;
 }
 
-static const uint8_t *table(uint64_t addr, const char *sig, long used)
+static const uint8_t *table(uint64_t addr, const char *sig)
 {
-	const uint8_t *t = buf + (addr - BASE);
+	const uint8_t *p = t.data + (addr - BASE);
 
-	cr_assert(addr >= BASE && addr + 36 <= BASE + (uint64_t)used);
-	cr_assert_arr_eq(t, sig, 4);
-	cr_assert_leq(addr - BASE + get_le32(t + 4), (uint64_t)used);
-	cr_assert_eq(sum(t, get_le32(t + 4)), 0, "%s checksum", sig);
-	return t;
+	cr_assert(addr >= BASE && addr + 36 <= BASE + t.len);
+	cr_assert_arr_eq(p, sig, 4);
+	cr_assert_leq(addr - BASE + get_le32(p + 4), t.len);
+	cr_assert_eq(sum(p, get_le32(p + 4)), 0, "%s checksum", sig);
+	return p;
 }
 
-Test(acpi, structure)
+static void structure(const struct acpi_config *cfg, const char *const *sig, unsigned nr)
 {
-	static const char *const sig[3] = {"FACP", "APIC", "HPET"};
-	long used = acpi_build(buf, sizeof(buf), BASE, &config);
 	const uint8_t *rsdt, *xsdt, *fadt, *madt;
 	unsigned cpus = 0, overrides = 0, at;
 
-	cr_assert_gt(used, 0);
-	cr_assert_arr_eq(buf, "RSD PTR ", 8);
-	cr_assert_eq(sum(buf, 20), 0);
-	cr_assert_eq(sum(buf, 36), 0);
-	rsdt = table(get_le32(buf + 16), "RSDT", used);
-	xsdt = table(get_le64(buf + 24), "XSDT", used);
-	for (int i = 0; i < 3; i++) {
+	cr_assert_eq(acpi_build(&t, cfg), 0);
+	acpi_link(&t, BASE);
+	cr_assert_arr_eq(t.rsdp, "RSD PTR ", 8);
+	cr_assert_eq(sum(t.rsdp, 20), 0);
+	cr_assert_eq(sum(t.rsdp, 36), 0);
+	rsdt = table(get_le32(t.rsdp + 16), "RSDT");
+	xsdt = table(get_le64(t.rsdp + 24), "XSDT");
+	cr_assert_eq(get_le32(rsdt + 4), 36 + 4 * nr);
+	for (unsigned i = 0; i < nr; i++) {
 		cr_assert_eq(get_le32(rsdt + 36 + 4 * i), get_le64(xsdt + 36 + 8 * i));
-		table(get_le32(rsdt + 36 + 4 * i), sig[i], used);
+		table(get_le32(rsdt + 36 + 4 * i), sig[i]);
 	}
-	fadt = buf + get_le32(rsdt + 36) - BASE;
-	table(get_le32(fadt + 40), "DSDT", used);
+	fadt = t.data + get_le32(rsdt + 36) - BASE;
+	table(get_le32(fadt + 40), "DSDT");
 	cr_assert_eq(get_le32(fadt + 40), get_le64(fadt + 140));
 	cr_assert_eq(get_le32(fadt + 36) % 64, 0);
-	cr_assert_arr_eq(buf + get_le32(fadt + 36) - BASE, "FACS", 4);
-	madt = buf + get_le32(rsdt + 40) - BASE;
+	cr_assert_arr_eq(t.data + get_le32(fadt + 36) - BASE, "FACS", 4);
+	madt = t.data + get_le32(rsdt + 40) - BASE;
 	for (at = 44; at < get_le32(madt + 4); at += madt[at + 1]) {
 		cpus += madt[at] == 0;
 		overrides += madt[at] == 2;
@@ -77,13 +97,63 @@ Test(acpi, structure)
 	cr_assert_eq(overrides, 5);
 }
 
+Test(acpi, structure)
+{
+	static const char *const sig[] = {"FACP", "APIC", "HPET", "WAET"};
+	static const char *const sig_q35[] = {"FACP", "APIC", "HPET", "MCFG", "WAET"};
+
+	structure(&pc, sig, 4);
+	structure(&q35, sig_q35, 5);
+}
+
+/* Carries out the script as firmware does, and comes to what acpi_link() makes. */
+Test(acpi, loader_script)
+{
+	static struct acpi_tables linked;
+	static uint8_t script[ACPI_LOADER_MAX];
+	unsigned allocated = 0;
+
+	cr_assert_eq(acpi_build(&linked, &q35), 0);
+	acpi_link(&linked, BASE);
+	cr_assert_eq(acpi_build(&t, &q35), 0);
+	acpi_loader(&t, script);
+	for (const uint8_t *entry = script; entry < script + sizeof(script); entry += 128) {
+		bool in_rsdp = strcmp((const char *)entry + 4, "etc/acpi/rsdp") == 0;
+		uint8_t *file = in_rsdp ? t.rsdp : t.data, *p;
+
+		switch (get_le32(entry)) {
+		case 0:
+			break;
+		case 1:
+			allocated++;
+			break;
+		case 2:
+			cr_assert_str_eq((const char *)entry + 60, "etc/acpi/tables");
+			p = file + get_le32(entry + 116);
+			if (entry[120] == 8)
+				put_le64(p, get_le64(p) + BASE);
+			else
+				put_le32(p, get_le32(p) + BASE);
+			break;
+		case 3:
+			p = file + get_le32(entry + 60);
+			*p = (uint8_t)(*p - sum(file + get_le32(entry + 64), get_le32(entry + 68)));
+			break;
+		default:
+			cr_assert(false, "unknown command");
+		}
+	}
+	cr_assert_eq(allocated, 2);
+	cr_assert_arr_eq(t.rsdp, linked.rsdp, sizeof(t.rsdp));
+	cr_assert_arr_eq(t.data, linked.data, linked.len);
+}
+
 Test(acpi, no_space)
 {
-	long used = acpi_build(buf, sizeof(buf), BASE, &config);
+	struct acpi_config big = pc;
 
-	cr_assert_eq(acpi_build(buf, 100, BASE, &config), -ENOSPC);
-	for (size_t cap = 4096; cap < (size_t)used; cap += 512)
-		cr_assert_eq(acpi_build(buf, cap, BASE, &config), -ENOSPC);
+	big.cpus = 4096;
+	cr_assert_eq(acpi_build(&t, &big), -ENOSPC);
 }
 
 Test(acpi, aml_encoding)
@@ -123,18 +193,16 @@ Test(acpi, aml_encoding)
 	cr_assert(a.overflow);
 }
 
-Test(acpi, iasl)
+static void compile(const struct acpi_config *cfg)
 {
-	long used = acpi_build(buf, sizeof(buf), BASE, &config);
 	const uint8_t *fadt, *dsdt;
 	char dir[] = "/tmp/doppel-acpi-XXXXXX", cmd[256];
 	FILE *f;
 
-	if (system("command -v iasl >/dev/null 2>&1") != 0)
-		cr_skip_test("iasl is not installed");
-	cr_assert_gt(used, 0);
-	fadt = buf + get_le32(buf + get_le32(buf + 16) - BASE + 36) - BASE;
-	dsdt = buf + get_le32(fadt + 40) - BASE;
+	cr_assert_eq(acpi_build(&t, cfg), 0);
+	acpi_link(&t, BASE);
+	fadt = t.data + get_le32(t.data + get_le32(t.rsdp + 16) - BASE + 36) - BASE;
+	dsdt = t.data + get_le32(fadt + 40) - BASE;
 	cr_assert(mkdtemp(dir));
 	snprintf(cmd, sizeof(cmd), "%s/dsdt.dat", dir);
 	f = fopen(cmd, "wb");
@@ -146,4 +214,12 @@ Test(acpi, iasl)
 	cr_expect_eq(system(cmd), 0);
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	cr_expect_eq(system(cmd), 0);
+}
+
+Test(acpi, iasl)
+{
+	if (system("command -v iasl >/dev/null 2>&1") != 0)
+		cr_skip_test("iasl is not installed");
+	compile(&pc);
+	compile(&q35);
 }

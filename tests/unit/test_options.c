@@ -135,7 +135,11 @@ Test(options, refusals)
 	refused("-kernl k", "did you mean -kernel");
 	refused("-sreial stdio", "did you mean -serial");
 	refused("-drive file=x", "not supported yet; the nearest is -initrd");
-	refused("-bios x", "nearest is -kernel");
+	refused("-bios x -kernel y", "without firmware");
+	refused("-boot x", "no order of devices");
+	refused("-boot order=cc", "no order of devices");
+	refused("-boot menu=perhaps", "neither on nor off");
+	refused("-boot splash-time=65536", "number of ms");
 	refused("-netdev user", "nearest is -nic none");
 	refused("-device e1000", "device e1000 is not supported yet");
 	refused("-device isa-debugexit", "did you mean isa-debug-exit");

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hw/acpi_pm.h"
 #include "hw/debug_exit.h"
 #include "hw/fw_cfg.h"
 #include "hw/i440fx.h"
@@ -20,6 +21,9 @@ struct board {
 	struct reset_port reset;
 	struct pci_bus pci;
 	struct i440fx chipset;
+	struct pam pam;
+	struct acpi_pm pm;
+	struct clock clock;
 	struct pci_testdev test;
 	int irq[32], resets;
 };
@@ -47,10 +51,13 @@ static void setup(void)
 	aspace_init(&b.mem, "memory", 52, NULL);
 	aspace_init(&b.io, "io", 16, NULL);
 	cr_assert_eq(ram_init(&b.ram, "ram", 1 << 20), 0);
-	cr_assert_eq(aspace_map_ram(&b.mem, "ram", 0, 1 << 20, &b.ram, 0), 0);
+	cr_assert_eq(aspace_map_ram(&b.mem, "ram", 0, 0xa0000, &b.ram, 0), 0);
+	clock_init(&b.clock, true);
+	pam_init(&b.pam, &b.mem, &b.ram);
+	cr_assert_eq(acpi_pm_init(&b.pm, &b.io, 0, PIIX_GPE_BASE, &b.clock, NULL, NULL, NULL), 0);
 	cr_assert_eq(reset_port_init(&b.reset, NULL, &reset), 0);
 	cr_assert_eq(pci_bus_init(&b.pci, &b.mem, &b.io, &b.reset), 0);
-	cr_assert_eq(i440fx_init(&b.chipset, &b.pci, &isa), 0);
+	cr_assert_eq(i440fx_init(&b.chipset, &b.pci, &b.pam, &b.pm, &isa), 0);
 	pci_testdev_init(&b.test);
 	cr_assert_eq(pci_bus_add(&b.pci, &b.test.func, PCI_DEVFN(2, 0)), 0);
 	device_reset(&b.chipset.host.dev);

@@ -73,8 +73,12 @@ static const uint8_t *find(uint8_t type)
 
 Test(smbios, structure)
 {
-	struct smbios_config cfg = {
-	    .cpus = 2, .low_ram = 512 << 20, .cpu_brand = "a CPU", .cpu_signature = 0x206a7};
+	struct smbios_config cfg = {.product = "PC",
+				    .board = "pc",
+				    .cpus = 2,
+				    .low_ram = 512 << 20,
+				    .cpu_brand = "a CPU",
+				    .cpu_signature = 0x206a7};
 	unsigned counts[128];
 
 	walk(&cfg, counts);
@@ -87,8 +91,12 @@ Test(smbios, structure)
 
 Test(smbios, large_memory)
 {
-	struct smbios_config cfg = {
-	    .cpus = 64, .low_ram = 3ull << 30, .high_ram = 5ull << 40, .cpu_brand = "a CPU"};
+	struct smbios_config cfg = {.product = "PC",
+				    .board = "pc",
+				    .cpus = 64,
+				    .low_ram = 3ull << 30,
+				    .high_ram = 5ull << 40,
+				    .cpu_brand = "a CPU"};
 	unsigned counts[128];
 
 	walk(&cfg, counts);
@@ -101,7 +109,8 @@ Test(smbios, large_memory)
 
 Test(smbios, no_room)
 {
-	struct smbios_config cfg = {.cpus = 1, .low_ram = 1 << 20, .cpu_brand = "a CPU"};
+	struct smbios_config cfg = {
+	    .product = "PC", .board = "pc", .cpus = 1, .low_ram = 1 << 20, .cpu_brand = "a CPU"};
 
 	for (size_t cap = 0; cap < 64; cap++)
 		cr_assert_eq(smbios_build(buf, cap, BASE, &cfg), -ENOSPC);

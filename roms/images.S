@@ -13,4 +13,18 @@ roms_bench_start:
 	.incbin "build/roms/bench.elf"
 roms_bench_end:
 
+#ifdef SEABIOS
+	.globl roms_seabios_start, roms_seabios_end
+	.balign 16
+roms_seabios_start:
+	.incbin SEABIOS
+roms_seabios_end:
+
+	.globl roms_vgabios_start, roms_vgabios_end
+	.balign 16
+roms_vgabios_start:
+	.incbin VGABIOS
+roms_vgabios_end:
+#endif
+
 	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Start by firmware: its ROM below 4 GiB and behind the PAM registers, and what SeaBIOS and OVMF look
+ * for in fw_cfg and in CMOS.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/pc_impl.h"
+#include "hw/smbios.h"
+
+/* ---- tables ---- */
+
+/* Firmware chooses addresses of ports and BARs, and then reads the script: the tables are made anew
+ * for it. */
+static void tables_wanted(void *opaque, const struct fw_cfg_item *item)
+{
+	struct pc *pc = opaque;
+	struct acpi_tables t;
+	struct acpi_config cfg;
+	uint8_t script[ACPI_LOADER_MAX];
+
+	if (strcmp(item->name, "etc/table-loader") != 0)
+		return;
+	pc_describe(pc, &cfg);
+	if (acpi_build(&t, &cfg) < 0)
+		return;
+	acpi_loader(&t, script);
+	fw_cfg_set_file(&pc->fw_cfg, "etc/acpi/rsdp", t.rsdp, sizeof(t.rsdp));
+	fw_cfg_set_file(&pc->fw_cfg, "etc/acpi/tables", t.data, t.len);
+	fw_cfg_set_file(&pc->fw_cfg, "etc/table-loader", script, sizeof(script));
+}
+
+static int add_tables(struct pc *pc)
+{
+	static const uint8_t zeros[ACPI_TABLES_MAX];
+	struct fw_cfg *f = &pc->fw_cfg;
+	struct smbios_config smbios;
+	long n;
+	int r;
+
+	if ((r = fw_cfg_add_file(f, "etc/acpi/rsdp", zeros, ACPI_RSDP_LEN)) < 0 ||
+	    (r = fw_cfg_add_file(f, "etc/acpi/tables", zeros, ACPI_TABLES_MAX)) < 0 ||
+	    (r = fw_cfg_add_file(f, "etc/table-loader", zeros, ACPI_LOADER_MAX)) < 0)
+		return r;
+	f->selected = tables_wanted;
+	f->opaque = pc;
+
+	pc_describe_smbios(pc, &smbios);
+	smbios.firmware = true;
+	n = smbios_build(pc->smbios, sizeof(pc->smbios), PC_SMBIOS_BASE, &smbios);
+	if (n < 0)
+		return (int)n;
+	r = fw_cfg_add_file(f, "etc/smbios/smbios-anchor", pc->smbios, SMBIOS_ENTRY_LEN);
+	if (r < 0)
+		return r;
+	return fw_cfg_add_file(f, "etc/smbios/smbios-tables", pc->smbios + SMBIOS_ENTRY_ROOM,
+			       (size_t)n - SMBIOS_ENTRY_ROOM);
+}
+
+/* ---- boot order ---- */
+
+/* The CMOS bytes that name up to three devices, tried in turn. */
+static void set_order(struct pc *pc, const char *order)
+{
+	static const char letters[] = " acdn";
+	uint8_t code[3] = {0};
+
+	for (int i = 0; i < 3 && order[i]; i++)
+		code[i] = (uint8_t)(strchr(letters, order[i]) - letters);
+	mc146818_set_cmos(&pc->rtc, 0x3d, (uint8_t)(code[1] << 4 | code[0]));
+	mc146818_set_cmos(&pc->rtc, 0x38, (uint8_t)(code[2] << 4));
+}
+
+static int add_number(struct fw_cfg *f, const char *name, uint32_t val)
+{
+	uint8_t le[4];
+
+	put_le32(le, val);
+	return fw_cfg_add_file(f, name, le, 4);
+}
+
+/* The devices with a bootindex, one on a line. */
+static int add_boot_devices(struct pc *pc)
+{
+	static const size_t max = sizeof(pc->boot[0].path) * PC_MAX_DEVICES;
+	char *text = calloc(1, max + 1);
+	size_t len = 0;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	for (unsigned i = 0; i < pc->nr_boot; i++)
+		len += (size_t)sprintf(text + len, "%s%s", i ? "\n" : "", pc->boot[i].path);
+	r = fw_cfg_add_file(&pc->fw_cfg, "bootorder", text, len + 1);
+	free(text);
+	return r;
+}
+
+static int add_boot(struct pc *pc, const struct pc_firmware *fw)
+{
+	/* S3 and S4 are not there; S5 is sleep type 0. */
+	static const uint8_t states[6] = {0x80, 0, 0, 0, 0, 0x80};
+	struct fw_cfg *f = &pc->fw_cfg;
+	int r;
+
+	pc->boot_order = fw->order ? fw->order : "cad";
+	pc->boot_once = fw->once;
+	r = fw_cfg_add_int(f, FW_CFG_BOOT_MENU, fw->menu, 2);
+	if (r == 0 && fw->menu_wait_ms >= 0)
+		r = add_number(f, "etc/boot-menu-wait", (uint32_t)fw->menu_wait_ms);
+	if (r == 0 && fw->fail_wait_ms >= 0)
+		r = add_number(f, "etc/boot-fail-wait", (uint32_t)fw->fail_wait_ms);
+	if (r == 0 && fw->serial_console)
+		r = add_number(f, "etc/sercon-port", 0x3f8);
+	if (r == 0 && pc->nr_boot)
+		r = add_boot_devices(pc);
+	if (r == 0)
+		r = fw_cfg_add_file(f, "etc/system-states", states, sizeof(states));
+	return r;
+}
+
+/* ---- */
+
+static int add_rom(struct pc *pc, const struct blob *image, char *err, size_t errlen)
+{
+	int r;
+
+	if (!image->len || image->len % PAGE_SIZE || image->len > PC_ROM_MAX) {
+		snprintf(err, errlen,
+			 "%s: firmware is a multiple of 4 KiB, up to %u MiB; this has %zu bytes",
+			 image->name, PC_ROM_MAX >> 20, image->len);
+		return -EINVAL;
+	}
+	r = ram_init(&pc->rom, "bios", image->len);
+	if (r == 0) {
+		memcpy(pc->rom.host, image->data, image->len);
+		pam_set_rom(&pc->pam, &pc->rom);
+		r = aspace_map_rom(&pc->m.mem, "bios", FOUR_G - pc->rom.size, pc->rom.size,
+				   &pc->rom, 0);
+	}
+	if (r < 0)
+		snprintf(err, errlen, "cannot set up firmware: %s", strerror(-r));
+	return r;
+}
+
+int pc_load_firmware(struct pc *pc, const struct pc_firmware *fw, char *err, size_t errlen)
+{
+	int r;
+
+	pthread_mutex_lock(&pc->m.lock);
+	r = add_rom(pc, &fw->image, err, errlen);
+	if (r == 0) {
+		r = add_tables(pc);
+		if (r == 0)
+			r = add_boot(pc, fw);
+		if (r < 0)
+			snprintf(err, errlen, "cannot set up fw_cfg: %s", strerror(-r));
+	}
+	pc->has_firmware = r == 0;
+	pthread_mutex_unlock(&pc->m.lock);
+	return r;
+}
+
+void pc_start_firmware(struct pc *pc)
+{
+	set_order(pc, pc->boot_once ? pc->boot_once : pc->boot_order);
+	pc->boot_once = NULL;
+	/* Firmware of its time expects the PIC to reach the boot processor from the start. */
+	lapic_write(&pc->lapic[0], 0x350, 0x00700, 4);
+	aspace_set_a20(&pc->m.mem, true);
+}

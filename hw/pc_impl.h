@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Between the files of the board.
+ */
+#ifndef HW_PC_IMPL_H
+#define HW_PC_IMPL_H
+
+#include "hw/pc.h"
+
+struct smbios_config;
+
+#define FOUR_G (1ull << 32)
+
+/* ---- pc.c ---- */
+
+/* A pin whose n carries the interrupt and who drives it. */
+struct irq_pin pc_pin(struct pc *pc, void (*set)(void *, int, int), int n, enum irq_source source);
+/* irq_pin.set of ISA interrupts and of the I/O APIC's pins. */
+void pc_isa_set(void *opaque, int n, int level);
+void pc_gsi_set(void *opaque, int n, int level);
+/* Of acpi_pm_init(). */
+void pc_sleep(void *opaque, uint8_t slp_typ);
+/* What the tables say of the machine as it is now. */
+void pc_describe(const struct pc *pc, struct acpi_config *cfg);
+void pc_describe_smbios(const struct pc *pc, struct smbios_config *cfg);
+
+/* ---- pc_bus.c ---- */
+
+void pc_wire_bus(struct pc *pc, const struct pc_config *cfg);
+int pc_wire_lapics(struct pc *pc);
+void pc_flush_tlbs(void *opaque);
+
+/* ---- pc_boot.c, pc_firmware.c ---- */
+
+/* machine.reset_hook */
+int pc_reset(void *opaque);
+void pc_start_firmware(struct pc *pc);
+
+#endif
