@@ -166,6 +166,10 @@ static bool tr_movsx(struct tr *t, const struct insn *i)
 static bool tr_lea(struct tr *t, const struct insn *i)
 {
 	unsigned d = i->o[0].reg, size = i->o[0].size;
+	if (pinned(d) && size >= 4) {
+		emit_ea_to(t, i, (unsigned)host_reg(d), size);
+		return true;
+	}
 	emit_ea(t, i);
 	emit_rm(&t->e, 0x89, size, S1, guest(d));
 	if (!pinned(d))

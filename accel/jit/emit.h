@@ -61,8 +61,8 @@ static inline struct rm rm_index(unsigned base, unsigned index, unsigned scale, 
 
 static inline void emit_modrm(struct emit *e, unsigned reg, const struct rm *m)
 {
-	/* Or r9, or a vector register, or only read. */
-	e->rcx_changed |= (reg & 7) == H_RCX || (!m->mem && (m->reg & 7) == H_RCX);
+	/* Or a vector register, or only read. */
+	e->rcx_changed |= reg == H_RCX || (!m->mem && m->reg == H_RCX);
 	reg &= 7;
 	if (!m->mem) {
 		emit8(e, (uint8_t)(0xc0 | reg << 3 | (m->reg & 7)));
@@ -110,7 +110,12 @@ static inline void emit_rm(struct emit *e, uint32_t opcode, unsigned size, unsig
 /* mov reg, r/m (64 bits) */
 static inline void emit_load(struct emit *e, unsigned reg, struct rm m) { emit_rm(e, 0x8b, 8, reg, m); }
 /* mov r/m, reg (64 bits) */
-static inline void emit_store(struct emit *e, struct rm m, unsigned reg) { emit_rm(e, 0x89, 8, reg, m); }
+static inline void emit_store(struct emit *e, struct rm m, unsigned reg)
+{
+	bool changed = e->rcx_changed;
+	emit_rm(e, 0x89, 8, reg, m);
+	e->rcx_changed = changed;
+}
 /* mov reg, r/m (32 bits) */
 static inline void emit_load32(struct emit *e, unsigned reg, struct rm m) { emit_rm(e, 0x8b, 4, reg, m); }
 /* lea reg, m */

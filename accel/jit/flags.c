@@ -49,16 +49,19 @@ void flags_to_memory(struct tr *t)
 	t->in_mem = t->dead = true;
 }
 
-/* The flags that i reads and those it surely overwrites or leaves undefined (CC_BITS()). */
-static void effect(const struct insn *i, uint64_t *reads, uint64_t *writes)
+void flags_effect(const struct insn *i, uint64_t *reads, uint64_t *writes)
 {
 	uint64_t attrs = i->desc->attrs;
-	bool shift = is_shift(i);
+	bool maybe = i->rep;
 	*reads = attrs >> 12 & CC_ALL;
 	*writes = (attrs | attrs >> 6) & CC_ALL;
+	if (is_shift(i)) { /* reads flags so that they stay when the count is zero */
+		maybe = i->o[i->op == op_shld || i->op == op_shrd ? 2 : 1].kind != OPK_IMM ||
+			!alu_count((unsigned)i->imm, i->o[0].size);
+		*reads = i->op == op_rcl || i->op == op_rcr ? CC_BITS(FL_CF) : 0;
+	}
 	/* An instruction that may leave flags alone needs what was there before. */
-	if (i->rep ||
-	    (shift && (i->o[1].kind != OPK_IMM || !alu_count((unsigned)i->imm, i->o[0].size)))) {
+	if (maybe) {
 		*reads |= *writes;
 		*writes = 0;
 	}
@@ -76,7 +79,7 @@ enum flags_use flags_use_at(const struct tr *t, int32_t off)
 		    decode(&i, b->host + off, PAGE_SIZE - (unsigned)off, t->word, t->model) !=
 			DECODE_OK)
 			break;
-		effect(&i, &reads, &writes);
+		flags_effect(&i, &reads, &writes);
 		if (reads & live)
 			return FLAGS_NEEDED;
 		live &= ~writes;
@@ -115,7 +118,7 @@ void flags_plan(const struct tr *t, struct flags_plan *plan)
 	plan->first_reads = false;
 	plan->live[t->b->nr] = live;
 	for (int n = t->b->nr - 1; n >= 0; n--) {
-		effect(&t->b->insn[n], &reads, &writes);
+		flags_effect(&t->b->insn[n], &reads, &writes);
 		live = (live & ~writes) | reads;
 		plan->live[n] = live;
 		/* C operations and what system.c translates take them from js.flags. */

@@ -4,15 +4,16 @@
  */
 #include "accel/jit/translate.h"
 
-/* S1 = effective address + more */
-static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more)
+/* dst, of `size` bytes, = effective address + more. S1 and S2 are clobbered. */
+static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more, unsigned dst,
+		       unsigned size)
 {
 	struct emit *e = &t->e;
 	int64_t disp = (int64_t)((uint64_t)i->disp + (uint64_t)more);
-	unsigned base = S1, index = H_RSP, word = i->asz;
+	unsigned base = S1, index = H_RSP, word = i->asz < size ? i->asz : size;
 	bool have_base = true;
 
-	if (word == 4)
+	if (i->asz == 4)
 		disp = (int32_t)disp;
 	if (i->base == REG_RIP) {
 		emit_load(e, S1, state(OFF_JS(page_rip)));
@@ -39,23 +40,29 @@ static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more)
 			else if (base != S1)
 				emit_rm(e, 0x8b, 8, S1, rm_reg(base));
 			emit_mov_imm(e, S2, (uint64_t)disp);
-			emit_lea(e, word, S1, rm_index(S1, S2, 0, 0));
+			emit_lea(e, word, dst, rm_index(S1, S2, 0, 0));
+		} else if (index != H_RSP) {
+			emit_mov_imm(e, S1, (uint64_t)disp);
+			emit_lea(e, word, dst, rm_index(S1, index, i->scale, 0));
 		} else {
-			emit_mov_imm(e, S1, word == 4 ? (uint32_t)disp : (uint64_t)disp);
-			if (index != H_RSP)
-				emit_lea(e, word, S1, rm_index(S1, index, i->scale, 0));
+			emit_mov_imm(e, dst, word == 4 ? (uint32_t)disp : (uint64_t)disp);
 		}
-	} else if (index == H_RSP && !disp && word == t->word) {
-		if (base != S1)
-			emit_rm(e, 0x8b, word, S1, rm_reg(base));
+	} else if (index == H_RSP && !disp && (word == t->word || word == size)) {
+		if (base != dst || word < t->word)
+			emit_rm(e, 0x8b, word, dst, rm_reg(base));
 	} else {
-		emit_lea(e, word, S1, rm_index(base, index, i->scale, (int32_t)disp));
+		emit_lea(e, word, dst, rm_index(base, index, i->scale, (int32_t)disp));
 	}
 }
 
 void emit_ea(struct tr *t, const struct insn *i)
 {
-	emit_ea_at(t, i, 0);
+	emit_ea_at(t, i, 0, S1, 8);
+}
+
+void emit_ea_to(struct tr *t, const struct insn *i, unsigned dst, unsigned size)
+{
+	emit_ea_at(t, i, 0, dst, size);
 }
 
 /* Not-zero S1: the C operation. */
@@ -69,7 +76,7 @@ void emit_op_unless_zero(struct tr *t, const struct insn *i)
 static void emit_address_at(struct tr *t, const struct insn *i, int64_t more)
 {
 	struct emit *e = &t->e;
-	emit_ea_at(t, i, more);
+	emit_ea_at(t, i, more, S1, 8);
 	if (i->seg == FS || i->seg == GS) {
 		emit_load(e, S2, state(OFF_CORE(v.seg[i->seg].base)));
 		emit_lea(e, 8, S1, rm_index(S1, S2, 0, 0));

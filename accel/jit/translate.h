@@ -175,6 +175,8 @@ void emit_unless_code(struct tr *t, const struct insn *i);
 void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write);
 /* S1 = effective address of i's memory operand. S2 is clobbered; flags stay. */
 void emit_ea(struct tr *t, const struct insn *i);
+/* The same for a host register, of which it is the lower 4 or all 8 bytes. S1 is clobbered, too. */
+void emit_ea_to(struct tr *t, const struct insn *i, unsigned dst, unsigned size);
 /* The stack slot at guest RSP + at: S1 = host address, S2 = page for writes. */
 void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write);
 /* RSP += slots */
@@ -205,6 +207,8 @@ void emit_flags_save(struct emit *e);
 void emit_flags_restore(struct emit *e);
 /* From here on RFLAGS are free. Clobbers S2. */
 void flags_to_memory(struct tr *t);
+/* The flags that i reads and those it surely overwrites or leaves undefined (CC_BITS()). */
+void flags_effect(const struct insn *i, uint64_t *reads, uint64_t *writes);
 void flags_plan(const struct tr *t, struct flags_plan *plan);
 /* At a page offset of the block's page. */
 enum flags_use flags_use_at(const struct tr *t, int32_t off);

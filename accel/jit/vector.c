@@ -450,7 +450,9 @@ bool tr_vector(struct tr *t, const struct insn *i)
 	if (!place_operands(t, i, &f, store))
 		return false;
 	f.w32 |= is_string(i) && t->word == 4;
+	bool rcx_changed = t->e.rcx_changed;
 	emit_insn(t, i, &f);
+	t->e.rcx_changed = rcx_changed || is_index_string(i); /* it is no guest's register */
 	if (is_index_string(i)) {
 		emit_rm(&t->e, 0x89, 8, S1, guest(RCX));
 	} else if (a->kind == OPK_REG && !pinned(a->reg)) {

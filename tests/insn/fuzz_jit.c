@@ -12,6 +12,7 @@
  */
 #include <setjmp.h>
 
+#include "accel/jit/translate.h"
 #include "accel/soft.h"
 #include "cpu/exc.h"
 #include "tests/insn/fuzz.h"
@@ -37,10 +38,11 @@ static struct block *translated(struct engine_cpu *e)
 /* Flags that nothing reads when i, which is in a block, is run again after its fault. */
 static uint8_t dead_flags(const struct insn *i)
 {
-	uint64_t dead = 0, live = 0;
+	uint64_t dead = 0, live = 0, reads, writes;
 	for (; i->desc; i++) {
-		live |= i->desc->attrs >> 12 & CC_ALL & ~dead;
-		dead |= (i->desc->attrs | i->desc->attrs >> 6) & CC_ALL & ~live;
+		flags_effect(i, &reads, &writes);
+		live |= reads & ~dead;
+		dead |= writes & ~live;
 	}
 	return (uint8_t)dead;
 }
