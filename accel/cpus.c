@@ -28,6 +28,8 @@
 struct unit {
 	const struct engine *engine;
 	struct engine_cpu *e;
+	/* cpus.changes[] of the other kind, when last looked at; the thread's own. */
+	uint64_t changes;
 };
 
 struct cpu_thread {
@@ -35,7 +37,6 @@ struct cpu_thread {
 	unsigned index;
 	struct unit unit[MAX_UNITS]; /* filled from the front; under cpus.lock */
 	_Atomic(struct unit *) on;   /* the one that owns the state; set by the thread */
-	uint64_t changes;            /* cpus.changes[] of the other kind, when last looked at */
 	/* Hops for one instruction, by reason: ever, and since `since`. */
 	_Atomic uint64_t hops[FAILURES];
 	unsigned recent[FAILURES];
@@ -214,7 +215,7 @@ static void follow(struct cpu_thread *t)
 }
 
 /* Waits until no engine of the other kind runs; false when there is something else to do first. */
-static bool enter(struct cpu_thread *t, const struct unit *u)
+static bool enter(struct cpu_thread *t, struct unit *u)
 {
 	struct cpus *c = t->cpus;
 	const bool native = u->engine->native;
@@ -227,8 +228,8 @@ static bool enter(struct cpu_thread *t, const struct unit *u)
 	if (ok) {
 		c->running[native]++;
 		c->changes[native]++;
-		stale = t->changes != c->changes[!native];
-		t->changes = c->changes[!native];
+		stale = u->changes != c->changes[!native];
+		u->changes = c->changes[!native];
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (stale && u->engine->forget)
@@ -302,7 +303,7 @@ static enum run_exit hop(struct cpu_thread *t, const struct unit *u)
 
 static enum run_exit run(struct cpu_thread *t)
 {
-	const struct unit *u = t->on;
+	struct unit *u = t->on;
 	enum run_exit why;
 
 	if (!enter(t, u))
@@ -399,7 +400,7 @@ static int unit_new(struct cpu_thread *t, const struct engine *en, struct engine
 	for (n = 0; n < MAX_UNITS && t->unit[n].engine && t->unit[n].engine != en; n++)
 		;
 	if (n < MAX_UNITS && !t->unit[n].engine) {
-		t->unit[n] = (struct unit){en, e};
+		t->unit[n] = (struct unit){.engine = en, .e = e};
 		e = NULL;
 	}
 	pthread_mutex_unlock(&c->lock);

@@ -29,6 +29,7 @@
 #include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "frontend/term.h"
+#include "frontend/textcon.h"
 #include "hw/display/vga.h"
 #include "hw/loop.h"
 #include "hw/pc.h"
@@ -44,6 +45,7 @@ struct app {
 	struct pc *pc;
 	struct console console;
 	struct monitor monitor;
+	struct textcon textcon;
 	bool has_console;
 	struct backend *backends;
 	struct blob kernel, firmware;
@@ -307,6 +309,21 @@ static int open_chardev(struct app *a, const struct chardev_spec *spec, const ch
 	return stream_start(&b->stream) < 0 ? complain("cannot read from %s", label) : 0;
 }
 
+static int open_textcon(struct app *a)
+{
+	struct machine *m = &a->pc->m;
+
+	if (!m->displays)
+		return complain("-display curses needs a display; -vga std adds one");
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return complain("-display curses needs a terminal as standard input and output");
+	if (open_console(a, true))
+		return 1;
+	return textcon_open(&a->textcon, &a->console, m->displays, &a->pc->i8042, &m->clock) < 0
+		   ? complain("out of memory")
+		   : 0;
+}
+
 /* The board is made before its chardevs, whose loop is the machine's: here they meet. */
 static int open_chardevs(struct app *a)
 {
@@ -326,6 +343,8 @@ static int open_chardevs(struct app *a)
 			return 1;
 		a->pc->debugcon[i].chr = chr;
 	}
+	if (a->opt.curses)
+		return open_textcon(a);
 	if (a->opt.monitor_stdio) {
 		if (open_console(a, true))
 			return 1;
@@ -342,6 +361,7 @@ static void close_chardevs(struct app *a)
 		a->backends = b->next;
 		backend_close(b);
 	}
+	textcon_close(&a->textcon);
 	if (a->has_console)
 		console_close(&a->console);
 }

@@ -408,10 +408,11 @@ static int on_nographic(struct parse *p, const char *arg)
 
 static int on_display(struct parse *p, const char *arg)
 {
-	if (strcmp(arg, "none") != 0)
+	p->o->curses = strcmp(arg, "curses") == 0;
+	if (!p->o->curses && strcmp(arg, "none") != 0)
 		return fail(p,
-			    "-display %s is not supported yet; the nearest is -display none with "
-			    "-serial stdio",
+			    "-display %s is not supported yet; the nearest is -display curses, or "
+			    "-display none with -serial stdio",
 			    arg);
 	return 0;
 }
@@ -421,6 +422,13 @@ static int on_vga(struct parse *p, const char *arg)
 	p->o->no_vga = strcmp(arg, "none") == 0;
 	if (!p->o->no_vga && strcmp(arg, "std") != 0)
 		return fail(p, "-vga %s is not supported; std and none are", arg);
+	return 0;
+}
+
+static int on_curses(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->curses = true;
 	return 0;
 }
 
@@ -618,7 +626,7 @@ static const struct option table[] = {
     {"debugcon", "DEV", on_debugcon, "debug console, at port 0xe9"},
     {"monitor", "none|stdio", on_monitor, "no monitor, or the terminal for it alone"},
     {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
-    {"display", "none", on_display, "no window; the monitor's screendump shows the picture"},
+    {"display", "none|curses", on_display, "no window (default), or text modes in the terminal"},
 
     {"", NULL, NULL, "How it ends"},
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
@@ -640,6 +648,7 @@ static const struct option table[] = {
     {"net", "none", on_net, NULL},
     {"nic", "none", on_net, NULL},
     {"parallel", "none", on_parallel, NULL},
+    {"curses", NULL, on_curses, NULL},
     {"enable-kvm", NULL, on_enable_kvm, NULL},
 };
 
@@ -663,7 +672,6 @@ static const struct {
     {"shim", "-kernel"},
     {"netdev", "-nic none"},
     {"sdl", "-nographic"},
-    {"curses", "-nographic"},
     {"spice", "-nographic"},
     {"full-screen", "-nographic"},
     {"usb", "-serial for input"},
@@ -785,11 +793,12 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 
 void options_help(void)
 {
-	printf("usage: doppel [options]\n"
-	       "       doppel doctor [--json]    what this host can accelerate, and why not more\n"
-	       "       doppel bench [...]        what each engine costs here (doppel bench --help)\n"
-	       "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
-	       "Without -kernel it boots the guest built into it.\n");
+	printf(
+	    "usage: doppel [options]\n"
+	    "       doppel doctor [--json]    what this host can accelerate, and why not more\n"
+	    "       doppel bench [...]        what each engine costs here (doppel bench --help)\n"
+	    "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
+	    "Without -kernel it boots the guest built into it.\n");
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		char left[40];
 

@@ -75,7 +75,7 @@ struct options {
 	bool jit_stats, perfmap, jitdump;
 	bool icount, icount_no_sleep;
 	unsigned icount_shift;
-	bool no_vga;
+	bool no_vga, curses;
 	bool nographic, no_reboot, no_shutdown;
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;

@@ -502,6 +502,8 @@ int finish_devices(struct parse *p)
 		s->mux = !o->monitor_none;
 		if (o->monitor_stdio)
 			s->kind = CHR_NONE;
+		if (o->curses)
+			s->kind = CHR_NULL;
 	}
 	for (unsigned i = 0; i < o->nr_serial; i++) {
 		if (resolve(p, &o->serial[i]) < 0)
@@ -516,6 +518,10 @@ int finish_devices(struct parse *p)
 			o->debugcon[i].port = o->debugcon_port;
 	}
 	stdio += o->monitor_stdio;
+	if (o->curses && stdio)
+		return fail(p,
+			    "-display curses has the terminal; send serial ports elsewhere (Ctrl-A "
+			    "c is the monitor)");
 	if (stdio > 1)
 		return fail(p, "stdio can serve one device only; use -serial mon:stdio to share it "
 			       "with the monitor");

@@ -8,7 +8,7 @@
 #include "frontend/options.h"
 #include "hw/i8042.h"
 
-#define GAP_MS 20 /* between two combinations: programs that poll see the release */
+#define GAP_MS 10 /* between two combinations: programs that poll see the release */
 
 /* Set-1 make codes. */
 static const struct {
@@ -154,6 +154,8 @@ static void fire(void *opaque)
 	memmove(&s->queue[0], &s->queue[1], --s->nr * sizeof(s->queue[0]));
 	if (s->nr)
 		arm(s, GAP_MS);
+	if (s->room)
+		s->room(s->opaque);
 }
 
 void sendkey_init(struct sendkey *s, struct i8042 *kbd, struct clock *clock)
@@ -193,15 +195,26 @@ static int unknown(const char *name, char *err, size_t errlen)
 	return -1;
 }
 
+bool sendkey_press(struct sendkey *s, const uint16_t *key, unsigned nr, unsigned hold_ms)
+{
+	struct key_combination *c = &s->queue[s->nr];
+
+	if (s->nr == SENDKEY_QUEUE)
+		return false;
+	memcpy(c->key, key, nr * sizeof(*key));
+	c->nr = (uint8_t)nr;
+	c->hold_ms = hold_ms;
+	if (!s->nr++)
+		press(s);
+	return true;
+}
+
 int sendkey_queue(struct sendkey *s, const char *text, unsigned hold_ms, char *err, size_t errlen)
 {
-	struct key_combination c = {.hold_ms = hold_ms};
+	uint16_t combination[SENDKEY_KEYS];
+	unsigned nr = 0;
 	char name[32];
 
-	if (s->nr == SENDKEY_QUEUE) {
-		snprintf(err, errlen, "%d combinations are waiting already", SENDKEY_QUEUE);
-		return -1;
-	}
 	while (*text) {
 		size_t len = strcspn(text, "-");
 		int key;
@@ -210,18 +223,18 @@ int sendkey_queue(struct sendkey *s, const char *text, unsigned hold_ms, char *e
 		key = key_by_name(name);
 		if (key < 0)
 			return unknown(name, err, errlen);
-		if (c.nr == SENDKEY_KEYS) {
+		if (nr == SENDKEY_KEYS) {
 			snprintf(err, errlen, "more than %d keys at once", SENDKEY_KEYS);
 			return -1;
 		}
-		c.key[c.nr++] = (uint16_t)key;
+		combination[nr++] = (uint16_t)key;
 		text += len;
 		text += *text == '-';
 	}
-	if (!c.nr)
+	if (!nr)
 		return unknown("", err, errlen);
-	s->queue[s->nr++] = c;
-	if (s->nr == 1)
-		press(s);
-	return 0;
+	if (sendkey_press(s, combination, nr, hold_ms))
+		return 0;
+	snprintf(err, errlen, "%d combinations are waiting already", SENDKEY_QUEUE);
+	return -1;
 }

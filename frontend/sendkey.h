@@ -25,12 +25,16 @@ struct sendkey {
 		uint32_t hold_ms;
 	} queue[SENDKEY_QUEUE];
 	unsigned nr;
-	bool down; /* those of queue[0] are */
+	bool down;                  /* those of queue[0] are */
+	void (*room)(void *opaque); /* after one was released; may be NULL */
+	void *opaque;
 };
 
 void sendkey_init(struct sendkey *s, struct i8042 *kbd, struct clock *clock);
 /* Queues "ctrl-alt-delete", to be held for hold_ms (of guest time). 0, or -1 with one line in err. Machine
  * lock held. */
 int sendkey_queue(struct sendkey *s, const char *keys, unsigned hold_ms, char *err, size_t errlen);
+/* The same for nr (1 to SENDKEY_KEYS) keys as i8042_key() takes them; false when there is no room. */
+bool sendkey_press(struct sendkey *s, const uint16_t *key, unsigned nr, unsigned hold_ms);
 
 #endif

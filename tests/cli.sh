@@ -158,6 +158,8 @@ refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg
 refuses "usb=on is not supported" -machine pc,usb=on
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
+refuses "has the terminal" -display curses -serial stdio
+refuses "needs a terminal" -display curses
 refuses "-vga qxl.*std" -vga qxl
 refuses "xres and yres" -device VGA,xres=1
 refuses "power of two" -device VGA,vgamem_mb=3

@@ -63,6 +63,21 @@ GUEST(smc, "	mov $200, %ebp\n"
 	   "	jnz 1b\n"
 	   "	hlt");
 
+/* The same with a third engine between: code of the third is written by the first alone. */
+GUEST(smc_between, "	mov $200, %ebp\n"
+		   "1:	incb 2f+1(%rip)\n"
+		   "	out %al, $0x80\n"
+		   "	add %ecx, %ebx\n"
+		   "	out %al, $0x80\n"
+		   "2:	mov $0, %cl\n"
+		   "	movzbl %cl, %ecx\n"
+		   "	add %ecx, %ebx\n"
+		   "	rol $3, %rbx\n"
+		   "	out %al, $0x80\n"
+		   "	dec %ebp\n"
+		   "	jnz 1b\n"
+		   "	hlt");
+
 /* Without pages of 1 GiB, which not every model has. */
 static void enter_long_2m(struct synth *s)
 {
@@ -190,6 +205,7 @@ static void hop_and_compare(const char *code, const char *end, const struct engi
 static const struct engine *const soft[] = {&engine_interp, &engine_jit, NULL};
 static const struct engine *const all[] = {&engine_interp, &engine_kvm, &engine_jit, &engine_kvm,
 					   NULL};
+static const struct engine *const around[] = {&engine_kvm, &engine_jit, &engine_interp, NULL};
 static const struct engine *const kvm_only[] = {&engine_kvm, NULL};
 
 static void need(const struct engine *const *order)
@@ -214,6 +230,7 @@ HOPS(kvm_alone, mixed, kvm_only)
 HOPS(kvm_modified_code_alone, smc, kvm_only)
 HOPS(every_engine, mixed, all)
 HOPS(every_engine_modified_code, smc, all)
+HOPS(modified_code_two_hops_away, smc_between, around)
 
 /* With the A20 gate closed KVM cannot have the memory map: the guest goes on elsewhere, and comes back. */
 GUEST(spin, "1:	incl 0x20000\n"

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "frontend/termkeys.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "hw/ps2.h"
+
+enum { ESC = 0x1b, DEL = 0x7f };
+
+/* Set-1 make codes. */
+enum {
+	KEY_ESC = 0x01,
+	KEY_BACKSPACE = 0x0e,
+	KEY_TAB = 0x0f,
+	KEY_ENTER = 0x1c,
+	KEY_CTRL = 0x1d,
+	KEY_SHIFT = 0x2a,
+	KEY_ALT = 0x38,
+	KEY_SPACE = 0x39,
+	KEY_F1 = 0x3b,
+	KEY_F11 = 0x57,
+	KEY_HOME = PS2_E0 | 0x47,
+	KEY_UP = PS2_E0 | 0x48,
+	KEY_PGUP = PS2_E0 | 0x49,
+	KEY_LEFT = PS2_E0 | 0x4b,
+	KEY_RIGHT = PS2_E0 | 0x4d,
+	KEY_END = PS2_E0 | 0x4f,
+	KEY_DOWN = PS2_E0 | 0x50,
+	KEY_PGDN = PS2_E0 | 0x51,
+	KEY_INSERT = PS2_E0 | 0x52,
+	KEY_DELETE = PS2_E0 | 0x53,
+};
+
+/* Bits of a sequence's modifier parameter less one. */
+enum { MOD_SHIFT = 1, MOD_ALT = 2, MOD_CTRL = 4 };
+
+static void add(struct termkeys *k, unsigned key)
+{
+	if (k->nr < TERMKEYS_MAX)
+		k->key[k->nr++] = (uint16_t)key;
+}
+
+static void add_modified(struct termkeys *k, unsigned mods, unsigned key)
+{
+	if (mods & MOD_CTRL)
+		add(k, KEY_CTRL);
+	if (mods & MOD_ALT)
+		add(k, KEY_ALT);
+	if (mods & MOD_SHIFT)
+		add(k, KEY_SHIFT);
+	add(k, key);
+}
+
+/* The keys of the US layout in the order of their make codes, from code `first` on. */
+static const struct {
+	unsigned first;
+	const char *plain, *shifted;
+} rows[] = {
+    {0x02, "1234567890-=", "!@#$%^&*()_+"},
+    {0x10, "qwertyuiop[]", "QWERTYUIOP{}"},
+    {0x1e, "asdfghjkl;'`", "ASDFGHJKL:\"~"},
+    {0x2b, "\\zxcvbnm,./", "|ZXCVBNM<>?"},
+};
+
+/* A printable character: its key, and whether Shift goes with it. 0: none. */
+static unsigned printable(char c, bool *shift)
+{
+	for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
+		const char *at = strchr(rows[n].plain, c);
+
+		*shift = !at;
+		if (at)
+			return rows[n].first + (unsigned)(at - rows[n].plain);
+		at = strchr(rows[n].shifted, c);
+		if (at)
+			return rows[n].first + (unsigned)(at - rows[n].shifted);
+	}
+	*shift = false;
+	return c == ' ' ? KEY_SPACE : 0;
+}
+
+static void character(struct termkeys *k, unsigned mods, uint8_t c)
+{
+	bool shift = false;
+	unsigned key = 0;
+
+	switch (c) {
+	case '\r':
+		key = KEY_ENTER;
+		break;
+	case '\t':
+		key = KEY_TAB;
+		break;
+	case DEL:
+	case '\b':
+		key = KEY_BACKSPACE;
+		break;
+	case ESC:
+		key = KEY_ESC;
+		break;
+	case 0:
+		key = KEY_SPACE;
+		mods |= MOD_CTRL;
+		break;
+	default:
+		if (c < ' ') {
+			mods |= MOD_CTRL;
+			c |= c <= 26 ? 0x60 : 0x40; /* letters, and [ \ ] ^ _ */
+		}
+		if (c < DEL)
+			key = printable((char)c, &shift);
+		break;
+	}
+	if (key)
+		add_modified(k, mods | (shift ? MOD_SHIFT : 0), key);
+}
+
+/* CSI n ~ */
+static unsigned by_number(unsigned n)
+{
+	static const uint16_t keys[] = {
+	    [1] = KEY_HOME,    [2] = KEY_INSERT,  [3] = KEY_DELETE,  [4] = KEY_END,
+	    [5] = KEY_PGUP,    [6] = KEY_PGDN,    [7] = KEY_HOME,    [8] = KEY_END,
+	    [11] = KEY_F1,     [12] = KEY_F1 + 1, [13] = KEY_F1 + 2, [14] = KEY_F1 + 3,
+	    [15] = KEY_F1 + 4, [17] = KEY_F1 + 5, [18] = KEY_F1 + 6, [19] = KEY_F1 + 7,
+	    [20] = KEY_F1 + 8, [21] = KEY_F1 + 9, [23] = KEY_F11,    [24] = KEY_F11 + 1};
+
+	return n < sizeof(keys) / sizeof(keys[0]) ? keys[n] : 0;
+}
+
+static unsigned by_letter(uint8_t c)
+{
+	switch (c) {
+	case 'A':
+		return KEY_UP;
+	case 'B':
+		return KEY_DOWN;
+	case 'C':
+		return KEY_RIGHT;
+	case 'D':
+		return KEY_LEFT;
+	case 'F':
+		return KEY_END;
+	case 'H':
+		return KEY_HOME;
+	case 'P':
+	case 'Q':
+	case 'R':
+	case 'S':
+		return KEY_F1 + c - 'P';
+	}
+	return 0;
+}
+
+/* Parameters and the final byte, behind CSI. */
+static size_t control_sequence(const uint8_t *buf, size_t len, struct termkeys *k)
+{
+	unsigned param[2] = {0, 1}, n = 0, key;
+	size_t at = 0;
+
+	for (; at < len && buf[at] < 0x40; at++) {
+		if (buf[at] == ';')
+			n++;
+		else if (buf[at] >= '0' && buf[at] <= '9' && n < 2)
+			param[n] =
+			    ((at && buf[at - 1] != ';' ? param[n] : 0) * 10 + buf[at] - '0') % 1000;
+	}
+	if (at == len)
+		return at;
+	if (buf[at] == 'Z') {
+		add_modified(k, MOD_SHIFT, KEY_TAB);
+		return at + 1;
+	}
+	key = buf[at] == '~' ? by_number(param[0]) : by_letter(buf[at]);
+	if (key)
+		add_modified(k, param[1] ? param[1] - 1 : 0, key);
+	return at + 1;
+}
+
+size_t termkeys_next(const uint8_t *buf, size_t len, struct termkeys *out)
+{
+	out->nr = 0;
+	if (buf[0] >= 0x80) {
+		/* The rest of a character that no key makes. */
+		size_t n = 1;
+
+		while (n < len && (buf[n] & 0xc0) == 0x80)
+			n++;
+		return n;
+	}
+	if (buf[0] != ESC || len == 1) {
+		character(out, 0, buf[0]);
+		return 1;
+	}
+	if (buf[1] == '[' && len > 2)
+		return 2 + control_sequence(buf + 2, len - 2, out);
+	if (buf[1] == 'O' && len > 2) {
+		unsigned key = by_letter(buf[2]);
+
+		if (key)
+			add(out, key);
+		return 3;
+	}
+	character(out, MOD_ALT, buf[1]);
+	return 2;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a terminal sends when keys are pressed, as keys of a PC keyboard with US layout: ASCII, control
+ * characters, Alt as ESC before them, and the sequences of xterm and its likes (ECMA-48, DEC VT220).
+ */
+#ifndef FRONTEND_TERMKEYS_H
+#define FRONTEND_TERMKEYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define TERMKEYS_MAX 4
+
+struct termkeys {
+	uint16_t key[TERMKEYS_MAX]; /* as i8042_key() takes them, modifiers first */
+	unsigned nr;                /* 0: nothing that such a keyboard has */
+};
+
+/* Takes one key from the front of buf (len > 0) and returns its bytes, at least 1. Terminals write a
+ * sequence at once: an ESC with nothing behind it is the key of that name. */
+size_t termkeys_next(const uint8_t *buf, size_t len, struct termkeys *out);
+
+#endif

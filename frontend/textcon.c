@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "frontend/textcon.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "frontend/console.h"
+#include "frontend/termkeys.h"
+
+#define REFRESH_NS   (NSEC_PER_SEC / 30)
+#define SEQUENCE_MAX 16 /* bytes that a key sends */
+
+/* Code page 437, as fonts of PCs have it, in Unicode. */
+static const uint16_t low[32] = {
+    ' ',    0x263a, 0x263b, 0x2665, 0x2666, 0x2663, 0x2660, 0x2022, 0x25d8, 0x25cb, 0x25d9,
+    0x2642, 0x2640, 0x266a, 0x266b, 0x263c, 0x25ba, 0x25c4, 0x2195, 0x203c, 0x00b6, 0x00a7,
+    0x25ac, 0x21a8, 0x2191, 0x2193, 0x2192, 0x2190, 0x221f, 0x2194, 0x25b2, 0x25bc,
+};
+static const uint16_t high[129] = {
+    0x2302, /* 7Fh */
+    0x00c7, 0x00fc, 0x00e9, 0x00e2, 0x00e4, 0x00e0, 0x00e5, 0x00e7, 0x00ea, 0x00eb, 0x00e8, 0x00ef,
+    0x00ee, 0x00ec, 0x00c4, 0x00c5, 0x00c9, 0x00e6, 0x00c6, 0x00f4, 0x00f6, 0x00f2, 0x00fb, 0x00f9,
+    0x00ff, 0x00d6, 0x00dc, 0x00a2, 0x00a3, 0x00a5, 0x20a7, 0x0192, 0x00e1, 0x00ed, 0x00f3, 0x00fa,
+    0x00f1, 0x00d1, 0x00aa, 0x00ba, 0x00bf, 0x2310, 0x00ac, 0x00bd, 0x00bc, 0x00a1, 0x00ab, 0x00bb,
+    0x2591, 0x2592, 0x2593, 0x2502, 0x2524, 0x2561, 0x2562, 0x2556, 0x2555, 0x2563, 0x2551, 0x2557,
+    0x255d, 0x255c, 0x255b, 0x2510, 0x2514, 0x2534, 0x252c, 0x251c, 0x2500, 0x253c, 0x255e, 0x255f,
+    0x255a, 0x2554, 0x2569, 0x2566, 0x2560, 0x2550, 0x256c, 0x2567, 0x2568, 0x2564, 0x2565, 0x2559,
+    0x2558, 0x2552, 0x2553, 0x256b, 0x256a, 0x2518, 0x250c, 0x2588, 0x2584, 0x258c, 0x2590, 0x2580,
+    0x03b1, 0x00df, 0x0393, 0x03c0, 0x03a3, 0x03c3, 0x00b5, 0x03c4, 0x03a6, 0x0398, 0x03a9, 0x03b4,
+    0x221e, 0x03c6, 0x03b5, 0x2229, 0x2261, 0x00b1, 0x2265, 0x2264, 0x2320, 0x2321, 0x00f7, 0x2248,
+    0x00b0, 0x2219, 0x00b7, 0x221a, 0x207f, 0x00b2, 0x25a0, 0x00a0,
+};
+
+static unsigned unicode(uint8_t ch)
+{
+	if (ch < 32)
+		return low[ch];
+	return ch < 0x7f ? ch : high[ch - 0x7f];
+}
+
+/* What one refresh writes, collected so that it goes out at once. */
+struct output {
+	struct console *console;
+	char buf[8192];
+	size_t len;
+};
+
+static void flush(struct output *o)
+{
+	chardev_write(&o->console->stream.chr, (const uint8_t *)o->buf, o->len);
+	o->len = 0;
+}
+
+static void put(struct output *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct output *o, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (o->len > sizeof(o->buf) - 128)
+		flush(o);
+	va_start(ap, fmt);
+	o->len += (size_t)vsnprintf(o->buf + o->len, sizeof(o->buf) - o->len, fmt, ap);
+	va_end(ap);
+}
+
+static void put_unicode(struct output *o, unsigned c)
+{
+	if (c < 0x80)
+		put(o, "%c", (int)c);
+	else if (c < 0x800)
+		put(o, "%c%c", (int)(0xc0 | c >> 6), (int)(0x80 | (c & 0x3f)));
+	else
+		put(o, "%c%c%c", (int)(0xe0 | c >> 12), (int)(0x80 | (c >> 6 & 0x3f)),
+		    (int)(0x80 | (c & 0x3f)));
+}
+
+/* The VGA counts blue, green, red; terminals red, green, blue. */
+static unsigned ansi(unsigned color)
+{
+	return (color & 8 ? 60 : 0) + ((color & 1) << 2 | (color & 2) | (color >> 2 & 1));
+}
+
+static void put_attribute(struct output *o, uint8_t attr)
+{
+	put(o, "\033[%u;%um", 30 + ansi(attr & 15), 40 + ansi(attr >> 4));
+}
+
+static bool same(const struct text_cell *a, const struct text_cell *b)
+{
+	return a->ch == b->ch && a->attr == b->attr;
+}
+
+static void put_changes(struct textcon *t, struct output *o)
+{
+	unsigned rows = t->now->rows < t->height ? t->now->rows : t->height;
+	unsigned columns = t->now->columns < t->width ? t->now->columns : t->width;
+	int attr = -1;
+
+	for (unsigned y = 0; y < rows; y++) {
+		unsigned at = columns; /* the terminal's cursor, when it is in this row */
+
+		for (unsigned x = 0; x < columns; x++) {
+			const struct text_cell *c = &t->now->cell[y][x];
+
+			if (same(c, &t->shown->cell[y][x]))
+				continue;
+			if (at != x)
+				put(o, "\033[%u;%uH", y + 1, x + 1);
+			if (attr != c->attr)
+				put_attribute(o, c->attr);
+			attr = c->attr;
+			put_unicode(o, unicode(c->ch));
+			at = x + 1;
+		}
+	}
+}
+
+static bool cursor_moved(const struct textcon *t, bool drawn)
+{
+	const struct text_screen *a = t->now, *b = t->shown;
+
+	return drawn || a->cursor != b->cursor || a->cursor_x != b->cursor_x ||
+	       a->cursor_y != b->cursor_y;
+}
+
+static void clear(struct textcon *t, struct output *o)
+{
+	put(o, "\033[0m\033[2J");
+	t->shown->columns = t->shown->rows = 0;
+	/* A cell that no screen has. */
+	for (unsigned y = 0; y < TEXT_MAX_ROWS; y++)
+		for (unsigned x = 0; x < TEXT_MAX_COLUMNS; x++)
+			t->shown->cell[y][x] = (struct text_cell){0, 0};
+	t->graphics = false;
+}
+
+static bool resized(struct textcon *t)
+{
+	struct winsize w = {0};
+	unsigned width = 80, height = 25;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col && w.ws_row) {
+		width = w.ws_col;
+		height = w.ws_row;
+	}
+	if (width == t->width && height == t->height)
+		return false;
+	t->width = width;
+	t->height = height;
+	return true;
+}
+
+static void show(struct textcon *t)
+{
+	struct output o = {.console = t->console};
+	bool text = t->display->text && t->display->text(t->display->dev, t->now);
+
+	if (resized(t) || (text && (t->graphics || t->now->columns != t->shown->columns ||
+				    t->now->rows != t->shown->rows)))
+		clear(t, &o);
+	if (!text) {
+		if (!t->graphics) {
+			clear(t, &o);
+			put(&o, "\033[1;1HThe guest shows graphics; Ctrl-A c, screendump FILE "
+				"saves it.");
+		}
+		t->graphics = true;
+		flush(&o);
+		return;
+	}
+	put_changes(t, &o);
+	if (cursor_moved(t, o.len)) {
+		if (t->now->cursor)
+			put(&o, "\033[%u;%uH\033[?25h", t->now->cursor_y + 1, t->now->cursor_x + 1);
+		else
+			put(&o, "\033[?25l");
+		put(&o, "\033[0m");
+	}
+	if (o.len)
+		flush(&o);
+	struct text_screen *shown = t->shown;
+	t->shown = t->now;
+	t->now = shown;
+}
+
+static void refresh(void *opaque)
+{
+	struct textcon *t = opaque;
+
+	/* The monitor writes over what is shown. */
+	if (t->console->monitor)
+		t->width = 0;
+	else
+		show(t);
+	timer_arm(&t->timer, clock_now(t->timer.clock) + REFRESH_NS);
+}
+
+static size_t can_receive(void *dev)
+{
+	const struct textcon *t = dev;
+
+	unsigned room = SENDKEY_QUEUE - t->keys.nr;
+
+	/* Each byte may be a key; few at a time would cut sequences. */
+	return room < SEQUENCE_MAX ? 0 : room;
+}
+
+static void receive(void *dev, const uint8_t *buf, size_t len)
+{
+	struct textcon *t = dev;
+
+	while (len) {
+		struct termkeys k;
+		size_t n = termkeys_next(buf, len, &k);
+
+		if (k.nr)
+			sendkey_press(&t->keys, k.key, k.nr, 0);
+		buf += n;
+		len -= n;
+	}
+}
+
+static void on_room(void *opaque)
+{
+	struct textcon *t = opaque;
+
+	if (t->console->stream.chr.accept_input)
+		t->console->stream.chr.accept_input(&t->console->stream.chr);
+}
+
+int textcon_open(struct textcon *t, struct console *console, const struct display *display,
+		 struct i8042 *kbd, struct clock *clock)
+{
+	memset(t, 0, sizeof(*t));
+	t->now = calloc(1, sizeof(*t->now));
+	t->shown = calloc(1, sizeof(*t->shown));
+	if (!t->now || !t->shown) {
+		free(t->now);
+		free(t->shown);
+		return -ENOMEM;
+	}
+	t->console = console;
+	t->display = display;
+	sendkey_init(&t->keys, kbd, clock);
+	t->keys.room = on_room;
+	t->keys.opaque = t;
+	chardev_attach(&console->stream.chr, can_receive, receive, t);
+	timer_init(&t->timer, clock, refresh, t);
+	console_print(console, "\033[?1049h"); /* the other screen, so that this one comes back */
+	refresh(t);
+	return 0;
+}
+
+void textcon_close(struct textcon *t)
+{
+	if (!t->console)
+		return;
+	timer_cancel(&t->timer);
+	timer_cancel(&t->keys.timer);
+	console_print(t->console, "\033[0m\033[?25h\033[?1049l");
+	free(t->now);
+	free(t->shown);
+	t->console = NULL;
+}
