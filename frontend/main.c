@@ -173,10 +173,10 @@ static int read_modules(struct app *a)
 
 static int read_images(struct app *a)
 {
-	if (a->opt.firmware)
-		return firmware_find(&a->firmware, &a->opt, a->err, sizeof(a->err)) < 0
-			   ? complain("%s", a->err)
-			   : 0;
+	if (a->opt.firmware && firmware_find(&a->firmware, &a->opt, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	if (a->opt.firmware && !a->opt.kernel)
+		return 0;
 	if (!a->opt.kernel) {
 		a->kernel = (struct blob){"built-in guest", roms_guest_start,
 					  (size_t)(roms_guest_end - roms_guest_start)};
@@ -602,6 +602,9 @@ static int run(struct app *a)
 		    .image = a->firmware,
 		    .order = *a->opt.boot.order ? a->opt.boot.order : NULL,
 		    .once = *a->opt.boot.once ? a->opt.boot.once : NULL,
+		    .kernel = a->opt.kernel ? &a->kernel : NULL,
+		    .initrd = a->nr_modules ? &a->modules[0].file : NULL,
+		    .cmdline = a->opt.append,
 		    .menu = a->opt.boot.menu,
 		    .menu_wait_ms = a->opt.boot.menu_wait_ms,
 		    .fail_wait_ms = a->opt.boot.fail_wait_ms,

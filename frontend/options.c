@@ -795,9 +795,6 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 	}
 	/* Without anything that could boot, firmware would only say so: the built-in guest starts. */
 	o->firmware = o->bios || (!o->kernel && o->boot.given);
-	if (o->kernel && o->bios)
-		return fail(&p,
-			    "-kernel is started without firmware; leave out -bios, or boot a disk");
 	if (!o->kernel && o->initrd)
 		return fail(&p, "-initrd needs -kernel");
 	if (o->icount && o->cpus > 1)

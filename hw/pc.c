@@ -432,7 +432,7 @@ static void add_display(void *opaque, struct display *display)
 	*at = display;
 }
 
-static void add_boot(void *opaque, int bootindex, const char *path)
+void pc_add_boot(void *opaque, int bootindex, const char *path)
 {
 	struct pc *pc = opaque;
 	unsigned at = pc->nr_boot;
@@ -459,7 +459,7 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 	    .backend_opaque = opaque,
 	    .find_rom = pc->cfg.find_rom,
 	    .find_rom_opaque = pc->cfg.find_rom_opaque,
-	    .boot = add_boot,
+	    .boot = pc_add_boot,
 	    .add = add_state,
 	    .add_display = add_display,
 	    .opaque = pc,

@@ -104,6 +104,8 @@ struct pc_firmware {
 	struct blob image; /* ends at 4 GiB; a multiple of 4 KiB, PC_ROM_MAX at most */
 	const char *order; /* or NULL: firmware's own */
 	const char *once;  /* the order at the first start alone; or NULL */
+	const struct blob *kernel, *initrd; /* for firmware to start instead, or NULL; borrowed */
+	const char *cmdline;
 	bool menu;
 	int menu_wait_ms, fail_wait_ms; /* -1: firmware's own */
 	bool serial_console;            /* SeaBIOS: its screen on COM1, too */

@@ -152,6 +152,8 @@ int pc_load_firmware(struct pc *pc, const struct pc_firmware *fw, char *err, siz
 
 	pthread_mutex_lock(&pc->m.lock);
 	r = add_rom(pc, &fw->image, err, errlen);
+	if (r == 0 && fw->kernel)
+		r = pc_firmware_kernel(pc, fw->kernel, fw->initrd, fw->cmdline, err, errlen);
 	if (r == 0) {
 		r = add_tables(pc);
 		if (r == 0)

@@ -30,8 +30,13 @@ void pc_wire_bus(struct pc *pc, const struct pc_config *cfg);
 int pc_wire_lapics(struct pc *pc);
 void pc_flush_tlbs(void *opaque);
 
-/* ---- pc_boot.c, pc_firmware.c ---- */
+/* ---- pc_boot.c, pc_firmware.c, pc_fw_kernel.c ---- */
 
+/* As struct device_env's boot(); opaque is the struct pc. */
+void pc_add_boot(void *opaque, int bootindex, const char *path);
+/* 0, or -errno with one line in err. */
+int pc_firmware_kernel(struct pc *pc, const struct blob *kernel, const struct blob *initrd,
+		       const char *cmdline, char *err, size_t errlen);
 /* machine.reset_hook */
 int pc_reset(void *opaque);
 void pc_start_firmware(struct pc *pc);

@@ -139,6 +139,17 @@ class Suite:
         finally:
             g.close()
 
+    def debian_seabios(self):
+        """The kernel by way of SeaBIOS, with the tables that it has placed."""
+        if not os.path.exists("/usr/share/qemu/linuxboot_dma.bin"):
+            raise Skip("no linuxboot_dma.bin; it is in the package qemu-system-data")
+        g = self.linux("debian_seabios", "amd64", "-smp", "2", "-bios", "bios-256k.bin",
+                       append="doppel.login")
+        try:
+            return self.session(g, "amd64", 2)
+        finally:
+            g.close()
+
     def debian_i386(self):
         g = self.linux("debian_i386", "i386", append="doppel.login")
         try:
@@ -248,7 +259,7 @@ class Suite:
             g.close()
 
 
-CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_i386", "debian_pvh",
+CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_i386", "debian_pvh",
          "cpu_models", "reboot", "same_time"]
 
 

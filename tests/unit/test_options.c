@@ -135,7 +135,6 @@ Test(options, refusals)
 	refused("-kernl k", "did you mean -kernel");
 	refused("-sreial stdio", "did you mean -serial");
 	refused("-drive file=x", "not supported yet; the nearest is -initrd");
-	refused("-bios x -kernel y", "without firmware");
 	refused("-boot x", "no order of devices");
 	refused("-boot order=cc", "no order of devices");
 	refused("-boot menu=perhaps", "neither on nor off");
