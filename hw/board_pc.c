@@ -9,16 +9,23 @@ static int wire(struct pc *pc)
 	struct machine *m = &pc->m;
 	struct irq_pin sci = pc_pin(pc, pc_isa_set, PIIX_SCI_IRQ, SRC_SCI);
 	struct irq_pin pirq = pc_pin(pc, pc_isa_set, 0, SRC_PIRQ);
+	struct irq_pin ide[2] = {pc_pin(pc, pc_isa_set, 14, SRC_CHIP),
+				 pc_pin(pc, pc_isa_set, 15, SRC_CHIP)};
 	int r;
 
 	if ((r = acpi_pm_init(&pc->pm, &m->io, 0, PIIX_GPE_BASE, &m->clock, &sci, pc_sleep, pc)) <
 		0 ||
-	    (r = i440fx_init(&pc->i440fx, &pc->pci, &pc->pam, &pc->pm, &pirq)) < 0)
+	    (r = i440fx_init(&pc->i440fx, &pc->pci, &pc->pam, &pc->pm, &pirq)) < 0 ||
+	    (r = piix_ide_init(&pc->piix_ide, &m->io, ide, &pc->drives)) < 0 ||
+	    (r = pci_bus_add(&pc->pci, &pc->piix_ide.func, PCI_DEVFN(1, 1))) < 0)
 		return r;
 	machine_add(m, &pc->pm.dev);
 	machine_add(m, &pc->i440fx.host.dev);
 	machine_add(m, &pc->i440fx.isa.dev);
 	machine_add(m, &pc->i440fx.pm.dev);
+	machine_add(m, &pc->piix_ide.func.dev);
+	machine_add(m, &pc->piix_ide.channel[0].dev);
+	machine_add(m, &pc->piix_ide.channel[1].dev);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 
 struct clock;
 struct display;
+struct drive_bus;
 struct loop;
 
 #define DEVICE_PROPS_MAX 24
@@ -98,6 +99,7 @@ struct device_env {
 	void *find_rom_opaque;
 	/* Tells firmware where in the order of boot devices this is. */
 	void (*boot)(void *opaque, int bootindex, const char *path);
+	struct drive_bus **drives; /* where drives plug in (hw/storage/drive_bus.h) */
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */

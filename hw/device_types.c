@@ -8,11 +8,16 @@
 
 #include "hw/display/vga.h"
 #include "hw/pci_testdev.h"
+#include "hw/storage/ahci.h"
+#include "hw/storage/drive_bus.h"
 #include "hw/storage/virtio_blk.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
     &virtio_blk_type,
+    &ahci_type,
+    &ide_hd_type,
+    &ide_cd_type,
     &vga_type,
     NULL,
 };

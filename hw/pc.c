@@ -405,6 +405,7 @@ void pc_free(struct pc *pc)
 		pc->nr_added--;
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);
 	}
+	piix_ide_fini(&pc->piix_ide);
 	pthread_mutex_unlock(&pc->m.lock);
 	machine_fini(&pc->m);
 	ram_fini(&pc->rom);
@@ -457,6 +458,7 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 	    .pci = &pc->pci,
 	    .backend = backend,
 	    .backend_opaque = opaque,
+	    .drives = &pc->drives,
 	    .find_rom = pc->cfg.find_rom,
 	    .find_rom_opaque = pc->cfg.find_rom_opaque,
 	    .boot = pc_add_boot,

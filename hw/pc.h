@@ -37,6 +37,7 @@
 #include "hw/port92.h"
 #include "hw/pvpanic.h"
 #include "hw/reset_port.h"
+#include "hw/storage/piix_ide.h"
 #include "hw/uart16550.h"
 
 #define PC_UARTS       4
@@ -147,6 +148,8 @@ struct pc {
 	struct dma8237 dma;
 	struct pci_bus pci;
 	struct i440fx i440fx;
+	struct piix_ide piix_ide;
+	struct drive_bus *drives; /* where drives plug in */
 	struct pam pam;
 	struct ram rom; /* of firmware */
 	bool has_firmware;

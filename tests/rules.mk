@@ -91,4 +91,3 @@ include tests/priv/rules.mk
 include tests/bench/rules.mk
 include tests/lockstep/rules.mk
 include tests/kvm/rules.mk
-include tests/block/rules.mk

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Drives as devices: -device ide-hd, ide-cd, scsi-hd, scsi-cd.
+ */
+#include "hw/storage/drive_bus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hw/block/block.h"
+#include "hw/storage/storage.h"
+
+void drive_bus_add(struct drive_bus **list, struct drive_bus *bus)
+{
+	while (*list)
+		list = &(*list)->next;
+	bus->next = NULL;
+	*list = bus;
+}
+
+static struct drive_bus *find(struct drive_bus *list, const char *name)
+{
+	while (list && strcmp(list->name, name) != 0)
+		list = list->next;
+	return list;
+}
+
+void drive_bus_name(struct drive_bus *const *list, struct drive_bus *bus, const char *id,
+		    const char *prefix, unsigned n)
+{
+	if (id && *id) {
+		snprintf(bus->name, sizeof(bus->name), "%.63s.%u", id, n);
+		return;
+	}
+	do
+		snprintf(bus->name, sizeof(bus->name), "%s.%u", prefix, n++);
+	while (find(*list, bus->name));
+}
+
+static const char *kind_name(enum drive_bus_kind kind)
+{
+	static const char *const names[] = {"IDE", "SCSI", "floppy"};
+
+	return names[kind];
+}
+
+static bool is_free(const struct drive_bus *bus, unsigned unit)
+{
+	return unit < bus->units && !(bus->taken >> unit & 1);
+}
+
+/* The bus and unit that the user named, or the first free ones. 0 or -errno with one line in err. */
+static int choose(const struct device_args *args, enum drive_bus_kind kind, const char *unit_prop,
+		  struct drive_bus **out, unsigned *unit, char *err, size_t errlen)
+{
+	const char *type = args->spec->type->name, *name = arg_str(args, "bus");
+	const char *given = arg_str(args, unit_prop);
+	struct drive_bus *list = args->env->drives ? *args->env->drives : NULL, *bus;
+
+	if (name) {
+		bus = find(list, name);
+		if (!bus || bus->kind != kind) {
+			snprintf(err, errlen, "-device %s: there is no %s bus %s", type,
+				 kind_name(kind), name);
+			return -ENODEV;
+		}
+		list = bus;
+	}
+	for (bus = list; bus; bus = name ? NULL : bus->next) {
+		if (bus->kind != kind)
+			continue;
+		*unit = given ? (unsigned)arg_num(args, unit_prop) : 0;
+		while (!given && *unit < bus->units && !is_free(bus, *unit))
+			++*unit;
+		*out = bus;
+		if (is_free(bus, *unit))
+			return 0;
+		if (name && given) {
+			snprintf(err, errlen, "-device %s: %s of bus %s %s", type, unit_prop, name,
+				 *unit < bus->units ? "is taken" : "is out of range");
+			return -EBUSY;
+		}
+	}
+	snprintf(err, errlen, "-device %s: there is no free %s bus; add %s", type, kind_name(kind),
+		 kind == DRIVE_IDE ? "-device ahci" : "-device virtio-scsi-pci");
+	return -ENODEV;
+}
+
+static int create(void **self, const struct device_args *args, enum drive_bus_kind kind, bool cd,
+		  char *err, size_t errlen)
+{
+	const char *unit_prop = kind == DRIVE_SCSI ? "scsi-id" : "unit";
+	struct block *block = arg_backend(args, "drive");
+	struct drive_options o = {
+	    .cd = cd,
+	    .serial = arg_str(args, "serial"),
+	    .version = arg_str(args, "ver"),
+	    .model = arg_str(args, kind == DRIVE_SCSI ? "product" : "model"),
+	    .vendor = kind == DRIVE_SCSI ? arg_str(args, "vendor") : NULL,
+	    .logical_block = (uint32_t)arg_num(args, "logical_block_size"),
+	    .physical_block = (uint32_t)arg_num(args, "physical_block_size"),
+	};
+	struct drive_bus *bus;
+	char path[96];
+	unsigned unit;
+	int r;
+
+	if (!block) {
+		snprintf(err, errlen, "-device %s needs drive=", args->spec->type->name);
+		return -EINVAL;
+	}
+	r = choose(args, kind, unit_prop, &bus, &unit, err, errlen);
+	if (r < 0)
+		return r;
+	r = bus->attach(bus, unit, block, &o, args);
+	if (r < 0) {
+		storage_error(args, block, r, err, errlen);
+		return r;
+	}
+	bus->taken |= 1ull << unit;
+	if (bus->path) {
+		bus->path(bus, unit, path, sizeof(path));
+		device_boot(args, "%s", path);
+	}
+	*self = bus;
+	return 0;
+}
+
+/* The drive goes with its controller. */
+static void destroy(void *self)
+{
+	(void)self;
+}
+
+static int create_ide_hd(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	return create(self, args, DRIVE_IDE, false, err, errlen);
+}
+
+static int create_ide_cd(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	return create(self, args, DRIVE_IDE, true, err, errlen);
+}
+
+static int create_scsi_hd(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	return create(self, args, DRIVE_SCSI, false, err, errlen);
+}
+
+static int create_scsi_cd(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	return create(self, args, DRIVE_SCSI, true, err, errlen);
+}
+
+static const struct prop ide_props[] = {
+    {"drive", PROP_DRIVE, "the disk or CD-ROM", NULL, 0, true},
+    {"bus", PROP_STR, "the channel or port, as ide.0", NULL, 0, false},
+    {"unit", PROP_NUM, "0 master, 1 slave", NULL, 1, false},
+    {"serial", PROP_STR, "serial number, up to 20 characters", NULL, 0, false},
+    {"model", PROP_STR, "model name, up to 40 characters", NULL, 0, false},
+    {"ver", PROP_STR, "firmware version, up to 8 characters", NULL, 0, false},
+    {0},
+};
+
+static const struct prop scsi_props[] = {
+    {"drive", PROP_DRIVE, "the disk or CD-ROM", NULL, 0, true},
+    {"bus", PROP_STR, "the SCSI bus, as scsi0.0", NULL, 0, false},
+    {"scsi-id", PROP_NUM, "target number", NULL, 63, false},
+    {"serial", PROP_STR, "serial number, up to 36 characters", NULL, 0, false},
+    {"vendor", PROP_STR, "vendor, up to 8 characters", NULL, 0, false},
+    {"product", PROP_STR, "product, up to 16 characters", NULL, 0, false},
+    {"ver", PROP_STR, "revision, up to 4 characters", NULL, 0, false},
+    {"logical_block_size", PROP_SIZE, "bytes of a block", "0", 4096, false},
+    {"physical_block_size", PROP_SIZE, "bytes of a block of the medium", "0", 4096, false},
+    {0},
+};
+
+const struct device_type ide_hd_type = {
+    .name = "ide-hd",
+    .bus = "IDE",
+    .desc = "IDE or SATA disk",
+    .props = ide_props,
+    .create = create_ide_hd,
+    .destroy = destroy,
+};
+
+const struct device_type ide_cd_type = {
+    .name = "ide-cd",
+    .bus = "IDE",
+    .desc = "IDE or SATA CD-ROM drive",
+    .props = ide_props,
+    .create = create_ide_cd,
+    .destroy = destroy,
+};
+
+const struct device_type scsi_hd_type = {
+    .name = "scsi-hd",
+    .bus = "SCSI",
+    .desc = "SCSI disk",
+    .props = scsi_props,
+    .create = create_scsi_hd,
+    .destroy = destroy,
+};
+
+const struct device_type scsi_cd_type = {
+    .name = "scsi-cd",
+    .bus = "SCSI",
+    .desc = "SCSI CD-ROM drive",
+    .props = scsi_props,
+    .create = create_scsi_cd,
+    .destroy = destroy,
+};
