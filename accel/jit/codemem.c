@@ -289,12 +289,12 @@ void jit_make(struct engine_cpu *e, struct block *b)
 {
 	struct jit *j = e->jit;
 	const uint8_t *hot = j->next, *cold = j->next_cold;
-	if (!jit_translate(j, e->core.model, b)) {
+	if (!jit_translate(j, e->core.model, b, e->core.v.rip)) {
 		jit_evict(e);
 		hot = j->next;
 		cold = j->next_cold;
 		/* What does not even fit now is interpreted. */
-		jit_translate(j, e->core.model, b);
+		jit_translate(j, e->core.model, b, e->core.v.rip);
 	}
 	perf_block(e, b, e->core.v.rip, hot, j->next, "");
 	perf_block(e, b, e->core.v.rip, cold, j->next_cold, "_slow");

@@ -145,8 +145,9 @@ void jit_count(struct jit *j);
 /* From now on the profiler is told what is in code memory, as the settings ask for. 0 or -errno. */
 int jit_tell_perf(struct jit *j, const struct engine_config *config, unsigned vcpu);
 
-/* Translates b if it can; b->code stays NULL otherwise. False when code memory is full. */
-bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b);
+/* Translates b, which is best run at rip, if it can; b->code stays NULL otherwise. False when code memory is
+ * full. */
+bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b, uint64_t rip);
 /* Runs from b (which has code) until something needs the engine loop; v is canonical afterwards. May
  * be left by the core's fault jump. */
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);

@@ -104,11 +104,15 @@ void emit_address(struct tr *t, const struct insn *i, unsigned size)
 	emit_lea(e, 4, S1, rm_index(S1, S2, 0, 0));
 }
 
+static int32_t table_off(const struct tr *t)
+{
+	return (int32_t)(offsetof(struct engine_cpu, js.tlb) +
+			 t->table * sizeof(((struct jit_state *)0)->tlb[0]));
+}
+
 static struct rm tlb_slot(const struct tr *t, size_t field)
 {
-	return rm_index(STATE, S2, 0,
-			(int32_t)(offsetof(struct engine_cpu, js.tlb) +
-				  t->table * sizeof(((struct jit_state *)0)->tlb[0]) + field));
+	return rm_index(STATE, S2, 0, table_off(t) + (int32_t)field);
 }
 #define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb_entry, f))
 #define ENTRY_BITS  5 /* of an entry's size */
@@ -124,19 +128,27 @@ static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool res
 	s->first = first;
 }
 
+/* S1 = linear address -> offset in its page, S2 = slot; returns the jump that is taken when `size` bytes
+ * there are not a hit. Clobbers flags. */
+static uint8_t *emit_probe(struct tr *t, unsigned size, bool write)
+{
+	struct emit *e = &t->e;
+	emit_rorx(e, 4, S2, S1, PAGE_SHIFT - ENTRY_BITS);
+	emit_rm(e, 0x81, 4, 4, rm_reg(S2)); /* and */
+	emit32(e, (JIT_TLB_ENTRIES - 1) << ENTRY_BITS);
+	emit_rm(e, 0x2b, 8, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd)); /* sub */
+	emit_rm(e, 0x81, 8, 7, rm_reg(S1));                           /* cmp */
+	emit32(e, PAGE_SIZE - size);
+	return emit_jcc(e, CC_A);
+}
+
 static void translate(struct tr *t, const struct insn *i, unsigned size, bool write,
 		      enum refill_kind refill, uint32_t first)
 {
 	struct emit *e = &t->e;
 	uint8_t *start = e->w;
 	if (t->dead) {
-		emit_rorx(e, 4, S2, S1, PAGE_SHIFT - ENTRY_BITS);
-		emit_rm(e, 0x81, 4, 4, rm_reg(S2)); /* and */
-		emit32(e, (JIT_TLB_ENTRIES - 1) << ENTRY_BITS);
-		emit_rm(e, 0x2b, 8, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd)); /* sub */
-		emit_rm(e, 0x81, 8, 7, rm_reg(S1));                           /* cmp */
-		emit32(e, PAGE_SIZE - size);
-		add_miss(t, emit_jcc(e, CC_A), i, false, refill, first, start);
+		add_miss(t, emit_probe(t, size, write), i, false, refill, first, start);
 		emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
 	} else {
 		/* Without flags: -tag - 1 + address + size, and no bit above the page offset. */
@@ -170,6 +182,63 @@ void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool writ
 	translate(t, i, size, write, write ? REFILL_WRITE : REFILL_READ, 0);
 }
 
+/* How the access can be refilled that a group begins with. */
+static enum refill_kind group_refill(const struct group *g, bool write)
+{
+	return !g->at.write ? REFILL_READS : write ? REFILL_WRITES : REFILL_WRITES_BY_READ;
+}
+
+/* S1 = host address of a's page, and S2 = its ram_page for a write. Code is found at one address as a rule, so its
+ * page has one slot in the TLB: no address has to be looked at. Clobbers flags. */
+static void translate_fixed(struct tr *t, const struct insn *i, const struct touch *a, bool write,
+			    enum refill_kind refill)
+{
+	struct emit *e = &t->e;
+	uint8_t *start = e->w;
+	int64_t page = (int64_t)((uint64_t)a->disp & PAGE_MASK);
+	uint64_t lin = (uint64_t)page + (a->base ? t->page_rip : 0);
+	struct rm slot =
+	    state(table_off(t) + (int32_t)((lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES << ENTRY_BITS));
+	struct rm tag = slot, host = slot, ram_page = slot;
+
+	tag.disp += write ? offsetof(struct jit_tlb_entry, wr) : offsetof(struct jit_tlb_entry, rd);
+	host.disp += offsetof(struct jit_tlb_entry, host);
+	ram_page.disp += offsetof(struct jit_tlb_entry, page);
+	if (!a->base) {
+		emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)lin : lin);
+	} else {
+		emit_load(e, S1, state(OFF_JS(page_rip)));
+		if (page)
+			emit_lea(e, 8, S1, rm_mem(S1, (int32_t)page));
+	}
+	emit_rm(e, 0x3b, 8, S1, tag); /* cmp */
+	add_miss(t, emit_jcc(e, CC_NE), i, false, refill, 0, start);
+	emit_load(e, S1, host);
+	if (write && !jit_alone(t->model))
+		emit_load(e, S2, ram_page);
+	struct slow *s = &t->slow[t->nr_slow - 1];
+	s->hit = e->w;
+	s->in_page = (uint16_t)((uint64_t)a->disp & ~PAGE_MASK);
+	s->size = (uint16_t)a->size;
+}
+
+void emit_elsewhere(struct tr *t, struct slow *s)
+{
+	struct emit *e = &t->e;
+	bool write = s->refill != REFILL_READ && s->refill != REFILL_READS;
+	if (s->in_page)
+		emit_lea(e, 8, S1, rm_mem(S1, s->in_page));
+	s->retry = e->w;
+	uint8_t *miss = emit_probe(t, s->size, write);
+	emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
+	if (s->in_page)
+		emit_lea(e, 8, S1, rm_mem(S1, -(int32_t)s->in_page));
+	if (write && !jit_alone(t->model))
+		emit_load(e, S2, TLB_SLOT(page));
+	emit_jmp_to(e, s->hit);
+	emit_patch(miss, e->w);
+}
+
 /* How far a is behind g's first byte. */
 static int32_t distance(const struct group *g, const struct touch *a)
 {
@@ -190,6 +259,7 @@ static struct rm join(struct tr *t, const struct insn *i, struct group *g, const
 		      int32_t d, bool aligned)
 {
 	struct emit *e = &t->e;
+	d += g->first;
 	if (t->in_s1 != g || e->rcx_changed)
 		emit_load(e, S1, reuse_slot(t, g, SLOT_HOST));
 	t->in_s1 = g;
@@ -205,21 +275,44 @@ static struct rm join(struct tr *t, const struct insn *i, struct group *g, const
 	return rm_mem(S1, d);
 }
 
-/* S1 = linear address of g's first byte -> its host address, kept for others. */
+/* What the accesses of g share is in S1 and S2: kept for others. */
+static void keep(struct tr *t, struct group *g)
+{
+	emit_store(&t->e, reuse_slot(t, g, SLOT_HOST), S1);
+	if (g->at.write && !jit_alone(t->model))
+		emit_store(&t->e, reuse_slot(t, g, SLOT_PAGE), S2);
+	t->in_s1 = g;
+	t->e.rcx_changed = false;
+}
+
+/* S1 = linear address of g's first byte -> its host address. */
 static struct rm lead(struct tr *t, const struct insn *i, struct group *g, const struct touch *a)
 {
-	struct emit *e = &t->e;
 	int32_t d = distance(g, a);
-	enum refill_kind refill = !g->at.write ? REFILL_READS
-				  : a->write   ? REFILL_WRITES
-					       : REFILL_WRITES_BY_READ;
-	translate(t, i, g->at.size, g->at.write, refill, (uint32_t)d);
-	emit_store(e, reuse_slot(t, g, SLOT_HOST), S1);
-	if (g->at.write && !jit_alone(t->model))
-		emit_store(e, reuse_slot(t, g, SLOT_PAGE), S2);
-	t->in_s1 = g;
-	e->rcx_changed = false;
+	translate(t, i, g->at.size, g->at.write, group_refill(g, a->write), (uint32_t)d);
+	keep(t, g);
 	return rm_mem(S1, d);
+}
+
+/* The same for accesses in a known page; g may be NULL. */
+static struct rm lead_fixed(struct tr *t, const struct insn *i, struct group *g,
+			    const struct touch *a)
+{
+	int32_t d = (int32_t)((uint64_t)a->disp & ~PAGE_MASK);
+	if (g) {
+		translate_fixed(t, i, a, g->at.write, group_refill(g, a->write));
+		g->first = d - distance(g, a);
+		keep(t, g);
+	} else {
+		translate_fixed(t, i, a, a->write, a->write ? REFILL_WRITE : REFILL_READ);
+	}
+	return rm_mem(S1, d);
+}
+
+static bool can_be_fixed(const struct tr *t, const struct touch *a)
+{
+	int64_t page = (int64_t)((uint64_t)a->disp & PAGE_MASK);
+	return t->dead && reuse_fixed(a) && (page == (int32_t)page || !a->base);
 }
 
 static struct rm reach(struct tr *t, const struct insn *i, unsigned size, bool write, bool aligned)
@@ -227,13 +320,16 @@ static struct rm reach(struct tr *t, const struct insn *i, unsigned size, bool w
 	struct touch a;
 	struct group *g = NULL;
 	int32_t d = 0;
-	if (!t->careful && reuse_mem(t, i, size, write, &a)) {
+	bool known = reuse_mem(t, i, size, write, &a);
+	if (!t->careful && known) {
 		g = reuse_find(t, &a);
 		if (g)
 			return join(t, i, g, &a, distance(g, &a), aligned);
 		g = reuse_begin(t, &a);
 		d = g ? distance(g, &a) : 0;
 	}
+	if (known && can_be_fixed(t, &a) && !(aligned && a.disp & (size - 1)))
+		return lead_fixed(t, i, g, &a);
 	if (!g || aligned)
 		emit_address(t, i, size);
 	else

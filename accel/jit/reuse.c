@@ -209,6 +209,17 @@ static bool same_place(const struct touch *a, const struct touch *b)
 	       a->segment == b->segment;
 }
 
+static unsigned in_page(const struct touch *a)
+{
+	return (unsigned)((uint64_t)a->disp & ~PAGE_MASK);
+}
+
+bool reuse_fixed(const struct touch *a)
+{
+	return a->base <= VALUE_PAGE && a->index == VALUE_ZERO && !a->segment &&
+	       in_page(a) + a->size <= PAGE_SIZE;
+}
+
 static int64_t distance(const struct tr *t, const struct touch *from, const struct touch *to)
 {
 	return cut(t, (int64_t)((uint64_t)to->disp - (uint64_t)from->disp));
@@ -218,10 +229,11 @@ static int64_t distance(const struct tr *t, const struct touch *from, const stru
 static void take(const struct tr *t, struct group *g, const struct touch *a)
 {
 	int64_t d = distance(t, &g->at, a), end = g->at.size, a_end = d + (int64_t)a->size;
-	if (!same_place(&g->at, a) || d < -SPAN_MAX || d > SPAN_MAX)
+	int64_t most = reuse_fixed(&g->at) ? PAGE_SIZE : SPAN_MAX;
+	if (!same_place(&g->at, a) || d < -most || d > most)
 		return;
 	int64_t first = d < 0 ? d : 0, last = a_end > end ? a_end : end;
-	if (last - first > SPAN_MAX)
+	if (last - first > (most == PAGE_SIZE ? PAGE_SIZE - in_page(d < 0 ? a : &g->at) : most))
 		return;
 	g->at.disp = d < 0 ? a->disp : g->at.disp;
 	g->at.size = (unsigned)(last - first);

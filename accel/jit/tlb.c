@@ -5,11 +5,12 @@
  */
 #include "accel/jit/jit_impl.h"
 
-/* A tag that no address has in slot n: it belongs in the one beside it. (No single value will do for
- * all slots: translations subtract the tag, and any tag is close to some address.) */
+/* A tag that no address has in slot n: translations subtract the tag, and any single value is close to
+ * some address. This one is 4 MiB from those that belong there. It is odd, so that it is not equal to the
+ * address of any page. */
 static NO_VECTORS inline uint64_t no_tag(unsigned n)
 {
-	return (uint64_t)(n ^ 1) << PAGE_SHIFT;
+	return (uint64_t)(n ^ JIT_TLB_ENTRIES / 2) << PAGE_SHIFT | 1;
 }
 
 NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write, unsigned table)

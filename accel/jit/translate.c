@@ -162,6 +162,8 @@ static void emit_slow(struct tr *t, struct slow *s)
 	if (s->restore)
 		emit_load(e, H_RDX, state(OFF_JS(spill)));
 	if (s->kind == SLOW_MISS) {
+		if (s->hit)
+			emit_elsewhere(t, s);
 		if (s->refill > REFILL_WRITE)
 			emit_store_imm32(e, state(OFF_JS(first)), s->first);
 		emit_call(e, t->j->refill[t->table][s->refill]);
@@ -490,9 +492,9 @@ static bool has_room(const struct jit *j)
 	return j->first_cold - j->next >= MARGIN && j->cells - j->next_cold >= MARGIN;
 }
 
-bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b)
+bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b, uint64_t rip)
 {
-	struct tr t = {.j = j, .b = b, .model = model};
+	struct tr t = {.j = j, .b = b, .model = model, .page_rip = rip & PAGE_MASK};
 	b->runs = UINT32_MAX;
 	init(&t);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
@@ -510,10 +512,16 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 	return true;
 }
 
-static bool translate_careful(struct jit *j, const struct cpu_model *model, struct block *b)
+static bool translate_careful(struct jit *j, const struct cpu_model *model, struct block *b,
+			      uint64_t page_rip)
 {
 	uint8_t *places[BLOCK_MAX_INSNS];
-	struct tr t = {.j = j, .b = b, .model = model, .careful = true, .places = places};
+	struct tr t = {.j = j,
+		       .b = b,
+		       .model = model,
+		       .page_rip = page_rip,
+		       .careful = true,
+		       .places = places};
 	init(&t);
 	go_cold(&t);
 	uint32_t *table = take_room(&t, b->nr * sizeof(*table));
@@ -530,7 +538,7 @@ bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
 {
 	struct block *b = block_of(p->i);
 	const uint8_t *cold = e->jit->next_cold;
-	if ((!b->careful && !translate_careful(e->jit, e->core.model, b)) ||
+	if ((!b->careful && !translate_careful(e->jit, e->core.model, b, e->js.page_rip)) ||
 	    !codemem_careful(e->jit, p, b)) {
 		if (p->flags)
 			e->js.flags = (uint16_t)e->js.rax;

@@ -63,7 +63,10 @@ struct slow {
 	uint8_t *retry;
 	uint8_t refill; /* enum refill_kind, */
 	uint32_t first; /* and where the first access of a group is */
-	bool vec;       /* guest vector registers are in the host's at `back` */
+	/* Of accesses in a page that is expected in one slot of the TLB, or `hit` is NULL. */
+	const uint8_t *hit; /* where to go on with the page's host address in S1 */
+	uint16_t in_page, size;
+	bool vec; /* guest vector registers are in the host's at `back` */
 	struct x87_last x87;
 };
 
@@ -92,6 +95,7 @@ struct group {
 	struct touch at;
 	uint8_t leader; /* the instruction that translates it */
 	bool shared;
+	int32_t first; /* where `at` is from the host address that is kept */
 };
 
 struct tr {
@@ -101,7 +105,8 @@ struct tr {
 	bool cold;      /* emitting what is seldom run */
 	struct jit *j;
 	struct block *b;
-	int32_t off;             /* of the block in its page */
+	int32_t off;             /* of the block in its page, */
+	uint64_t page_rip;       /* which is here as a rule */
 	unsigned table;          /* block_table() */
 	unsigned word;           /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
 	const uint8_t *entry[4]; /* as in struct block */
@@ -165,6 +170,8 @@ void emit_address(struct tr *t, const struct insn *i, unsigned size);
 /* S1 = linear address -> host address; S2 = its ram_page for a write. A miss goes to the C operation
  * with nothing changed. */
 void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write);
+/* Out of the way: the page of s->i's access is not in the slot where it was expected. */
+void emit_elsewhere(struct tr *t, struct slow *s);
 /* After a store, with its ram_page in S2: pages with flags need more. Flags stay if they are needed. */
 void emit_stored(struct tr *t, const struct insn *i);
 /* Before a store, the same: pages with flags are for the C operation. */
@@ -187,6 +194,8 @@ void reuse_init(struct tr *t);
 void reuse_step(struct tr *t, const struct insn *i); /* i has been translated */
 bool reuse_mem(const struct tr *t, const struct insn *i, unsigned size, bool write,
 	       struct touch *a);
+/* Whether a is at a known offset in a page that is absolute or at a distance from the page of RIP. */
+bool reuse_fixed(const struct touch *a);
 void reuse_reg(const struct tr *t, unsigned g, int64_t off, bool write, struct touch *a);
 /* A group that has a, or NULL. */
 struct group *reuse_find(struct tr *t, const struct touch *a);

@@ -28,9 +28,9 @@ static bool inside(const struct fuzz_test *t, uint64_t rip)
 static struct block *translated(struct engine_cpu *e)
 {
 	struct block *b = block_get(&e->blocks, &e->core);
-	if (!b->code && !jit_translate(e->jit, e->core.model, b)) {
+	if (!b->code && !jit_translate(e->jit, e->core.model, b, e->core.v.rip)) {
 		jit_evict(e);
-		jit_translate(e->jit, e->core.model, b);
+		jit_translate(e->jit, e->core.model, b, e->core.v.rip);
 	}
 	return b->code && !e->core.align_check ? b : NULL;
 }

@@ -26,6 +26,7 @@
 	  "test %rax, %rax")                                                                       \
 	X(push_and_pop, "push %rbp", "pop %r15", "cmp %rax, %rbx")                                 \
 	X(gs_and_rip_relative, "mov %gs:0x10, %rax", "lea 0x100(%rip), %rdx")                      \
+	X(relative_to_rip, "mov 0x1000(%rip), %rax", "add %rax, 0x1100(%rip)", "mov 0x2000, %eax")          \
 	X(compare_and_branch, "1: dec %rcx", "cmp %rsi, %rdi", "jne 1b")                           \
 	X(call, "call . + 0x20")                                                                   \
 	X(call_of_another_page, "call . + 0x2000")                                                 \
@@ -116,6 +117,11 @@ static const struct {
     {OFF_JS(jump[0].stamp), "jump.stamp"},
     {OFF_JS(jump[0].code), "jump.code"},
     {OFF_JS(jump[0].version), "jump.version"},
+    {OFF_JS(tlb[MODE][1].rd), "tlb[1].rd"},
+    {OFF_JS(tlb[MODE][1].wr), "tlb[1].wr"},
+    {OFF_JS(tlb[MODE][1].host), "tlb[1].host"},
+    {OFF_JS(tlb[MODE][2].rd), "tlb[2].rd"},
+    {OFF_JS(tlb[MODE][2].host), "tlb[2].host"},
     {OFF_JS(tlb[MODE][0].rd), "tlb.rd"},
     {OFF_JS(tlb[MODE][0].wr), "tlb.wr"},
     {OFF_JS(tlb[MODE][0].host), "tlb.host"},
@@ -328,7 +334,7 @@ static void print_shape(FILE *f, csh cs, struct jit *j, const struct shape *s, b
 		fprintf(f, "  %s\n", text);
 	}
 	const uint8_t *cold = j->next_cold;
-	if (jit_translate(j, &all, b) && b->code) {
+	if (jit_translate(j, &all, b, b->gpa) && b->code) {
 		const uint8_t *first = b->code;
 		if (b->entry[ENTRY_FLAGS] < first)
 			first = b->entry[ENTRY_FLAGS];

@@ -407,6 +407,58 @@ Test(mappings, lose_rights)
 	pair_free(&p);
 }
 
+/* Data at a distance from code that runs at two addresses, of which one is not in the TLB's slot that the
+ * translation expects, and has the address that an empty slot seems to have. Pages change, lose rights, and go. */
+GUEST(relative, "mov $20, %r8d\n"
+		"1: call 2f\n"
+		"mov $(2f - relative + 0x408000), %edi\n"
+		"call *%rdi\n"
+		"xorq $0x3000, 0x11048\n"
+		"invlpg 0x9000\n"
+		"call *%rdi\n"
+		"xorq $0x3000, 0x17048\n"
+		"invlpg 0x409000\n"
+		"mov %r8d, %ecx\n"
+		"and $1, %ecx\n"
+		"btrq %rcx, 0x11048\n" /* P or W */
+		"btrq %rcx, 0x17048\n"
+		"invlpg 0x9000\n"
+		"invlpg 0x409000\n"
+		"dec %r8d\n"
+		"jnz 1b\n"
+		"hlt\n"
+		"2: add 2b + 0x1000(%rip), %rax\n"
+		"add %rax, 2b + 0x1f40(%rip)\n"
+		"lea 2b + 0x1008(%rip), %rsi\n"
+		"mulq 2b + 0x1010(%rip)\n"
+		"cmp 0xa040, %rax\n"
+		"adc %rsi, 0xa048\n"
+		"mov 2b + 0x1fff - (2b - relative)(%rip), %dx\n" /* crosses */
+		"ret\n"
+		"relative_pf: incq 0xc000\n"
+		"orq $3, 0x11048\n"
+		"orq $3, 0x17048\n"
+		"add $8, %rsp\n"
+		"iretq");
+extern const char relative_pf[];
+Test(mappings, of_data_next_to_code)
+{
+	struct pair p;
+	pair_new(&p, relative, relative_end, relative_pf, 0);
+	for (unsigned k = 0; k < NR; k++) {
+		poke(p.s[k], 0x10010, 0x17000 | BITS, 8);
+		poke(p.s[k], 0x17040, TEXT | BITS, 8);
+		poke(p.s[k], 0x17048, 0xd000 | BITS, 8);
+		poke(p.s[k], 0x17050, 0xf000 | BITS, 8);
+		for (uint64_t at = 0x9000; at < 0x10000; at += 8)
+			poke(p.s[k], at, at * 0x9e3779b97f4a7c15, 8);
+	}
+	run(&p);
+	/* in each round but the last, which does not get to it */
+	cr_expect_eq(peek(p.s[1], 0xc000, 8), 0xc000 * 0x9e3779b97f4a7c15 + 19);
+	pair_free(&p);
+}
+
 /* A conditional jump continues in a page that is not there when it is fetched: flags that the jump needs
  * must survive the fault. */
 GUEST(split, "mov $20, %esi\n"
