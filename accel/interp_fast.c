@@ -58,7 +58,8 @@ run_fn *interp_fast(const struct insn *i, const struct core *c, bool flags_dead)
 	bool fsgs = i->seg == FS || i->seg == GS;
 	if (i->mode == 8 && i->asz == 8)
 		return fsgs ? fast_mem64_fsgs(i, s, flags_dead) : fast_mem64(i, s, flags_dead);
-	if (i->mode == 4 && i->asz == 4 && c->flat && !fsgs)
+	/* Code segments are never writable. */
+	if (i->mode == 4 && i->asz == 4 && c->flat && !fsgs && (i->seg != CS || s == RM))
 		return fast_mem32(i, s, flags_dead);
 	return NULL;
 }

@@ -42,6 +42,7 @@ suite "translated blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 100000
 suite "translated x87 blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 30000 -o x87
 suite "emitted code" $make emitted
 suite "names for profilers" python3 tests/jit/names.py --doppel ./doppel
+suite hops sh -c "$make $build/tests/hop/hop && $build/tests/hop/hop -n 150"
 suite lockstep $make lockstep-short
 suite privileged $make privileged
 suite "privileged, translated" $make ACCEL=jit,hot=1 privileged

@@ -91,3 +91,4 @@ include tests/priv/rules.mk
 include tests/bench/rules.mk
 include tests/lockstep/rules.mk
 include tests/kvm/rules.mk
+include tests/hop/rules.mk

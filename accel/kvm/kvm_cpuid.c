@@ -107,6 +107,9 @@ int kvm_set_cpuid(struct engine_cpu *e)
 	t->nent = 0;
 	const uint32_t basic = cpu_cpuid(e->model, &v, 0, 0).eax;
 	for (uint32_t leaf = 0; leaf <= basic; leaf++) {
+		/* KVM writes the size of the area into an entry that it finds. */
+		if (leaf == 0xd && !cpu_has(e->model, FEAT_XSAVE))
+			continue;
 		unsigned subleaves = leaf == 4      ? 5
 				     : leaf == 7    ? 1
 				     : leaf == 0xb  ? 3

@@ -12,6 +12,7 @@
 #include "accel/soft.h"
 #include "hw/chardev.h"
 #include "hw/pc.h"
+#include "tests/lockstep/state.h"
 
 #define MAX_LINES 16 /* of input */
 #define RECENT    24
@@ -96,9 +97,6 @@ int lockstep_start(struct lockstep *l, const struct config *cfg);
 void lockstep_end(struct lockstep *l);
 /* Types what the script has for the output so far, to both. */
 void lockstep_type(struct lockstep *l);
-
-/* state.c */
-bool same_state(const struct vcpu *a, const struct vcpu *b, bool print);
 
 /* compare.c */
 /* After `i` has been executed by the interpreter: which status flags are open. */

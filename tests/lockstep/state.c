@@ -2,10 +2,14 @@
  *
  * The fields of struct vcpu, without what the compiler puts between them.
  */
+#include "tests/lockstep/state.h"
+
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/lockstep/lockstep.h"
+#include "cpu/vcpu.h"
 
 static const struct item {
 	const char *name;

@@ -9,6 +9,7 @@
 #include "accel/cpus.h"
 #include "accel/engine.h"
 #include "accel/kvm/kvm.h"
+#include "accel/probe/kvm_probe.h"
 #include "cpu/fxstate.h"
 #include "synth.h"
 
@@ -77,6 +78,29 @@ GUEST(smc_between, "	mov $200, %ebp\n"
 		   "	dec %ebp\n"
 		   "	jnz 1b\n"
 		   "	hlt");
+
+/* All that CPUID says, into memory; each engine starts a leaf. */
+GUEST(cpuids, "	lea 0x20000, %rdi\n"
+	      "	xor %esi, %esi\n"
+	      "1:	mov %esi, %ebp\n"
+	      "	shr $3, %ebp\n"
+	      "	btr $5, %ebp\n"
+	      "	jnc 2f\n"
+	      "	or $0x80000000, %ebp\n"
+	      "2:	out %al, $0x80\n"
+	      "	mov %ebp, %eax\n"
+	      "	mov %esi, %ecx\n"
+	      "	and $7, %ecx\n"
+	      "	cpuid\n"
+	      "	mov %eax, (%rdi)\n"
+	      "	mov %ebx, 4(%rdi)\n"
+	      "	mov %ecx, 8(%rdi)\n"
+	      "	mov %edx, 12(%rdi)\n"
+	      "	add $16, %rdi\n"
+	      "	inc %esi\n"
+	      "	cmp $512, %esi\n"
+	      "	jb 1b\n"
+	      "	hlt");
 
 /* Without pages of 1 GiB, which not every model has. */
 static void enter_long_2m(struct synth *s)
@@ -231,6 +255,15 @@ HOPS(kvm_modified_code_alone, smc, kvm_only)
 HOPS(every_engine, mixed, all)
 HOPS(every_engine_modified_code, smc, all)
 HOPS(modified_code_two_hops_away, smc_between, around)
+
+/* A software KVM shows the host's features whatever it is told. */
+Test(hop, kvm_cpuid)
+{
+	need(kvm_only);
+	if (kvm_probe_unusable())
+		cr_skip_test("%s", kvm_probe_unusable());
+	hop_and_compare(cpuids, cpuids_end, kvm_only);
+}
 
 /* With the A20 gate closed KVM cannot have the memory map: the guest goes on elsewhere, and comes back. */
 GUEST(spin, "1:	incl 0x20000\n"

@@ -749,6 +749,35 @@ Test(accesses, share_only_what_is_near)
 	pair_free(&p);
 }
 
+/* 32-bit code whose second store faults. */
+GUEST(through_cs, "	.code32\n"
+		  "	movl $1, 0x20000\n"
+		  "	mov %cs:0x20000, %ecx\n"
+		  "	movl $2, %cs:0x20000\n"
+		  "	hlt\n"
+		  "through_cs_handler:\n"
+		  "	mov $77, %ebx\n"
+		  "	hlt\n"
+		  "	.code64");
+extern const char through_cs_handler[];
+
+Test(accesses, never_write_code_segments)
+{
+	struct pair p;
+	PAIR(&p, through_cs);
+	for (unsigned k = 0; k < NR; k++) {
+		p.s[k]->c.v.efer = 0;
+		enter_protected(p.s[k], 0);
+		poke(p.s[k], IDT + EXC_GP * 8,
+		     gate(CODE0, TEXT + (through_cs_handler - through_cs), 0x8e, 0), 8);
+	}
+	const struct vcpu *v = run(&p);
+	cr_expect_eq(v->gpr[RBX], 77u);
+	cr_expect_eq(v->gpr[RCX], 1u);
+	cr_expect_eq(peek(p.s[0], 0x20000, 4), 1u);
+	pair_free(&p);
+}
+
 Test(code_memory, is_reused)
 {
 	/* add rax, imm32; rol rax, 1; xor ecx, ecx; ret */
