@@ -63,7 +63,7 @@ static void help(void)
 static void list(void)
 {
 	for (unsigned id = 0; id < BENCH_WORKLOADS; id++)
-		printf("%-9s %-9s %s\n", bench_workloads[id].name, bench_workloads[id].unit,
+		printf("%-10s %-9s %s\n", bench_workloads[id].name, bench_workloads[id].unit,
 		       bench_workloads[id].text);
 }
 

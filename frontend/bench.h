@@ -17,7 +17,7 @@ struct run_hooks;
 
 /* ---- results ---- */
 
-enum bench_group { GROUP_CPU, GROUP_MEMORY, GROUP_KERNEL, BENCH_GROUPS };
+enum bench_group { GROUP_CPU, GROUP_MEMORY, GROUP_KERNEL, GROUP_DISK, BENCH_GROUPS };
 
 struct bench_workload {
 	const char *name;
@@ -118,6 +118,17 @@ void meter_failed(struct meter *m, const char *why);
 void bench_run_column(struct bench_report *r, struct bench_column *c, bool progress);
 /* Turns cells whose result is not that of the first column into failed ones. */
 void bench_compare(struct bench_report *r);
+
+/* ---- the disk: bench_disk.c ---- */
+
+struct pc;
+
+/* A file in memory with what the guest expects on its disk; -errno where there is none. */
+int bench_disk_open(void);
+/* Gives it to a machine that does not run yet. 0, or -1 with a line in err. */
+int bench_disk_attach(struct pc *pc, int fd, char *err, size_t len);
+/* The same requests as the guest's, by system calls. */
+struct bench_result bench_disk_run(unsigned id, int fd, uint64_t *arena, uint32_t rounds);
 
 /* ---- output: bench_print.c, bench_html.c ---- */
 

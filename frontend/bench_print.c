@@ -8,8 +8,12 @@
 #include "frontend/bench.h"
 #include "frontend/json.h"
 
-const char *const bench_group_names[BENCH_GROUPS] = {"Processor, user code", "Memory, user code",
-						     "Kernel and devices"};
+const char *const bench_group_names[BENCH_GROUPS] = {
+    [GROUP_CPU] = "Processor, user code",
+    [GROUP_MEMORY] = "Memory, user code",
+    [GROUP_KERNEL] = "Kernel and devices",
+    [GROUP_DISK] = "Disk, virtio-blk",
+};
 
 /* ---- numbers ---- */
 
@@ -93,7 +97,7 @@ static void print_row(const struct bench_report *r, unsigned id, const struct be
 	const struct bench_workload *w = &bench_workloads[id];
 	char s[24];
 
-	fprintf(out, "  %-9s %-9s", w->name, w->unit);
+	fprintf(out, "  %-10s %-9s", w->name, w->unit);
 	for (unsigned c = 0; c < r->nr; c++) {
 		const struct bench_cell *x = &r->column[c].cell[id];
 
@@ -124,7 +128,7 @@ static void print_group(const struct bench_report *r, enum bench_group g,
 	}
 	if (rows < 2 || !pairs)
 		return;
-	fprintf(out, "  %-19s", "geometric mean");
+	fprintf(out, "  %-20s", "geometric mean");
 	for (unsigned c = 0; c < r->nr; c++)
 		if (!r->column[c].unusable)
 			fprintf(out, "%10s", "");
@@ -139,7 +143,7 @@ void bench_print(const struct bench_report *r, FILE *out)
 	struct bench_pair pair[BENCH_PAIRS];
 	unsigned pairs = bench_pairs(r, pair);
 
-	fprintf(out, "%s, %u CPU%s; ns for an operation, least of several samples\n\n%-21s",
+	fprintf(out, "%s, %u CPU%s; ns for an operation, least of several samples\n\n%-22s",
 		r->host, r->cpus, r->cpus == 1 ? "" : "s", "");
 	for (unsigned c = 0; c < r->nr; c++)
 		if (!r->column[c].unusable)

@@ -34,6 +34,7 @@ struct child {
 	struct meter meter;
 	struct machine *machine;
 	int out;
+	int disk; /* fd; or negative */
 	bool ready;
 	uint32_t rounds, tsc_khz, low, high;
 };
@@ -90,15 +91,23 @@ static void run_native(struct child *c)
 		const struct bench_job *job = &bench_jobs[id];
 		struct bench_result r;
 
+		if (bench_workloads[id].group == GROUP_DISK && c->disk < 0) {
+			meter_unsupported(&c->meter);
+			continue;
+		}
+
 		if (id == BENCH_AVX2 && !bench_has_avx2()) {
 			meter_unsupported(&c->meter);
 			continue;
 		}
 		if (id != last && job->prepare)
 			job->prepare(arena);
+		if (id == BENCH_DISK_WRITE && id != last)
+			bench_disk_prepare(arena);
 		last = id;
 		meter_begin(&c->meter, now_ns());
-		r = bench_run(job, arena, rounds);
+		r = job->round ? bench_run(job, arena, rounds)
+			       : bench_disk_run(id, c->disk, arena, rounds);
 		meter_end(&c->meter, now_ns(), &r);
 	}
 	tell_kind(c, MESSAGE_DONE);
@@ -174,6 +183,7 @@ static void run_guest(struct child *c, const struct engine *engine)
 		return;
 	}
 	if (pc_new(&pc, &cfg, err, sizeof(err)) < 0 ||
+	    (c->disk >= 0 && bench_disk_attach(pc, c->disk, err, sizeof(err)) < 0) ||
 	    pc_load(pc, &kernel, NULL, 0, "", err, sizeof(err)) < 0) {
 		tell_error(c, err);
 		return;
@@ -203,6 +213,7 @@ static void run_child(const struct bench_report *r, const struct bench_column *c
 	if (!c)
 		_exit(1);
 	c->out = out;
+	c->disk = bench_disk_open();
 	meter_init(&c->meter, selected, first, r->time_ms * 1000000ull);
 	c->meter.done = tell_cell;
 	c->meter.opaque = c;

@@ -45,6 +45,19 @@ enum bench_state {
 /* Memory that the workloads share, in pages of 4 KiB, zero at first. */
 #define BENCH_ARENA (32u << 20)
 
+/* A disk, where the machine has one: its words are their indices. Workloads touch its first half, and write what is
+ * there. */
+#define BENCH_DISK     (4u << 20)
+#define BENCH_SMALL    4096u /* of a small request, and how many in a round */
+#define BENCH_NR_SMALL 16u
+#define BENCH_LARGE    65536u /* and of a large one */
+#define BENCH_NR_LARGE 8u
+/* Where request n of a round is. */
+static inline uint32_t bench_disk_at(uint32_t n, uint32_t size)
+{
+	return (n * 5 + 3) % (BENCH_DISK / 2 / size) * size;
+}
+
 /* ---- the workloads that need no privilege ---- */
 
 struct bench_result {
@@ -83,6 +96,9 @@ void bench_random_prepare(uint64_t *arena);
 uint64_t bench_random(uint64_t *arena);
 uint64_t bench_rdtsc(uint64_t *arena);
 uint64_t bench_cpuid(uint64_t *arena);
+
+/* What is on the disk, for those who write it. */
+void bench_disk_prepare(uint64_t *arena);
 
 /* Whether CPU and operating system let code use AVX2. */
 bool bench_has_avx2(void);

@@ -94,6 +94,7 @@ trap_entry:
 
 	handler page_fault_entry, on_page_fault, %rdi, 8
 	handler interrupt_entry, on_interrupt, %rdi, 0
+	handler disk_entry, on_disk, %rdi, 0
 	handler ping_entry, on_ping, %rdi, 0
 
 /* ---- the second processor, copied below 1 MiB ---- */

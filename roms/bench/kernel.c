@@ -13,8 +13,8 @@
 
 struct kernel kernel;
 
-extern const char stubs[], page_fault_entry[], interrupt_entry[], ping_entry[], trap_entry[],
-    syscall_entry[], interrupt_stack_top[], second_start[], second_end[];
+extern const char stubs[], page_fault_entry[], interrupt_entry[], ping_entry[], disk_entry[],
+    trap_entry[], syscall_entry[], interrupt_stack_top[], second_start[], second_end[];
 
 struct gate {
 	uint16_t low, sel, attr, mid;
@@ -167,6 +167,7 @@ static void make_descriptors(void)
 	set_gate(VECTOR_TIMER, interrupt_entry, 0);
 	set_gate(VECTOR_PONG, interrupt_entry, 0);
 	set_gate(VECTOR_PING, ping_entry, 0);
+	set_gate(VECTOR_DISK, disk_entry, 0);
 	load_idt();
 }
 
@@ -238,4 +239,5 @@ void kernel_init(void)
 	enable_syscalls();
 	mmio_write(LAPIC + LAPIC_SVR, 0x1ff);
 	start_second();
+	disk_init();
 }

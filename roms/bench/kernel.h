@@ -21,6 +21,7 @@
 #define ARENA_RAM  0x2000000ul
 #define WINDOW_RAM (ARENA_RAM + BENCH_ARENA)
 #define LAPIC      0xfee00000ul
+#define IOAPIC     0xfec00000ul
 #define HPET       0xfed00000ul
 
 enum {
@@ -42,6 +43,7 @@ enum vector {
 	VECTOR_TIMER,
 	VECTOR_PING,
 	VECTOR_PONG,
+	VECTOR_DISK,
 	VECTORS,
 };
 
@@ -91,6 +93,14 @@ void report_fault(uint64_t vector, uint64_t rip) __attribute__((noreturn));
 
 /* entry.S: fn(a, b, c) in ring 3. */
 struct bench_result user_call(void *fn, const void *a, const void *b, uint64_t c);
+
+/* disk.c */
+void disk_init(void);
+bool disk_present(void);
+void on_disk(void);
+uint64_t round_disk_read(uint64_t *arena);
+uint64_t round_disk_write(uint64_t *arena);
+uint64_t round_disk_bulk(uint64_t *arena);
 
 /* privileged.c */
 struct privileged_job {

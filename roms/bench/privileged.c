@@ -206,4 +206,7 @@ const struct privileged_job privileged_jobs[BENCH_WORKLOADS] = {
     [BENCH_SELF_IPI] = {{0, round_self_ipi}, false, 0},
     [BENCH_IPI] = {{0, round_ipi}, false, has_second},
     [BENCH_HLT] = {{prepare_hlt, round_hlt}, false, has_deadline},
+    [BENCH_DISK_READ] = {{0, round_disk_read}, false, disk_present},
+    [BENCH_DISK_WRITE] = {{bench_disk_prepare, round_disk_write}, false, disk_present},
+    [BENCH_DISK_BULK] = {{0, round_disk_bulk}, false, disk_present},
 };

@@ -127,3 +127,11 @@ uint64_t bench_atomic(uint64_t *arena)
 	}
 	return arena[0] + sum;
 }
+
+/* ---- the disk ---- */
+
+void bench_disk_prepare(uint64_t *arena)
+{
+	for (unsigned n = 0; n < BENCH_DISK / 8; n++)
+		arena[n] = n;
+}

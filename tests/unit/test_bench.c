@@ -185,12 +185,12 @@ Test(bench, table)
 	struct bench_report *r = sample_report();
 
 	expect(r, bench_print,
-	       "                         native       jit    interp  jit/native  interp/native"
+	       "                          native       jit    interp  jit/native  interp/native"
 	       "  interp/jit\nProcessor, user code\n"
-	       "  int       step           2.00      4.00      6.00        2.00           3.00"
+	       "  int        step           2.00      4.00      6.00        2.00           3.00"
 	       "        1.50\n");
 	expect(r, bench_print,
-	       "  port      IN                -      50.0       100           -"
+	       "  port       IN                -      50.0       100           -"
 	       "              -        2.00\n");
 	expect(r, bench_print, "not kvm: no <kvm>\nevery workload came to the same result");
 	free(r);
