@@ -25,6 +25,7 @@
 #include "frontend/chardev.h"
 #include "frontend/console.h"
 #include "frontend/doctor.h"
+#include "frontend/drive.h"
 #include "frontend/firmware.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
@@ -48,6 +49,7 @@ struct app {
 	struct textcon textcon;
 	bool has_console;
 	struct backend *backends;
+	struct drive_set *drives;
 	struct blob kernel, firmware;
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned nr_modules;
@@ -580,6 +582,40 @@ static int add_vga(struct app *a)
 	return 0;
 }
 
+/* ---- disks ---- */
+
+static void on_disk_trouble(void *opaque, const char *line)
+{
+	struct app *a = opaque;
+
+	if (!a->has_console) {
+		complain("%s", line);
+		return;
+	}
+	console_print(&a->console, "doppel: ");
+	console_print(&a->console, line);
+	console_print(&a->console, "\n");
+}
+
+static void *find_backend(void *opaque, enum prop_kind kind, const char *id)
+{
+	struct app *a = opaque;
+
+	return kind == PROP_DRIVE ? drives_find(a->drives, id) : NULL;
+}
+
+static int open_drives(struct app *a)
+{
+	struct machine *m = &a->pc->m;
+
+	if (!a->opt.drives.nr)
+		return 0;
+	pthread_mutex_lock(&m->lock);
+	a->drives = drives_open(&a->opt.drives, m, on_disk_trouble, a, a->err, sizeof(a->err));
+	pthread_mutex_unlock(&m->lock);
+	return a->drives ? 0 : complain("%s", a->err);
+}
+
 static int run(struct app *a)
 {
 	struct machine *m;
@@ -589,11 +625,11 @@ static int run(struct app *a)
 		return complain("%s", a->err);
 	m = &a->pc->m;
 	monitor_init(&a->monitor, a->pc);
-	if (add_vga(a))
+	if (open_drives(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
-		if (pc_add_device(a->pc, &a->opt.devices[i], NULL, NULL, a->err, sizeof(a->err)) <
-		    0)
+		if (pc_add_device(a->pc, &a->opt.devices[i], find_backend, a, a->err,
+				  sizeof(a->err)) < 0)
 			return complain("%s", a->err);
 	if (a->opt.firmware) {
 		const struct pc_firmware fw = {
@@ -672,7 +708,10 @@ int main(int argc, char **argv)
 		status = block_signals(app);
 		if (status == 0)
 			status = run(app);
+		drives_leave_loop(app->drives);
 		pc_free(app->pc);
+		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)
+			status = complain("%s", app->err);
 		close(app->signals);
 		close(app->dying);
 	}

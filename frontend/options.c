@@ -620,6 +620,19 @@ static const struct option table[] = {
     {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
     {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
 
+    {"", NULL, NULL, "Disks"},
+    {"drive", "file=FILE[,...]", on_drive,
+     "if=ide|virtio|scsi|floppy|none, format=raw|qcow2, media=cdrom, snapshot=on, cache="},
+    {"blockdev", "driver=...", on_blockdev, "an image by node-name, for -device NAME,drive=NODE"},
+    {"hda", "FILE", on_hda, "IDE disk 0; -hdb, -hdc and -hdd are the others"},
+    {"hdb", "FILE", on_hdb, NULL},
+    {"hdc", "FILE", on_hdc, NULL},
+    {"hdd", "FILE", on_hdd, NULL},
+    {"cdrom", "FILE", on_cdrom, "CD-ROM, as IDE drive 2"},
+    {"fda", "FILE", on_fda, "floppy in the first drive; -fdb is the second"},
+    {"fdb", "FILE", on_fdb, NULL},
+    {"snapshot", NULL, on_snapshot, "images stay as they are: writes go to temporary files"},
+
     {"", NULL, NULL, "Where its output goes"},
     {"nographic", NULL, on_nographic, "serial port and monitor on the terminal (default)"},
     {"serial", "DEV", on_serial, "next serial port, up to 4 (default mon:stdio)"},
@@ -656,15 +669,6 @@ static const struct option table[] = {
 static const struct {
 	const char *name, *nearest;
 } later[] = {
-    {"drive", "-initrd with a root file system in memory"},
-    {"hda", "-initrd with a root file system in memory"},
-    {"hdb", "-initrd with a root file system in memory"},
-    {"hdc", "-initrd with a root file system in memory"},
-    {"hdd", "-initrd with a root file system in memory"},
-    {"cdrom", "-initrd with a root file system in memory"},
-    {"blockdev", "-initrd with a root file system in memory"},
-    {"fda", "-kernel"},
-    {"fdb", "-kernel"},
     {"sd", "-initrd with a root file system in memory"},
     {"pflash", "-kernel, which needs no firmware"},
     {"option-rom", "-kernel"},
@@ -688,7 +692,6 @@ static const struct {
     {"acpitable", "nothing"},
     {"fw_cfg", "nothing"},
     {"uuid", "nothing"},
-    {"snapshot", "nothing"},
     {"loadvm", "nothing"},
     {"incoming", "nothing"},
     {"S", "the monitor's stop"},
@@ -739,9 +742,10 @@ static int parse_one(struct parse *p, int argc, char **argv, int *i)
 {
 	const char *word = argv[*i], *name = word;
 
-	if (word[0] != '-' || !word[1])
-		return fail(p, "%s: disk images are not supported yet; the nearest is -kernel FILE",
-			    word);
+	if (!word[0] || strcmp(word, "-") == 0)
+		return fail(p, "'%s' is neither an option nor a disk image", word);
+	if (word[0] != '-')
+		return on_hda(p, word);
 	name += name[1] == '-' ? 2 : 1;
 	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
 		if (!table[k].handle || strcmp(table[k].name, name) != 0)
@@ -778,7 +782,7 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 			return 0;
 	}
 	/* Without anything that could boot, firmware would only say so: the built-in guest starts. */
-	o->firmware = o->bios || (!o->kernel && o->boot.given);
+	o->firmware = o->bios || (!o->kernel && (o->boot.given || o->drives.nr));
 	if (!o->kernel && o->initrd)
 		return fail(&p, "-initrd needs -kernel");
 	if (o->icount && o->cpus > 1)

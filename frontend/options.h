@@ -10,12 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend/drive.h"
+
 #include "hw/device_type.h"
 
 #define MAX_SERIAL   4
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
-#define MAX_DEVICES  32
+#define MAX_DEVICES  64
 #define MAX_ROM_DIRS 8
 #define MAX_PATH_LEN 1024
 
@@ -94,6 +96,7 @@ struct options {
 	bool pvpanic, pc_testdev;
 	struct device_spec devices[MAX_DEVICES];
 	unsigned nr_devices;
+	struct drives drives;
 	enum clock_base rtc_base;
 	int64_t rtc_date; /* seconds since 1970 for CLOCK_DATE */
 };

@@ -490,10 +490,27 @@ static int resolve(struct parse *p, struct chardev_spec *s)
 	return fail(p, "there is no -chardev with id=%s", s->id);
 }
 
+/* A drive with an interface is a device, too. */
+static int add_drives(struct parse *p)
+{
+	struct drives *d = &p->o->drives;
+	char text[300];
+
+	if (drives_finish(p, 2) < 0)
+		return -1;
+	for (unsigned i = 0; i < d->nr; i++)
+		if (drive_device(&d->spec[i], text, sizeof(text)) && on_device(p, text) < 0)
+			return -1;
+	return 0;
+}
+
 int finish_devices(struct parse *p)
 {
 	struct options *o = p->o;
 	unsigned stdio = 0;
+
+	if (add_drives(p) < 0)
+		return -1;
 
 	if (!o->nr_serial) {
 		struct chardev_spec *s = &o->serial[o->nr_serial++];

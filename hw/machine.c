@@ -97,6 +97,8 @@ void machine_cont_locked(struct machine *m)
 		return;
 	m->stopped = false;
 	clock_resume(&m->clock);
+	if (m->cont_hook)
+		m->cont_hook(m->cont_opaque);
 	cpus_resume(m->cpus);
 }
 
@@ -131,6 +133,10 @@ static bool act_locked(struct machine *m)
 	}
 	if (m->end != END_NONE)
 		return true;
+	if (m->stop_requested) {
+		m->stop_requested = false;
+		machine_stop_locked(m);
+	}
 	if (m->reset_requested) {
 		bool was_stopped = m->stopped;
 
@@ -190,6 +196,12 @@ void machine_request_reset(struct machine *m)
 void machine_request_shutdown(struct machine *m)
 {
 	end_locked(m, END_SHUTDOWN);
+}
+
+void machine_request_stop(struct machine *m)
+{
+	m->stop_requested = true;
+	loop_quit(m->loop);
 }
 
 void machine_request_exit(struct machine *m, int status)

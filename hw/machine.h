@@ -51,12 +51,16 @@ struct machine {
 	bool no_reboot;
 	bool no_shutdown;
 	bool reset_requested;
+	bool stop_requested;
 	bool stopped; /* by the user, or by the guest's shutdown with no_shutdown */
 	enum machine_end end;
 	int end_status;
 	/* Called, paused and with the lock held, after every reset: the board puts the vCPUs and
 	 * RAM into the state from which the guest (re)starts. */
 	int (*reset_hook)(void *opaque);
+	/* Called with the lock held when the guest continues after a stop; may be NULL. */
+	void (*cont_hook)(void *opaque);
+	void *cont_opaque;
 	void *board;
 };
 
@@ -76,6 +80,8 @@ int machine_run(struct machine *m);
 /* Requests; machine lock held, any thread. They return at once and take effect on the main loop. */
 void machine_request_reset(struct machine *m);
 void machine_request_shutdown(struct machine *m);
+/* As the monitor's stop. */
+void machine_request_stop(struct machine *m);
 void machine_request_exit(struct machine *m, int status);
 void machine_request_quit(struct machine *m);
 /* The guest cannot go on: END_PANIC with no_reboot or where `always`, else a reset. */

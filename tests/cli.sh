@@ -92,12 +92,30 @@ answers "iobase=" -device isa-debug-exit,help
 refuses "-kernle is not known; did you mean -kernel" -kernle x
 refuses "-zzzzzz is not known; -help" -zzzzzz
 refuses "option -- " --
-refuses "disk images.*-kernel" -
-refuses "disk.img.*not supported yet.*-kernel" disk.img
-refuses "disk images" ""
+refuses "neither an option nor a disk image" -
+# ---- disks ----
+refuses "drive d: cannot open .*/nothing: No such file" -drive "if=none,id=d,file=$dir/nothing"
+refuses "folder: Is a directory" -drive "if=none,id=d,file=$dir/folder"
+refuses "if=foo is not supported" -drive "if=foo,file=$dir/garbage"
+refuses "cache=bar is not known" -drive "cache=bar,file=$dir/garbage"
+refuses "format=vmdk is not supported; there are raw and qcow2" -drive "format=vmdk,file=$dir/garbage"
+refuses "not a valid qcow2 image" -drive "if=none,id=d,format=qcow2,file=$dir/garbage"
+refuses "aio=native needs cache=none" -drive "if=none,id=d,aio=native,file=$dir/garbage"
+refuses "iops=5 is not supported" -drive "iops=5,file=$dir/garbage"
+refuses "index=x is not a number" -drive "index=x,file=$dir/garbage"
+refuses "two drives at if=virtio, bus 0, unit 1" -drive "if=virtio,index=1,file=$dir/garbage" \
+	-drive "if=virtio,index=1,file=$dir/garbage"
+refuses "two drives have the id d" -drive "if=none,id=d,file=$dir/garbage" -drive "if=none,id=d"
+refuses "garbage is in use by another drive of this machine" \
+	-drive "if=none,id=d,file=$dir/garbage" -drive "if=none,id=e,file=$dir/garbage"
+refuses "needs file=, or media=cdrom" -drive if=virtio
+refuses "needs driver= and node-name=" -blockdev driver=raw
+refuses "file=x is no -blockdev" -blockdev driver=qcow2,node-name=d,file=x
+refuses "there is no -drive with id=d" -device virtio-blk-pci,drive=d
+refuses "neither an option nor a disk image" ""
 refuses "not known" "-bad
 name"
-for o in -drive -hda -cdrom -netdev -gdb -S -usb -snapshot; do
+for o in -netdev -gdb -S -usb -sd; do
 	refuses "option $o is not supported yet" $o x
 done
 for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -serial -monitor \

@@ -510,13 +510,14 @@ static int open_medium(struct block *b, const struct block_options *o, char *err
 	return 0;
 }
 
-static void close_medium(struct block *b)
+static int close_medium(struct block *b)
 {
-	if (b->image)
-		image_close(b->image);
+	int r = b->image ? image_close(b->image) : 0;
+
 	b->image = NULL;
 	free(b->path);
 	b->path = NULL;
+	return r;
 }
 
 int block_open(struct block **out, const struct block_options *o, const struct block_env *env,
@@ -565,19 +566,30 @@ fail:
 	return r;
 }
 
-void block_close(struct block *b)
+void block_leave_loop(struct block *b)
 {
-	if (!b)
-		return;
-	block_drain(b);
+	block_quiesce(b);
 	if (b->env.loop)
 		loop_watch(b->env.loop, b->event, 0, NULL, NULL);
+	b->env.loop = NULL;
+	b->env.stop = NULL;
+}
+
+int block_close(struct block *b)
+{
+	int r;
+
+	if (!b)
+		return 0;
+	block_drain(b);
+	block_leave_loop(b);
 	pool_free(b->pool);
-	close_medium(b);
+	r = close_medium(b);
 	close(b->event);
 	pthread_mutex_destroy(&b->done_lock);
 	free(b->name);
 	free(b);
+	return r;
 }
 
 int block_eject(struct block *b, bool force)

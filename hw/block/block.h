@@ -176,8 +176,11 @@ struct block_env {
 /* Opens the image with its backing chain and locks it. 0, or -errno and one line in err. Waits. */
 int block_open(struct block **out, const struct block_options *o, const struct block_env *env,
 	       char *err, size_t errlen);
-/* Drains, flushes, closes. The controller has gone, or will not be called again. Waits. */
-void block_close(struct block *b);
+/* Drains, flushes, closes. The controller has gone, or will not be called again. Waits. The first
+ * failure to write what was still in memory. */
+int block_close(struct block *b);
+/* The main loop goes before the disk: as block_env.loop NULL from now on. Waits as block_quiesce(). */
+void block_leave_loop(struct block *b);
 /* Tries the held requests again: the guest continues. Does not wait. */
 void block_resume(struct block *b);
 /* How many are held: the machine's state cannot be saved while there are any. */

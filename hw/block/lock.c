@@ -163,11 +163,8 @@ int bfile_lock(struct bfile *f, enum bfile_lock_kind kind, char *err, size_t err
 	if (r == 0)
 		return 0;
 	find_holder(f->fd, byte, holder, sizeof(holder));
-	image_error(err, errlen, "%s is in use%s%s%s; stop that first%s", f->path,
-		    holder[0] ? " " : "", holder,
-		    byte == USES + 1 || byte == FORBIDS + 1 ? " (one writer, or only readers)" : "",
-		    kind == LOCK_WRITER ? ", or open it with readonly=on if nobody writes"
-					: ", or read it unlocked (-U)");
+	image_error(err, errlen, "%s is in use%s%s; it may have one writer, or readers only",
+		    f->path, holder[0] ? " " : "", holder);
 	unlock(f->fd);
 	return -EAGAIN;
 }

@@ -134,7 +134,6 @@ Test(options, refusals)
 {
 	refused("-kernl k", "did you mean -kernel");
 	refused("-sreial stdio", "did you mean -serial");
-	refused("-drive file=x", "not supported yet; the nearest is -initrd");
 	refused("-boot x", "no order of devices");
 	refused("-boot order=cc", "no order of devices");
 	refused("-boot menu=perhaps", "neither on nor off");
@@ -146,7 +145,6 @@ Test(options, refusals)
 	refused("-accel kvm,x=1", "takes no properties");
 	refused("-display gtk", "-display none");
 	refused("-kernel", "needs an argument");
-	refused("disk.img", "disk images");
 	refused("-initrd x", "needs -kernel");
 	refused("-xyzzy", "not known");
 	refused("-device isa-debug-exit,iobase=70000", "no port");
@@ -203,4 +201,36 @@ Test(options, nearest)
 	cr_assert_str_eq(nearest_name("kernle", names), "kernel");
 	cr_assert_str_eq(nearest_name("intird", names), "initrd");
 	cr_assert_null(nearest_name("zzzzzz", names));
+}
+
+Test(options, drives_get_places_and_names)
+{
+	const struct drive_spec *s;
+	struct options o;
+	char text[300];
+
+	cr_assert_eq(parse(&o, "-drive if=none,file=a,format=qcow2,cache=none,discard=unmap "
+			       "-drive if=virtio,file=b,,c,id=v,serial=S,werror=stop "
+			       "-drive if=virtio,file=d,index=0 -drive if=none"),
+		     0);
+	s = o.drives.spec;
+	cr_assert_str_eq(s[0].id, "none0");
+	cr_assert(s[0].opt.direct && s[0].opt.discard && !s[0].opt.writethrough);
+	cr_assert_str_eq(s[1].file, "b,c");
+	cr_assert_eq(s[1].unit, 1);
+	cr_assert_eq(s[1].opt.werror, POLICY_STOP);
+	cr_assert(drive_device(&s[1], text, sizeof(text)));
+	cr_assert_str_eq(text, "virtio-blk-pci,drive=v,serial=S");
+	cr_assert_eq(s[2].unit, 0);
+	cr_assert_eq(s[2].opt.werror, POLICY_ENOSPC);
+	cr_assert_str_eq(s[3].id, "none1");
+	cr_assert_eq(o.nr_devices, 2);
+	cr_assert(o.firmware);
+	cr_assert_eq(parse(&o,
+			   "-snapshot -blockdev driver=file,node-name=f,filename=x,read-only=on "
+			   "-blockdev driver=qcow2,node-name=q,file=f,cache.no-flush=on"),
+		     0);
+	cr_assert(o.drives.spec[0].used && !o.drives.spec[1].used);
+	cr_assert_str_eq(o.drives.spec[1].file, "x");
+	cr_assert(o.drives.spec[1].opt.read_only && o.drives.spec[1].opt.no_flush);
 }

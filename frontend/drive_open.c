@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The disks' back ends: opened, found by name, closed. One that cannot go on stops the guest.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/drive.h"
+#include "hw/machine.h"
+
+struct drive_set {
+	struct machine *m;
+	void (*warn)(void *opaque, const char *line);
+	void *opaque;
+	struct block *blocks[MAX_DRIVES];
+	unsigned nr;
+};
+
+static void on_stop(void *opaque, struct block *b, const char *message)
+{
+	struct drive_set *s = opaque;
+
+	(void)b;
+	s->warn(s->opaque, message);
+	machine_request_stop(s->m);
+}
+
+static void on_cont(void *opaque)
+{
+	struct drive_set *s = opaque;
+
+	for (unsigned i = 0; i < s->nr; i++)
+		block_resume(s->blocks[i]);
+}
+
+struct drive_set *drives_open(const struct drives *d, struct machine *m,
+			      void (*warn)(void *opaque, const char *line), void *opaque, char *err,
+			      size_t errlen)
+{
+	struct drive_set *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		snprintf(err, errlen, "out of memory");
+		return NULL;
+	}
+	s->m = m;
+	s->warn = warn;
+	s->opaque = opaque;
+	for (unsigned i = 0; i < d->nr; i++) {
+		const struct drive_spec *spec = &d->spec[i];
+		struct block_env env = {.loop = m->loop, .stop = on_stop, .opaque = s};
+		struct block_options o = spec->opt;
+		char why[600], ignored[600];
+
+		if (spec->used || spec->iface == IF_PFLASH)
+			continue;
+		o.name = spec->id;
+		o.file = spec->has_file ? spec->file : NULL;
+		o.format = spec->has_format ? spec->format : NULL;
+		if (block_open(&s->blocks[s->nr], &o, &env, why, sizeof(why)) < 0) {
+			snprintf(err, errlen, "drive %s: %s", spec->id, why);
+			drives_close(s, ignored, sizeof(ignored));
+			return NULL;
+		}
+		s->nr++;
+	}
+	m->cont_hook = on_cont;
+	m->cont_opaque = s;
+	return s;
+}
+
+struct block *drives_find(struct drive_set *s, const char *id)
+{
+	for (unsigned i = 0; s && i < s->nr; i++)
+		if (strcmp(block_name(s->blocks[i]), id) == 0)
+			return s->blocks[i];
+	return NULL;
+}
+
+struct block *drives_at(struct drive_set *s, unsigned index)
+{
+	return s && index < s->nr ? s->blocks[index] : NULL;
+}
+
+void drives_leave_loop(struct drive_set *s)
+{
+	if (!s)
+		return;
+	s->m->cont_hook = NULL;
+	for (unsigned i = 0; i < s->nr; i++)
+		block_leave_loop(s->blocks[i]);
+}
+
+int drives_close(struct drive_set *s, char *err, size_t errlen)
+{
+	int result = 0;
+
+	for (unsigned i = 0; s && i < s->nr; i++) {
+		const char *path = block_file(s->blocks[i]);
+		char name[600];
+		int r;
+
+		snprintf(name, sizeof(name), "%s: %.500s", block_name(s->blocks[i]),
+			 path ? path : "");
+		r = block_close(s->blocks[i]);
+		if (r < 0 && result == 0) {
+			snprintf(err, errlen, "%s: not everything could be written: %s", name,
+				 strerror(-r));
+			result = -1;
+		}
+	}
+	free(s);
+	return result;
+}
