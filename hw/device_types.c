@@ -10,12 +10,14 @@
 #include "hw/pci_testdev.h"
 #include "hw/storage/ahci.h"
 #include "hw/storage/drive_bus.h"
+#include "hw/storage/nvme.h"
 #include "hw/storage/virtio_blk.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
     &virtio_blk_type,
     &ahci_type,
+    &nvme_type,
     &ide_hd_type,
     &ide_cd_type,
     &vga_type,
