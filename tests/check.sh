@@ -43,6 +43,7 @@ suite "translated x87 blocks" $build/tests/insn/fuzz_insn -e both -b 30 -n 30000
 suite "emitted code" $make emitted
 suite "names for profilers" python3 tests/jit/names.py --doppel ./doppel
 suite hops sh -c "$make $build/tests/hop/hop && $build/tests/hop/hop -n 150"
+suite "a guest that hops" $make SECONDS=10 hop-soak
 suite lockstep $make lockstep-short
 suite privileged $make privileged
 suite "privileged, translated" $make ACCEL=jit,hot=1 privileged

@@ -92,3 +92,4 @@ include tests/bench/rules.mk
 include tests/lockstep/rules.mk
 include tests/kvm/rules.mk
 include tests/hop/rules.mk
+include tests/soak/rules.mk

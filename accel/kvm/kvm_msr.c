@@ -127,6 +127,11 @@ void kvm_tsc_load(struct engine_cpu *e)
 	e->tsc_offset = offset;
 	if (!e->tsc_attr || kvm_ioctl(e->fd, KVM_SET_DEVICE_ATTR, &attr) < 0)
 		kvm_ioctl(e->fd, KVM_SET_MSRS, &l);
+	/* A software KVM shows the host's all the same; deadlines are in what the guest sees. */
+	uint64_t host = __rdtsc();
+	if (kvm_ioctl(e->fd, KVM_GET_MSRS, &l) == 1 &&
+	    l.entry[0].data - (host + offset) > e->bus->tsc_hz)
+		e->tsc_offset = l.entry[0].data - host;
 }
 
 /* The guest's TSC runs with the processor, the local APIC's with the machine's clock. A deadline that comes
