@@ -12,6 +12,12 @@
 
 enum { MOST_OPS = 40 };
 
+const char *const engine_stat_names[NR_ENGINE_STATS] = {
+#define STAT_NAME(id, name) name,
+    ENGINE_STATS(STAT_NAME)
+#undef STAT_NAME
+};
+
 int engine_stats_init(struct engine_stats *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -95,14 +101,11 @@ static void print_ops(const char *title, const uint64_t *count,
 void engine_stats_print(const struct engine_stats *s, void (*print)(void *opaque, const char *text),
 			void *opaque)
 {
-	static const char *const names[] = {
-#define STAT_NAME(id, name) name,
-	    ENGINE_STATS(STAT_NAME)
-#undef STAT_NAME
-	};
 	char line[96];
 	for (unsigned k = 0; k < NR_ENGINE_STATS; k++) {
-		snprintf(line, sizeof(line), "%14" PRIu64 " %s\n", s->n[k], names[k]);
+		if (!s->n[k])
+			continue;
+		snprintf(line, sizeof(line), "%14" PRIu64 " %s\n", s->n[k], engine_stat_names[k]);
 		print(opaque, line);
 	}
 	if (!s->slow)

@@ -38,13 +38,23 @@
 	X(CONTINUED, "exits that went on in generated code")                                       \
 	X(OPS_SLOW, "C operations for slow cases")                                                 \
 	X(OPS, "C operations without translation")                                                 \
-	X(YIELDS, "host time given away while spinning")
+	X(YIELDS, "host time given away while spinning")                                           \
+	X(KVM_PORT, "KVM exits: port I/O")                                                         \
+	X(KVM_MMIO, "KVM exits: device memory")                                                    \
+	X(KVM_MSR, "KVM exits: MSR")                                                               \
+	X(KVM_HLT, "KVM exits: HLT")                                                               \
+	X(KVM_WINDOW, "KVM exits: ready for an interrupt")                                         \
+	X(KVM_TPR, "KVM exits: TPR")                                                               \
+	X(KVM_KICKED, "KVM exits: kicked")                                                         \
+	X(KVM_OTHER, "KVM exits: other")
 
 enum engine_stat {
 #define STAT_ID(id, name) STAT_##id,
 	ENGINE_STATS(STAT_ID) NR_ENGINE_STATS
 #undef STAT_ID
 };
+
+extern const char *const engine_stat_names[NR_ENGINE_STATS];
 
 struct engine_stats {
 	uint64_t n[NR_ENGINE_STATS];
@@ -56,7 +66,7 @@ struct engine_stats {
 int engine_stats_init(struct engine_stats *s);
 void engine_stats_fini(struct engine_stats *s);
 void engine_stats_add(struct engine_stats *sum, const struct engine_stats *s);
-/* One line each, and the C operations by frequency; print is called with text in pieces. */
+/* A line for each that is not 0, and the C operations by frequency; print is called with text in pieces. */
 void engine_stats_print(const struct engine_stats *s, void (*print)(void *opaque, const char *text),
 			void *opaque);
 

@@ -10,10 +10,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "frontend/run.h"
 #include "roms/bench/bench.h"
 
 struct engine;
-struct run_hooks;
 
 /* ---- results ---- */
 
@@ -68,7 +68,7 @@ struct bench_report {
 
 /* ns of a column over that of another, or 0 where one is missing. */
 double bench_ratio(const struct bench_report *r, unsigned id, unsigned column, unsigned over);
-/* Geometric mean of a group's ratios; 0 where there is none for all that the column has. */
+/* Geometric mean of a group's ratios; 0 where most of what the column has is without. */
 double bench_group_ratio(const struct bench_report *r, enum bench_group g, unsigned column,
 			 unsigned over);
 
@@ -141,7 +141,7 @@ const char *bench_number(double v, char *s, size_t len);
 
 /* ---- the command: bench.c ---- */
 
-/* The exit status. */
-int bench_main(int argc, char **argv);
+/* run: doppel itself, for guests of the user's. The exit status. */
+int bench_main(int argc, char **argv, run_fn *run);
 
 #endif

@@ -33,19 +33,20 @@ double bench_group_ratio(const struct bench_report *r, enum bench_group g, unsig
 			 unsigned over)
 {
 	double sum = 0;
-	unsigned n = 0;
+	unsigned n = 0, all = 0;
 
 	for (unsigned id = 0; id < BENCH_WORKLOADS; id++) {
 		double ratio = bench_ratio(r, id, column, over);
 
-		if (bench_workloads[id].group != g || !has(r, id, column))
+		if (bench_workloads[id].group != g)
 			continue;
-		if (ratio == 0)
-			return 0;
-		sum += log(ratio);
-		n++;
+		all += has(r, id, column);
+		if (ratio > 0) {
+			sum += log(ratio);
+			n++;
+		}
 	}
-	return n > 1 ? exp(sum / n) : 0;
+	return n > 1 && 2 * n > all ? exp(sum / n) : 0;
 }
 
 const char *bench_number(double v, char *s, size_t len)

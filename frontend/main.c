@@ -29,6 +29,7 @@
 #include "frontend/firmware.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
+#include "frontend/run.h"
 #include "frontend/term.h"
 #include "frontend/textcon.h"
 #include "hw/display/vga.h"
@@ -57,6 +58,7 @@ struct app {
 	int dying;   /* signalfd of what ends us: never read, only looked at */
 	char err[1024];
 	char engine_note[1024]; /* said once nothing else can go wrong */
+	const struct run_hooks *hooks;
 };
 
 static int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -656,11 +658,15 @@ static int run(struct app *a)
 	pthread_mutex_unlock(&m->lock);
 	if (status == 0 && *a->engine_note)
 		complain("%s", a->engine_note);
+	if (status == 0 && a->hooks)
+		a->hooks->starts(a->hooks->opaque, a->pc);
 	if (status == 0)
 		status = machine_run(m);
 	pthread_mutex_lock(&m->lock);
 	close_chardevs(a);
 	pthread_mutex_unlock(&m->lock);
+	if (a->hooks)
+		a->hooks->ended(a->hooks->opaque, a->pc);
 	print_stats(a);
 	if (m->end == END_PANIC)
 		complain("the guest %s", a->opt.no_reboot && !a->opt.pvpanic
@@ -683,23 +689,15 @@ static int open_standard_files(void)
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* Hooks may be NULL; the exit status. */
+static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 {
 	struct app *app = calloc(1, sizeof(*app));
 	int status = 1;
 
-	if (open_standard_files() < 0)
-		return complain("cannot open /dev/null: %s", strerror(errno));
 	if (!app)
 		return complain("out of memory");
-	if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
-		free(app);
-		return doctor_main(argc - 1, argv + 1);
-	}
-	if (argc > 1 && strcmp(argv[1], "bench") == 0) {
-		free(app);
-		return bench_main(argc - 1, argv + 1);
-	}
+	app->hooks = hooks;
 	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
 		complain("%s", app->err);
 	} else if (app->opt.action != ACT_RUN) {
@@ -718,4 +716,15 @@ int main(int argc, char **argv)
 	free_images(app);
 	free(app);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (open_standard_files() < 0)
+		return complain("cannot open /dev/null: %s", strerror(errno));
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+		return doctor_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "bench") == 0)
+		return bench_main(argc - 1, argv + 1, run_guest);
+	return run_guest(argc, argv, NULL);
 }

@@ -738,26 +738,42 @@ static int refuse(struct parse *p, const char *word, const char *name)
 	return fail(p, "option %s is not known; -help lists the options", word);
 }
 
+/* By its name with one dash or two before it; or NULL. */
+static const struct option *find_option(const char *word)
+{
+	if (word[0] != '-' || !word[1])
+		return NULL;
+	word += word[1] == '-' ? 2 : 1;
+	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++)
+		if (table[k].handle && strcmp(table[k].name, word) == 0)
+			return &table[k];
+	return NULL;
+}
+
+int options_arguments(const char *word)
+{
+	const struct option *o = find_option(word);
+
+	return !o ? -1 : o->arg ? 1 : 0;
+}
+
 static int parse_one(struct parse *p, int argc, char **argv, int *i)
 {
-	const char *word = argv[*i], *name = word;
+	const char *word = argv[*i];
+	const struct option *o = find_option(word);
 
 	if (!word[0] || strcmp(word, "-") == 0)
 		return fail(p, "'%s' is neither an option nor a disk image", word);
 	if (word[0] != '-')
 		return on_hda(p, word);
-	name += name[1] == '-' ? 2 : 1;
-	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
-		if (!table[k].handle || strcmp(table[k].name, name) != 0)
-			continue;
-		if (!table[k].arg)
-			return table[k].handle(p, NULL);
-		if (*i + 1 >= argc)
-			return fail(p, "option %s needs an argument (%s)", word, table[k].arg);
-		(*i)++;
-		return table[k].handle(p, argv[*i]);
-	}
-	return refuse(p, word, name);
+	if (!o)
+		return refuse(p, word, word + (word[1] == '-' ? 2 : 1));
+	if (!o->arg)
+		return o->handle(p, NULL);
+	if (*i + 1 >= argc)
+		return fail(p, "option %s needs an argument (%s)", word, o->arg);
+	(*i)++;
+	return o->handle(p, argv[*i]);
 }
 
 int options_parse(struct options *o, int argc, char **argv, char *err, size_t errlen)

@@ -103,6 +103,8 @@ struct options {
 
 /* 0, or -1 with one line in err. argv must outlive the options. */
 int options_parse(struct options *o, int argc, char **argv, char *err, size_t errlen);
+/* How many arguments follow an option; -1: there is none of that name. */
+int options_arguments(const char *word);
 /* "stdio", "file:P", "unix:P,server,nowait"... 0, or -1 with one line in err. */
 int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen);
 

@@ -31,6 +31,7 @@ static void load_range(struct range *to, const struct range *from)
 	to->ops = LOAD(from->ops);
 	to->dev = LOAD(from->dev);
 	to->name = LOAD(from->name);
+	to->use = LOAD(from->use);
 }
 
 static void store_range(struct range *to, const struct range *from)
@@ -43,6 +44,7 @@ static void store_range(struct range *to, const struct range *from)
 	STORE(to->ops, from->ops);
 	STORE(to->dev, from->dev);
 	STORE(to->name, from->name);
+	STORE(to->use, from->use);
 }
 
 static void write_begin(struct aspace *as)
@@ -76,6 +78,18 @@ static void notify(struct aspace *as)
 		as->listeners[n].changed(as->listeners[n].opaque);
 }
 
+static unsigned find_use(struct aspace *as, const char *name)
+{
+	unsigned n = 0;
+	while (n < as->nr_uses && strcmp(as->uses[n].name, name) != 0)
+		n++;
+	if (n == ASPACE_MAX_RANGES)
+		return n - 1;
+	if (n == as->nr_uses)
+		as->uses[as->nr_uses++].name = name;
+	return n;
+}
+
 static int map(struct aspace *as, const struct range *r)
 {
 	if (!r->size || r->base >= as->limit || r->size > as->limit - r->base)
@@ -85,10 +99,13 @@ static int map(struct aspace *as, const struct range *r)
 	unsigned at = range_index(as, as->nr, r->base);
 	if (at < as->nr && as->ranges[at].base < r->base + r->size)
 		return -EEXIST;
+	struct range mapped = *r;
+	if (r->ops)
+		mapped.use = find_use(as, r->name);
 	write_begin(as);
 	for (unsigned n = as->nr; n > at; n--)
 		store_range(&as->ranges[n], &as->ranges[n - 1]);
-	store_range(&as->ranges[at], r);
+	store_range(&as->ranges[at], &mapped);
 	STORE(as->nr, as->nr + 1);
 	write_end(as);
 	notify(as);
@@ -233,6 +250,7 @@ static uint64_t dev_read(struct aspace *as, const struct range *r, uint64_t off,
 		return low_bits(~0ull, size);
 	if (as->dev_lock)
 		pthread_mutex_lock(as->dev_lock);
+	as->uses[r->use].accesses++;
 	if (size < ops->min_size) {
 		uint64_t base = off & ~(uint64_t)(ops->min_size - 1);
 		v = ops->read(r->dev, base, ops->min_size) >> ((off - base) * 8);
@@ -254,6 +272,7 @@ static void dev_write(struct aspace *as, const struct range *r, uint64_t off, ui
 		return;
 	if (as->dev_lock)
 		pthread_mutex_lock(as->dev_lock);
+	as->uses[r->use].accesses++;
 	if (size < ops->min_size) {
 		uint64_t base = off & ~(uint64_t)(ops->min_size - 1);
 		ops->write(r->dev, base, low_bits(val, size) << ((off - base) * 8), ops->min_size);

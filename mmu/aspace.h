@@ -42,6 +42,13 @@ struct range {
 	const struct mmio_ops *ops; /* devices; ROM that notices writes: only ops->write */
 	void *dev;
 	const char *name; /* borrowed; static storage */
+	unsigned use;     /* with callbacks: of aspace.uses */
+};
+
+/* How often the ranges of a name were accessed by callbacks, since power-on. */
+struct range_use {
+	const char *name;
+	uint64_t accesses;
 };
 
 struct aspace {
@@ -53,6 +60,8 @@ struct aspace {
 	unsigned nr;                 /* in use of ranges[] */
 	struct range ranges[ASPACE_MAX_RANGES]; /* sorted by base; read by aspace_find() only */
 	pthread_mutex_t *dev_lock;              /* may be NULL in tests */
+	struct range_use uses[ASPACE_MAX_RANGES]; /* under dev_lock; the last one is of all the rest */
+	unsigned nr_uses;
 	struct {
 		void (*changed)(void *opaque);
 		void *opaque;

@@ -79,6 +79,21 @@ refuses "no workload 'fold'; --list" bench --only call,fold
 refuses "--only needs a workload" bench --only ""
 refuses "one of --json and --csv" bench --json --csv
 refuses "/nonexistent/x.*No such file" bench --html /nonexistent/x
+for o in --marker --timeout --repeat --map; do
+	refuses "$o needs an argument" bench $o
+done
+refuses "--marker needs an argument" bench --marker ""
+refuses "--timeout 0: .*seconds from" bench --timeout 0
+refuses "--repeat 101: .*runs from" bench --repeat 101
+refuses "--map /nonexistent: No such file" bench --map /nonexistent
+refuses "--map /dev/null: .*no symbols" bench --map /dev/null
+refuses "--time is for the built-in" bench --marker x --time 5
+refuses "--engines, not by -accel" bench --marker x -accel jit
+refuses "cannot open kernel /nonexistent: No such file" bench -kernel /nonexistent
+refuses "garbage: not a kernel image" bench -kernel "$dir/garbage" --marker x
+refuses "-m 12Q" bench -m 12Q
+refuses "zork is not known; -help lists" bench -zork
+refuses "-help: help is" bench -help
 for word in help '?'; do
 	answers "^x86 qemu64 " -cpu "$word"
 	answers "^interp " -accel "$word"

@@ -287,9 +287,31 @@ static bool fail(struct engine_cpu *e, enum run_failure why, enum run_exit *exit
 	return false;
 }
 
+static enum engine_stat exit_stat(uint32_t reason)
+{
+	switch (reason) {
+	case KVM_EXIT_IO:
+		return STAT_KVM_PORT;
+	case KVM_EXIT_MMIO:
+		return STAT_KVM_MMIO;
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+		return STAT_KVM_MSR;
+	case KVM_EXIT_HLT:
+		return STAT_KVM_HLT;
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		return STAT_KVM_WINDOW;
+	case KVM_EXIT_SET_TPR:
+		return STAT_KVM_TPR;
+	default:
+		return STAT_KVM_OTHER;
+	}
+}
+
 /* False when run() must return *why. */
 static bool handle_exit(struct engine_cpu *e, enum run_exit *why)
 {
+	e->exits[exit_stat(e->run->exit_reason)]++;
 	switch (e->run->exit_reason) {
 	case KVM_EXIT_IO:
 		port_exit(e);
@@ -449,8 +471,10 @@ static enum run_exit engine_run(struct engine_cpu *e, uint64_t max_insns)
 		if (!take_events(e, &why))
 			break;
 		int err = enter(e);
-		if (err == -EINTR || err == -EAGAIN)
+		if (err == -EINTR || err == -EAGAIN) {
+			e->exits[STAT_KVM_KICKED]++;
 			continue;
+		}
 		if (err < 0) {
 			fail(e, FAIL_ENTRY, &why);
 			break;
@@ -474,6 +498,12 @@ static uint64_t engine_retired(struct engine_cpu *e)
 	return 0;
 }
 
+static void engine_stats(struct engine_cpu *e, struct engine_stats *sum)
+{
+	for (unsigned n = 0; n < NR_ENGINE_STATS; n++)
+		sum->n[n] += e->exits[n];
+}
+
 static enum run_failure engine_failure(struct engine_cpu *e)
 {
 	return e->failure;
@@ -494,6 +524,7 @@ const struct engine engine_kvm = {
     .run = engine_run,
     .kick = engine_kick,
     .retired = engine_retired,
+    .stats = engine_stats,
     .forget = engine_forget,
     .failure = engine_failure,
 };

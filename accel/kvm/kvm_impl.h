@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "accel/engine.h"
+#include "accel/stats.h"
 #include "cpu/bus.h"
 #include "cpu/cpuid.h"
 #include "cpu/vcpu.h"
@@ -58,6 +59,7 @@ struct engine_cpu {
 	unsigned nr_msrs;
 	uint64_t tsc_offset; /* between the host's TSC and the guest's */
 	bool tsc_attr;       /* the TSC is set by its offset */
+	uint64_t exits[NR_ENGINE_STATS]; /* by STAT_KVM_... */
 	bool refused;        /* KVM did not take the state */
 	bool fresh;          /* loaded, and not run since */
 	bool unfinished;     /* the next KVM_RUN completes an instruction */

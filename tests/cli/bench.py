@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""doppel bench, shortened: every workload on every engine, the same results everywhere, reports that parse.
+"""doppel bench, shortened: every workload on every engine, the same results everywhere, reports that parse; small
+guests of the user's.
 
 bench.py [--doppel PATH]
 """
@@ -9,6 +10,7 @@ import csv
 import io
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -72,6 +74,53 @@ def some_workloads(doppel, report):
     check("CSV: results as in JSON", all(r["result"] == results[r["workload"]] for r in rows))
 
 
+def image(code):
+    """A multiboot kernel that runs 32-bit code."""
+    magic, flags, base = 0x1badb002, 0x10003, 0x100000
+    header = struct.pack("<8I", magic, flags, -(magic + flags) & 0xffffffff, base, base, 0, 0,
+                         base + 32)
+    return header + bytes.fromhex(code)
+
+
+def printer(text):
+    """Prints, runs for some time, and ends with status 3."""
+    code = "66 ba f8 03" + "".join(f" b0 {ord(c):02x} ee" for c in text)
+    return image(code + " b9 00 00 00 10 e2 fe b0 01 e6 f4 f4")
+
+
+def guests(doppel, folder):
+    kernel = os.path.join(folder, "kernel")
+    with open(kernel, "wb") as f:
+        f.write(printer("hello\nworld\n"))
+    args = ["-kernel", kernel, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+
+    html = os.path.join(folder, "guest.html")
+    p = run(doppel, *args, "--marker", "lo\nwo", "--engines", "jit,interp", "--json",
+            "--html", html)
+    check("marker: status", p.returncode == 0, p.stderr)
+    engines = json.loads(p.stdout)["engines"]
+    check("marker: times", all(0 < e["seconds"] < 60 for e in engines), p.stdout)
+    for e in engines:
+        uart = [c["count"] for c in e["counts"] if c["name"] == "port uart"]
+        check(f"{e['name']}: accesses", len(uart) == 1 and 8 <= uart[0] <= 12, e)
+    check("marker: chart", len(xml.dom.minidom.parse(html).getElementsByTagName("rect")) == 2)
+
+    p = run(doppel, *args, "--engines", "jit", "--repeat", "2", "--csv")
+    rows = list(csv.reader(io.StringIO(p.stdout)))
+    check("end: status", p.returncode == 0, p.stderr + p.stdout)
+    check("end: header", rows[0] == ["engine", "kind", "name", "value"], rows)
+    check("end: seconds", rows[1][:3] == ["jit", "seconds", ""] and float(rows[1][3]) > 0, rows)
+    hot = [r for r in rows if r[1] == "kernel code"]
+    check("end: the loop is hottest", hot and hot[0][2] == "0000000000100040", hot)
+    p = run(doppel, *args, "--engines", "jit", "--marker", "bye")
+    check("no marker", p.returncode == 1 and
+          "ended without 'bye' on its console; its last line: world" in p.stdout, p.stdout)
+    p = run(doppel, "-m", "64M", "--engines", "interp", "--marker", "bye", "--timeout", "1")
+    check("timeout", p.returncode == 1 and
+          "no 'bye' on the console within 1 seconds (--timeout); its last line: guest>" in p.stdout,
+          p.stdout)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--doppel", default="./doppel")
@@ -79,6 +128,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         report = all_workloads(doppel, folder)
         some_workloads(doppel, report)
+        guests(doppel, folder)
     print(f"bench: {COUNT['passed']} passed, {COUNT['failed']} failed")
     return COUNT["failed"] != 0
 

@@ -420,3 +420,23 @@ Test(aspace, lookups_while_the_map_changes)
 	cr_expect_gt(k.lookups, 0u);
 	cr_expect_eq(k.bad, 0u);
 }
+
+/* By name: a range that moves, or is one of several, keeps its count. */
+Test(aspace, accesses_are_counted)
+{
+	cr_assert_eq(map_dev(0x1000, 64), 0);
+	cr_assert_eq(map_dev(0x2000, 64), 0);
+	cr_assert_eq(aspace_map_dev(&r.as, "other", 0x3000, 64, &r.ops, &r.probe), 0);
+	aspace_read(&r.as, 0x1000, 4);
+	aspace_write(&r.as, 0x2000, 1, 8);
+	aspace_read(&r.as, 0x3000, 1);
+	aspace_read(&r.as, 0x4000, 4); /* nothing there */
+	cr_assert_eq(aspace_unmap(&r.as, 0x1000), 0);
+	cr_assert_eq(map_dev(0x5000, 64), 0);
+	aspace_read(&r.as, 0x5000, 2);
+	cr_assert_eq(r.as.nr_uses, 2);
+	cr_assert_str_eq(r.as.uses[0].name, "probe");
+	cr_assert_eq(r.as.uses[0].accesses, 3);
+	cr_assert_str_eq(r.as.uses[1].name, "other");
+	cr_assert_eq(r.as.uses[1].accesses, 1);
+}

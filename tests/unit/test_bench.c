@@ -3,10 +3,13 @@
  * The benchmark's meter against a clock of our own, and its report in every form.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/bench.h"
+#include "frontend/bench_guest.h"
 
 #define MS 1000000ull
 
@@ -226,4 +229,75 @@ Test(bench, wrong_result)
 	       "interp, int: its result is 0000000000000abd, and native has 0000000000000abc\n");
 	expect(r, bench_print, "      4.00    FAILED  ");
 	free(r);
+}
+
+/* ---- guests of the user's ---- */
+
+static void write_map(char *path, const char *text)
+{
+	int fd = mkstemp(path);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* Symbols of code, in any order, and not the data among them; user code has its own addresses. */
+Test(bench, places)
+{
+	static struct guest_watch w;
+	struct guest_place place[4];
+	struct symbols *s;
+	char path[] = "/tmp/doppel-map-XXXXXX";
+
+	write_map(path, "ffffffff81000300 t third\nffffffff81000100 T first\n"
+			"ffffffff81000180 D data\nffffffff81000200 W second\nnonsense\n");
+	cr_assert_eq(symbols_load(&s, path), 0);
+	unlink(path);
+	const struct guest_sample samples[] = {
+	    {0xffffffff810001ff, false}, {0xffffffff81000200, false}, {0xffffffff81000101, false},
+	    {0xffffffff81100000, false}, {0xffffffff81000110, true},  {0xffffffff81000110, true}};
+	memcpy(w.sample, samples, sizeof(samples));
+	w.nr_samples = 6;
+	cr_assert_eq(guest_places(&w, s, place, 4), 4);
+	cr_assert_str_eq(place[0].name, "first");
+	cr_assert_eq(place[0].samples, 2);
+	cr_assert_str_eq(place[1].name, "ffffffff81000100");
+	cr_assert(place[1].user);
+	cr_assert_eq(place[1].samples, 2);
+	cr_assert_str_eq(place[2].name, "ffffffff81100000");
+	cr_assert_str_eq(place[3].name, "second");
+	cr_assert_eq(guest_places(&w, NULL, place, 1), 1);
+	cr_assert_str_eq(place[0].name, "ffffffff81000100");
+	symbols_free(s);
+}
+
+/* A kernel that is elsewhere than its map says, by the address of its system call entry. */
+Test(bench, moved_kernel)
+{
+	static struct guest_watch w;
+	struct guest_place place[1];
+	struct symbols *s;
+	char path[] = "/tmp/doppel-map-XXXXXX";
+
+	write_map(path, "ffffffff81000100 T first\nffffffff81000200 T entry_SYSCALL_64\n");
+	cr_assert_eq(symbols_load(&s, path), 0);
+	unlink(path);
+	w.lstar = 0xffffffff9a000200;
+	w.sample[0].rip = 0xffffffff9a000140;
+	w.nr_samples = 1;
+	cr_assert_eq(guest_places(&w, s, place, 1), 1);
+	cr_assert_str_eq(place[0].name, "first");
+	symbols_free(s);
+}
+
+Test(bench, bad_maps)
+{
+	struct symbols *s;
+	char path[] = "/tmp/doppel-map-XXXXXX";
+
+	cr_assert_eq(symbols_load(&s, "/nonexistent"), -ENOENT);
+	write_map(path, "ffffffffffffffff B The real one is elsewhere\n");
+	cr_assert_eq(symbols_load(&s, path), -EINVAL);
+	unlink(path);
 }
