@@ -93,3 +93,4 @@ include tests/lockstep/rules.mk
 include tests/kvm/rules.mk
 include tests/hop/rules.mk
 include tests/soak/rules.mk
+include tests/block/rules.mk

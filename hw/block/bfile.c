@@ -421,7 +421,7 @@ int bfile_write(struct bfile *f, uint64_t offset, const void *buf, size_t len)
 
 /* ---- space ---- */
 
-static int write_zeroes(struct bfile *f, uint64_t offset, uint64_t len)
+int bfile_fill_zero(struct bfile *f, uint64_t offset, uint64_t len)
 {
 	void *buf = bounce_new(len);
 	int r = buf ? 0 : -ENOMEM;
@@ -453,7 +453,7 @@ int bfile_zero(struct bfile *f, uint64_t offset, uint64_t len, bool unmap)
 	if (inside) {
 		r = f->ops->zero(f, offset, inside, unmap);
 		if (r == -ENOTSUP)
-			r = write_zeroes(f, offset, inside);
+			r = bfile_fill_zero(f, offset, inside);
 		if (r < 0)
 			return r;
 	}

@@ -34,6 +34,7 @@ struct bfile_ops {
 
 struct bfile {
 	const struct bfile_ops *ops;
+	void *opaque; /* the operations' */
 	char *path;
 	int fd; /* -1: not a file of the host, so only the operations reach it */
 	bool read_only, direct, device;
@@ -57,6 +58,8 @@ int bfile_write(struct bfile *f, uint64_t offset, const void *buf, size_t len);
 int bfile_writev(struct bfile *f, uint64_t offset, struct iovs *v, uint64_t len);
 /* Zeroes, one way or the other; past the end the file grows. */
 int bfile_zero(struct bfile *f, uint64_t offset, uint64_t len, bool unmap);
+/* Zeroes that take space. */
+int bfile_fill_zero(struct bfile *f, uint64_t offset, uint64_t len);
 /* Gives space back if the host can; never fails. */
 void bfile_discard(struct bfile *f, uint64_t offset, uint64_t len);
 int bfile_sync(struct bfile *f);

@@ -489,16 +489,19 @@ static int open_medium(struct block *b, const struct block_options *o, char *err
 
 	if (!o->file)
 		return 0;
-	if (o->snapshot) {
-		image_error(err, errlen, "%s: snapshot=on is not supported", o->file);
-		return -ENOTSUP;
-	}
 	path = strdup(o->file);
 	if (!path) {
 		image_error(err, errlen, "out of memory");
 		return -ENOMEM;
 	}
 	r = image_open(&img, o->file, o->format, flags, err, errlen);
+	if (r == 0 && o->snapshot) {
+		struct image *base = img;
+
+		r = image_overlay(&img, base, err, errlen);
+		if (r < 0)
+			image_close(base);
+	}
 	if (r < 0) {
 		free(path);
 		return r;

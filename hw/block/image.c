@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct image_ops *const formats[] = {&raw_ops};
+static const struct image_ops *const formats[] = {&qcow2_ops, &raw_ops};
 
 void image_error(char *err, size_t errlen, const char *fmt, ...)
 {
@@ -80,11 +80,13 @@ static int open_format(struct image **out, struct bfile *file, const char *forma
 	int r;
 
 	if (!img) {
-		bfile_close(file);
 		image_error(err, errlen, "%s: out of memory", file->path);
+		if (!(flags & IMAGE_BORROW))
+			bfile_close(file);
 		return -ENOMEM;
 	}
 	img->file = file;
+	img->borrowed = flags & IMAGE_BORROW;
 	img->read_only = !(flags & IMAGE_WRITE);
 	img->ops = image_format(name);
 	if (!img->ops) {
@@ -102,7 +104,8 @@ static int open_format(struct image **out, struct bfile *file, const char *forma
 	*out = img;
 	return 0;
 fail:
-	bfile_close(file);
+	if (!img->borrowed)
+		bfile_close(file);
 	free(img->backing_name);
 	free(img->backing_format);
 	free(img);
@@ -272,7 +275,8 @@ int image_close(struct image *img)
 		int e = img->ops->close(img);
 
 		r = r < 0 ? r : e;
-		bfile_close(img->file);
+		if (!img->borrowed)
+			bfile_close(img->file);
 		free(img->backing_name);
 		free(img->backing_format);
 		free(img);

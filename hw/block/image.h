@@ -26,6 +26,7 @@ enum {
 	IMAGE_SHARE = 32,    /* reads although somebody writes */
 	IMAGE_CHECK = 64,    /* opens what is dirty or marked corrupt, and repairs nothing */
 	IMAGE_DISCARD = 128, /* gives space of discarded clusters back to the host */
+	IMAGE_BORROW = 256,  /* the file stays the caller\'s, and open */
 };
 
 struct image;
@@ -75,6 +76,7 @@ struct image {
 	uint64_t size; /* of the disk; any number of bytes */
 	bool read_only;
 	bool snapshot; /* this one is a temporary overlay */
+	bool borrowed; /* file is not ours to close */
 	bool guessed;  /* nobody said that it is raw: it may not become anything else */
 	uint32_t discard_granularity;
 	void *state; /* the format's */
@@ -84,7 +86,7 @@ struct image {
  * format "raw" by accident where the image names one. One line in err. */
 int image_open(struct image **out, const char *path, const char *format, unsigned flags, char *err,
 	       size_t errlen);
-/* Over a file that is open already, which it takes over (also on failure). */
+/* Over a file that is open already, which it takes over (also on failure) but for IMAGE_BORROW. */
 int image_open_file(struct image **out, struct bfile *file, const char *format, unsigned flags,
 		    char *err, size_t errlen);
 /* An empty temporary image over base, which it takes over on success. */
@@ -104,12 +106,39 @@ int image_flush(struct image *img);
 int image_extent(struct image *img, uint64_t offset, uint64_t len, struct extent *out);
 int image_resize(struct image *img, uint64_t size, char *err, size_t errlen);
 
+/* ---- snapshots within an image (qcow2 only) ---- */
+
+struct image_snapshot {
+	char *id, *name;
+	uint32_t date_sec, date_nsec;
+	uint64_t vm_clock_nsec, vm_state_size, disk_size;
+	uint64_t icount; /* UINT64_MAX: not known */
+};
+
+bool image_has_snapshots(const struct image *img);
+/* By index, or NULL at the end. Valid until the next change. */
+const struct image_snapshot *image_snapshot_at(const struct image *img, unsigned index);
+/* By id, else by name; -1: none. */
+int image_snapshot_find(const struct image *img, const char *id_or_name);
+/* Keeps what the disk is now, with the machine's state that was written before. From `info` come the name
+ * and, for a machine's state, date, clock and size; the id is made. One line in err. */
+int image_snapshot_create(struct image *img, const struct image_snapshot *info, char *err,
+			  size_t errlen);
+/* The disk becomes what it was; the snapshot stays. */
+int image_snapshot_apply(struct image *img, unsigned index, char *err, size_t errlen);
+int image_snapshot_delete(struct image *img, unsigned index, char *err, size_t errlen);
+/* The machine's state lies past the disk's end: written before image_snapshot_create(), read after
+ * image_snapshot_apply(), and taken away by image_state_drop(). */
+int image_state_write(struct image *img, uint64_t pos, const void *buf, size_t len);
+int image_state_read(struct image *img, uint64_t pos, void *buf, size_t len);
+int image_state_drop(struct image *img, uint64_t len);
+
 /* The format's name by what the file holds: "raw" if nothing else. */
 const char *image_probe(struct bfile *file);
 /* The same from the first n bytes. */
 const char *image_probe_bytes(const void *head, size_t n);
 const struct image_ops *image_format(const char *name);
-extern const struct image_ops raw_ops;
+extern const struct image_ops raw_ops, qcow2_ops;
 
 /* Writes one line. */
 void image_error(char *err, size_t errlen, const char *fmt, ...)
