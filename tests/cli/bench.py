@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
