@@ -66,13 +66,14 @@ bool tr_pop(struct tr *t, const struct insn *i)
 	if (o->kind == OPK_MEM)
 		return pop_memory(t, i);
 	struct rm slot = emit_reach_slot(t, i, RSP, 0, false);
-	emit_move_stack(t, 1);
 	if (pinned(o->reg)) {
 		emit_rm(&t->e, 0x8b, t->word, (unsigned)host_reg(o->reg), slot);
 	} else {
 		emit_load(&t->e, S2, slot);
 		emit_store(&t->e, gpr_slot(o->reg), S2);
 	}
+	if (o->reg != RSP)
+		emit_move_stack(t, 1);
 	return true;
 }
 

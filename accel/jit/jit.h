@@ -34,7 +34,13 @@ struct jit;
 struct jit_tlb_entry {
 	uint64_t rd, wr; /* page address where that is allowed, or one that belongs elsewhere */
 	uint8_t *host;   /* host page */
-	struct ram_page *page;
+	uint64_t addend; /* host - page address */
+};
+
+/* Direct-mapped. A slot's offset is that in `page`: it is scaled for the entry. */
+struct jit_tlb {
+	struct jit_tlb_entry e[JIT_TLB_ENTRIES];
+	struct ram_page *page[JIT_TLB_ENTRIES];
 };
 
 /* Where a jump goes: an entry of the jump table or a cell of one jump (flow.c). */
@@ -102,7 +108,7 @@ struct jit_state {
 	uint64_t cut;        /* a C function left before the end of the block */
 	uint64_t bounded[2]; /* FS, GS: not writable data of 4 GiB (outside 64-bit mode) */
 	struct {
-		uint8_t *host;
+		uint64_t host; /* address, or what has to be added to the guest's */
 		struct ram_page *page;
 	} reuse[REUSE_GROUPS]; /* what accesses of a block share: reuse.c */
 	/* Of a refill. */
@@ -110,8 +116,8 @@ struct jit_state {
 	uint64_t table;
 	uint64_t first; /* enum refill_kind */
 	uint64_t rax;   /* status flags, as of LAHF and SETO; then what C returned */
-	/* Direct-mapped, one table per access mode and one more: block_table(). */
-	_Alignas(64) struct jit_tlb_entry tlb[JIT_TABLES][JIT_TLB_ENTRIES];
+	_Alignas(64) struct jit_tlb
+	    tlb[JIT_TABLES];     /* one per access mode and one more: block_table() */
 	struct jit_jump no_cell; /* where empty returns lead */
 	_Atomic uint32_t no_version;
 	uint32_t unused;

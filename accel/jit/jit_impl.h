@@ -218,6 +218,12 @@ static inline bool jit_alone(const struct cpu_model *model)
 	return model->nr_cpus == 1;
 }
 
+/* Of a slot's offset in a TLB, and of what that is scaled by for the entry. */
+#define TLB_SLOT_BITS 3
+#define TLB_SCALE     2
+static_assert(sizeof(struct ram_page *) == 1 << TLB_SLOT_BITS, "scaled by shifting");
+static_assert(sizeof(struct jit_tlb_entry) == 1 << (TLB_SLOT_BITS + TLB_SCALE), "scaled");
+
 /* tlb.c. Takes the entry of the core's TLB for lin over when it allows the access; these two use no
  * vector registers, which are the guest's when generated code calls. */
 #define NO_VECTORS                                                                                 \

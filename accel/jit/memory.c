@@ -110,13 +110,21 @@ static int32_t table_off(const struct tr *t)
 			 t->table * sizeof(((struct jit_state *)0)->tlb[0]));
 }
 
-static struct rm tlb_slot(const struct tr *t, size_t field)
+/* A field of the entry of slot S2. */
+static struct rm tlb_entry(const struct tr *t, size_t field)
 {
-	return rm_index(STATE, S2, 0, table_off(t) + (int32_t)field);
+	return rm_index(STATE, S2, TLB_SCALE, table_off(t) + (int32_t)field);
 }
-#define TLB_SLOT(f) tlb_slot(t, offsetof(struct jit_tlb_entry, f))
-#define ENTRY_BITS  5 /* of an entry's size */
-static_assert(sizeof(struct jit_tlb_entry) == 1 << ENTRY_BITS, "scaled by shifting");
+#define TLB_ENTRY(f) tlb_entry(t, offsetof(struct jit_tlb_entry, f))
+
+/* The ram_page of slot S2, where stores look at it. */
+static void emit_load_page(struct tr *t, bool write)
+{
+	if (write && !jit_alone(t->model))
+		emit_load(
+		    &t->e, S2,
+		    rm_index(STATE, S2, 0, table_off(t) + (int32_t)offsetof(struct jit_tlb, page)));
+}
 
 static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool restore,
 		     enum refill_kind refill, uint32_t first, uint8_t *retry)
@@ -133,30 +141,35 @@ static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool res
 static uint8_t *emit_probe(struct tr *t, unsigned size, bool write)
 {
 	struct emit *e = &t->e;
-	emit_rorx(e, 4, S2, S1, PAGE_SHIFT - ENTRY_BITS);
+	emit_rorx(e, 4, S2, S1, PAGE_SHIFT - TLB_SLOT_BITS);
 	emit_rm(e, 0x81, 4, 4, rm_reg(S2)); /* and */
-	emit32(e, (JIT_TLB_ENTRIES - 1) << ENTRY_BITS);
-	emit_rm(e, 0x2b, 8, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd)); /* sub */
-	emit_rm(e, 0x81, 8, 7, rm_reg(S1));                           /* cmp */
+	emit32(e, (JIT_TLB_ENTRIES - 1) << TLB_SLOT_BITS);
+	emit_rm(e, 0x2b, 8, S1, write ? TLB_ENTRY(wr) : TLB_ENTRY(rd)); /* sub */
+	emit_rm(e, 0x81, 8, 7, rm_reg(S1));                             /* cmp */
 	emit32(e, PAGE_SIZE - size);
 	return emit_jcc(e, CC_A);
 }
 
-static void translate(struct tr *t, const struct insn *i, unsigned size, bool write,
+/* S1 = linear address -> its host address, or where RFLAGS are free and `addend` is set, what has to be added to it;
+ * S2 = its ram_page for a write. */
+static void translate(struct tr *t, const struct insn *i, unsigned size, bool write, bool addend,
 		      enum refill_kind refill, uint32_t first)
 {
 	struct emit *e = &t->e;
 	uint8_t *start = e->w;
 	if (t->dead) {
 		add_miss(t, emit_probe(t, size, write), i, false, refill, first, start);
-		emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
+		if (addend)
+			emit_load(e, S1, TLB_ENTRY(addend));
+		else
+			emit_rm(e, 0x03, 8, S1, TLB_ENTRY(host)); /* add */
 	} else {
 		/* Without flags: -tag - 1 + address + size, and no bit above the page offset. */
 		emit_pext(e, S2, S1, state(OFF_JS(index_mask)));
-		emit_rorx(e, 8, S2, S2, 64 - ENTRY_BITS);
+		emit_rorx(e, 8, S2, S2, 64 - TLB_SLOT_BITS);
 		emit_store(e, state(OFF_JS(spill)), H_RDX);
 		emit_rm(e, 0x8b, 8, H_RDX, rm_reg(S1));
-		emit_load(e, S1, write ? TLB_SLOT(wr) : TLB_SLOT(rd));
+		emit_load(e, S1, write ? TLB_ENTRY(wr) : TLB_ENTRY(rd));
 		emit_rm(e, 0xf7, 8, 2, rm_reg(S1)); /* not */
 		emit_lea(e, 8, H_RDX, rm_index(H_RDX, S1, 0, 1));
 		/* The first byte decides the page; the last one, that it is the only page. */
@@ -169,17 +182,16 @@ static void translate(struct tr *t, const struct insn *i, unsigned size, bool wr
 			emit_jrcxz_over_jmp(e);
 			add_slow(t, SLOW_OP, emit_jmp(e), i, true, 0);
 		}
-		emit_load(e, S1, TLB_SLOT(host));
+		emit_load(e, S1, TLB_ENTRY(host));
 		emit_lea(e, 8, S1, rm_index(S1, H_RDX, 0, 0));
 		emit_load(e, H_RDX, state(OFF_JS(spill)));
 	}
-	if (write && !jit_alone(t->model))
-		emit_load(e, S2, TLB_SLOT(page));
+	emit_load_page(t, write);
 }
 
 void emit_translate(struct tr *t, const struct insn *i, unsigned size, bool write)
 {
-	translate(t, i, size, write, write ? REFILL_WRITE : REFILL_READ, 0);
+	translate(t, i, size, write, false, write ? REFILL_WRITE : REFILL_READ, 0);
 }
 
 /* How the access can be refilled that a group begins with. */
@@ -197,13 +209,11 @@ static void translate_fixed(struct tr *t, const struct insn *i, const struct tou
 	uint8_t *start = e->w;
 	int64_t page = (int64_t)((uint64_t)a->disp & PAGE_MASK);
 	uint64_t lin = (uint64_t)page + (a->base ? t->page_rip : 0);
-	struct rm slot =
-	    state(table_off(t) + (int32_t)((lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES << ENTRY_BITS));
-	struct rm tag = slot, host = slot, ram_page = slot;
+	int32_t n = (int32_t)((lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES), table = table_off(t);
+	int32_t entry = table + n * (int32_t)sizeof(struct jit_tlb_entry);
+	int32_t tag = entry + (write ? (int32_t)offsetof(struct jit_tlb_entry, wr)
+				     : (int32_t)offsetof(struct jit_tlb_entry, rd));
 
-	tag.disp += write ? offsetof(struct jit_tlb_entry, wr) : offsetof(struct jit_tlb_entry, rd);
-	host.disp += offsetof(struct jit_tlb_entry, host);
-	ram_page.disp += offsetof(struct jit_tlb_entry, page);
 	if (!a->base) {
 		emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)lin : lin);
 	} else {
@@ -211,11 +221,13 @@ static void translate_fixed(struct tr *t, const struct insn *i, const struct tou
 		if (page)
 			emit_lea(e, 8, S1, rm_mem(S1, (int32_t)page));
 	}
-	emit_rm(e, 0x3b, 8, S1, tag); /* cmp */
+	emit_rm(e, 0x3b, 8, S1, state(tag)); /* cmp */
 	add_miss(t, emit_jcc(e, CC_NE), i, false, refill, 0, start);
-	emit_load(e, S1, host);
+	emit_load(e, S1, state(entry + (int32_t)offsetof(struct jit_tlb_entry, host)));
 	if (write && !jit_alone(t->model))
-		emit_load(e, S2, ram_page);
+		emit_load(e, S2,
+			  state(table + (int32_t)offsetof(struct jit_tlb, page) +
+				n * (int32_t)sizeof(struct ram_page *)));
 	struct slow *s = &t->slow[t->nr_slow - 1];
 	s->hit = e->w;
 	s->in_page = (uint16_t)((uint64_t)a->disp & ~PAGE_MASK);
@@ -230,11 +242,10 @@ void emit_elsewhere(struct tr *t, struct slow *s)
 		emit_lea(e, 8, S1, rm_mem(S1, s->in_page));
 	s->retry = e->w;
 	uint8_t *miss = emit_probe(t, s->size, write);
-	emit_rm(e, 0x03, 8, S1, TLB_SLOT(host)); /* add */
+	emit_rm(e, 0x03, 8, S1, TLB_ENTRY(host)); /* add */
 	if (s->in_page)
 		emit_lea(e, 8, S1, rm_mem(S1, -(int32_t)s->in_page));
-	if (write && !jit_alone(t->model))
-		emit_load(e, S2, TLB_SLOT(page));
+	emit_load_page(t, write);
 	emit_jmp_to(e, s->hit);
 	emit_patch(miss, e->w);
 }
@@ -254,25 +265,75 @@ static struct rm reuse_slot(const struct tr *t, const struct group *g, size_t fi
 #define SLOT_HOST 0
 #define SLOT_PAGE 8
 
-/* S1 = host address of g's first byte, where a's is `d` further on; S2 = its page for a write. */
-static struct rm join(struct tr *t, const struct insn *i, struct group *g, const struct touch *a,
-		      int32_t d, bool aligned)
+/* Where i's memory operand is, if S1 can be added to that: no segment, and nothing but a base that is in a host
+ * register. (Outside of 64-bit mode addresses wrap around.) */
+static bool simple_address(const struct tr *t, const struct insn *i, struct rm *m)
+{
+	if (t->word != 8 || i->asz != 8 || i->seg == FS || i->seg == GS || i->base >= 16 ||
+	    i->index != REG_ZERO || !pinned(i->base))
+		return false;
+	*m = rm_mem((unsigned)host_reg(i->base), (int32_t)i->disp);
+	return true;
+}
+
+static struct rm plus_s1(struct rm m)
+{
+	m.index = S1;
+	return m;
+}
+
+/* S1 = what g keeps. */
+static void load_kept(struct tr *t, struct group *g)
+{
+	if (t->in_s1 != g || t->e.rcx_changed)
+		emit_load(&t->e, S1, reuse_slot(t, g, SLOT_HOST));
+	t->in_s1 = g;
+	t->e.rcx_changed = false;
+}
+
+/* a is i's access, at `own`, where g keeps an addend. */
+static struct rm join_addend(struct tr *t, const struct insn *i, struct group *g,
+			     const struct touch *a, struct rm own, bool aligned)
 {
 	struct emit *e = &t->e;
-	d += g->first;
-	if (t->in_s1 != g || e->rcx_changed)
-		emit_load(e, S1, reuse_slot(t, g, SLOT_HOST));
-	t->in_s1 = g;
-	e->rcx_changed = false;
 	if (aligned) {
-		if (d)
-			emit_lea(e, 8, S1, rm_mem(S1, d));
+		emit_lea(e, 8, S1, own);
 		emit_aligned(t, i, a->size);
-		d = 0;
+	}
+	load_kept(t, g);
+	return plus_s1(own);
+}
+
+/* The place of i's access, which shares g, by way of S1; S2 = its page for a write. own: where it is in the
+ * guest, as simple_address() tells it, or NULL. */
+static struct rm join(struct tr *t, const struct insn *i, struct group *g, const struct touch *a,
+		      const struct rm *own, bool aligned)
+{
+	struct emit *e = &t->e;
+	struct rm m;
+	if (g->addend && own) {
+		m = join_addend(t, i, g, a, *own, aligned);
+	} else if (g->addend) {
+		emit_address_at(t, i, 0);
+		if (aligned)
+			emit_aligned(t, i, a->size);
+		emit_load(e, S2, reuse_slot(t, g, SLOT_HOST));
+		m = rm_index(S1, S2, 0, 0);
+		emit_lea(e, 8, S1, m);
+		m = rm_mem(S1, 0);
+	} else {
+		m = rm_mem(S1, distance(g, a) + g->first);
+		load_kept(t, g);
+		if (aligned) {
+			if (m.disp)
+				emit_lea(e, 8, S1, m);
+			emit_aligned(t, i, a->size);
+			m.disp = 0;
+		}
 	}
 	if (a->write && !jit_alone(t->model))
 		emit_load(e, S2, reuse_slot(t, g, SLOT_PAGE));
-	return rm_mem(S1, d);
+	return m;
 }
 
 /* What the accesses of g share is in S1 and S2: kept for others. */
@@ -285,13 +346,22 @@ static void keep(struct tr *t, struct group *g)
 	t->e.rcx_changed = false;
 }
 
-/* S1 = linear address of g's first byte -> its host address. */
-static struct rm lead(struct tr *t, const struct insn *i, struct group *g, const struct touch *a)
+/* S1 = linear address of g's first byte, or of a alone where g is NULL. */
+static struct rm lead(struct tr *t, const struct insn *i, struct group *g, const struct touch *a,
+		      const struct rm *own)
 {
-	int32_t d = distance(g, a);
-	translate(t, i, g->at.size, g->at.write, group_refill(g, a->write), (uint32_t)d);
-	keep(t, g);
-	return rm_mem(S1, d);
+	int32_t d = g ? distance(g, a) : 0;
+	bool addend = t->dead && own;
+	if (g) {
+		translate(t, i, g->at.size, g->at.write, addend, group_refill(g, a->write),
+			  (uint32_t)d);
+		g->addend = addend;
+		keep(t, g);
+	} else {
+		translate(t, i, a->size, a->write, addend, a->write ? REFILL_WRITE : REFILL_READ,
+			  0);
+	}
+	return addend ? plus_s1(*own) : rm_mem(S1, d);
 }
 
 /* The same for accesses in a known page; g may be NULL. */
@@ -319,12 +389,13 @@ static struct rm reach(struct tr *t, const struct insn *i, unsigned size, bool w
 {
 	struct touch a;
 	struct group *g = NULL;
+	struct rm simple, *own = simple_address(t, i, &simple) ? &simple : NULL;
 	int32_t d = 0;
 	bool known = reuse_mem(t, i, size, write, &a);
 	if (!t->careful && known) {
 		g = reuse_find(t, &a);
 		if (g)
-			return join(t, i, g, &a, distance(g, &a), aligned);
+			return join(t, i, g, &a, own, aligned);
 		g = reuse_begin(t, &a);
 		d = g ? distance(g, &a) : 0;
 	}
@@ -339,10 +410,9 @@ static struct rm reach(struct tr *t, const struct insn *i, unsigned size, bool w
 		if (d)
 			emit_lea(&t->e, t->word, S1, rm_mem(S1, -d));
 	}
-	if (g)
-		return lead(t, i, g, &a);
-	emit_translate(t, i, size, write);
-	return rm_mem(S1, 0);
+	a.size = size;
+	a.write = write;
+	return lead(t, i, g, &a, own);
 }
 
 struct rm emit_reach(struct tr *t, const struct insn *i, unsigned size, bool write)
@@ -359,12 +429,13 @@ struct rm emit_reach_slot(struct tr *t, const struct insn *i, unsigned g, int32_
 {
 	struct touch a;
 	struct group *group = NULL;
+	struct rm place = rm_mem((unsigned)host_reg(g), at), *own = t->word == 8 ? &place : NULL;
 	int32_t d = 0;
+	reuse_reg(t, g, at, write, &a);
 	if (!t->careful) {
-		reuse_reg(t, g, at, write, &a);
 		group = reuse_find(t, &a);
 		if (group)
-			return join(t, i, group, &a, distance(group, &a), false);
+			return join(t, i, group, &a, own, false);
 		group = reuse_begin(t, &a);
 		d = group ? distance(group, &a) : 0;
 	}
@@ -372,26 +443,24 @@ struct rm emit_reach_slot(struct tr *t, const struct insn *i, unsigned g, int32_
 		emit_lea(&t->e, t->word, S1, rm_mem((unsigned)host_reg(g), at - d));
 	else
 		emit_rm(&t->e, 0x8b, t->word, S1, rm_reg((unsigned)host_reg(g)));
-	if (group)
-		return lead(t, i, group, &a);
-	emit_translate(t, i, t->word, write);
-	return rm_mem(S1, 0);
+	return lead(t, i, group, &a, own);
 }
 
 /* Without leading a group, so that the instruction may have begun: a failure of that would begin it anew. */
-static void join_plain(struct tr *t, const struct insn *i, const struct touch *a)
+static void join_plain(struct tr *t, const struct insn *i, const struct touch *a,
+		       const struct rm *own)
 {
-	struct group *g = reuse_find(t, a);
-	struct rm m = join(t, i, g, a, distance(g, a), false);
-	if (m.disp)
+	struct rm m = join(t, i, reuse_find(t, a), a, own, false);
+	if (m.disp || m.index != H_RSP)
 		emit_lea(&t->e, 8, S1, m);
 }
 
 void emit_mem(struct tr *t, const struct insn *i, unsigned size, bool write)
 {
 	struct touch a;
+	struct rm own;
 	if (!t->careful && reuse_mem(t, i, size, write, &a) && reuse_find(t, &a)) {
-		join_plain(t, i, &a);
+		join_plain(t, i, &a, simple_address(t, i, &own) ? &own : NULL);
 		return;
 	}
 	emit_address(t, i, size);
@@ -429,9 +498,10 @@ void emit_unless_code(struct tr *t, const struct insn *i)
 void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write)
 {
 	struct touch a;
+	struct rm own = rm_mem(H_R15, at);
 	reuse_reg(t, RSP, at, write, &a);
 	if (!t->careful && reuse_find(t, &a)) {
-		join_plain(t, i, &a);
+		join_plain(t, i, &a, t->word == 8 ? &own : NULL);
 		return;
 	}
 	emit_lea(&t->e, t->word, S1, rm_mem(H_R15, at));

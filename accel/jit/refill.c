@@ -5,7 +5,7 @@
  * devices, page crossings) is for the instruction's C operation.
  *
  * A stub of each table and kind is called with the difference of address and tag in rcx and the
- * entry's offset in the table in r14. It returns behind the call with the address in rcx when the access
+ * slot's offset (struct jit_tlb) in r14. It returns behind the call with the address in rcx when the access
  * is worth another try, and 5 bytes further on when it is not. Other registers and flags stay.
  */
 #include "accel/jit/jit_impl.h"
@@ -162,7 +162,7 @@ static void save_rax(struct emit *e)
 
 static void make_refill(struct jit *j, struct emit *e, unsigned table, enum refill_kind kind)
 {
-	int32_t tag = kinds[kind].write ? OFF_JS(tlb[0][0].wr) : OFF_JS(tlb[0][0].rd);
+	int32_t tag = kinds[kind].write ? OFF_JS(tlb[0].e[0].wr) : OFF_JS(tlb[0].e[0].rd);
 	tag += (int32_t)(table * sizeof(((struct jit_state *)0)->tlb[0]));
 
 	j->refill[table][kind] = e->w;
@@ -170,7 +170,7 @@ static void make_refill(struct jit *j, struct emit *e, unsigned table, enum refi
 	emit_rm(e, 0x81, 8, 7, rm_reg(S1)); /* cmp: a hit but for its end */
 	emit32(e, PAGE_SIZE);
 	uint8_t *crosses = emit_jcc(e, CC_B);
-	emit_rm(e, 0x03, 8, S1, rm_index(STATE, S2, 0, tag + BIAS)); /* add */
+	emit_rm(e, 0x03, 8, S1, rm_index(STATE, S2, TLB_SCALE, tag + BIAS)); /* add */
 	emit_store(e, JS(lin), S1);
 	emit_store_imm32(e, JS(table), table);
 	move_clobbered(e, true);

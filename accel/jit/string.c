@@ -86,10 +86,10 @@ static void emit_cmp_imm(struct emit *e, unsigned size, struct rm m, uint32_t im
 		emit32(e, imm);
 }
 
-/* The field of the TLB entry at S1 in the table at S2. */
+/* The field of the entry of slot S1 in the TLB at S2. */
 static struct rm entry(size_t field)
 {
-	return rm_index(S2, S1, 0, (int32_t)field);
+	return rm_index(S2, S1, TLB_SCALE, (int32_t)field);
 }
 #define ENTRY(f) entry(offsetof(struct jit_tlb_entry, f))
 
@@ -97,11 +97,10 @@ static struct rm entry(size_t field)
 static void probe(struct maker *m, unsigned reg, unsigned from, unsigned left, bool write)
 {
 	struct emit *e = m->e;
-	unsigned bits = log2_of(sizeof(struct jit_tlb_entry));
 	emit_rm(e, 0x8b, m->word, reg, rm_reg(from));
-	emit_rorx(e, 4, S1, reg, PAGE_SHIFT - bits);
+	emit_rorx(e, 4, S1, reg, PAGE_SHIFT - TLB_SLOT_BITS);
 	emit_rm(e, 0x81, 4, 4, rm_reg(S1)); /* and */
-	emit32(e, (JIT_TLB_ENTRIES - 1) << bits);
+	emit32(e, (JIT_TLB_ENTRIES - 1) << TLB_SLOT_BITS);
 	emit_rm(e, 0x2b, 8, reg, write ? ENTRY(wr) : ENTRY(rd)); /* sub */
 	emit_cmp_imm(e, 8, rm_reg(reg), PAGE_SIZE - m->size);
 	slow_if(m, CC_A);
@@ -128,7 +127,7 @@ static void measure_run(struct maker *m)
 	if (src)
 		smaller(e, 4, RUN, PAGE);
 	if (store)
-		emit_load(e, PAGE, ENTRY(page));
+		emit_load(e, PAGE, rm_index(S2, S1, 0, offsetof(struct jit_tlb, page)));
 	if (m->size > 1) {
 		emit_rm(e, 0xc1, 4, 5, rm_reg(RUN)); /* shr */
 		emit8(e, (uint8_t)log2_of(m->size));

@@ -20,7 +20,7 @@ NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write, unsigne
 	const struct tlb_entry *from = &t->e[mode][k];
 	uint64_t page = lin & PAGE_MASK, tag = page | t->asid;
 	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	struct jit_tlb_entry *to = &e->js.tlb[table][n];
+	struct jit_tlb_entry *to = &e->js.tlb[table].e[n];
 	if ((write ? from->wr : from->rd) != tag)
 		return false;
 	bool may_write = !jit_alone(e->core.model) || !from->page->flags;
@@ -29,7 +29,8 @@ NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write, unsigne
 	to->rd = from->rd == tag ? page : no_tag(n);
 	to->wr = from->wr == tag && may_write ? page : no_tag(n);
 	to->host = from->host;
-	to->page = from->page;
+	to->addend = (uint64_t)(uintptr_t)from->host - page;
+	e->js.tlb[table].page[n] = from->page;
 	if (!(t->global[mode][k / 64] >> k % 64 & 1))
 		e->js.local[table][n / 64] |= 1ull << n % 64;
 	return true;
@@ -42,19 +43,19 @@ void jit_code_marked(struct core *c, const struct ram_page *page)
 		return;
 	for (unsigned m = 0; m < JIT_TABLES; m++)
 		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
-			if (js->tlb[m][n].page == page)
-				js->tlb[m][n].wr = no_tag(n);
+			if (js->tlb[m].page[n] == page)
+				js->tlb[m].e[n].wr = no_tag(n);
 }
 
 static void drop_entry(struct jit_state *js, unsigned m, unsigned n)
 {
-	js->tlb[m][n].rd = js->tlb[m][n].wr = no_tag(n);
+	js->tlb[m].e[n].rd = js->tlb[m].e[n].wr = no_tag(n);
 }
 
 bool jit_tlb_has(const struct engine_cpu *e, uint64_t lin, bool write, unsigned table)
 {
 	unsigned n = (lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	const struct jit_tlb_entry *t = &e->js.tlb[table][n];
+	const struct jit_tlb_entry *t = &e->js.tlb[table].e[n];
 	return (write ? t->wr : t->rd) == (lin & PAGE_MASK);
 }
 

@@ -95,7 +95,8 @@ struct group {
 	struct touch at;
 	uint8_t leader; /* the instruction that translates it */
 	bool shared;
-	int32_t first; /* where `at` is from the host address that is kept */
+	bool addend;   /* what is kept has to be added to addresses; else it is a host address, */
+	int32_t first; /* from where `at` is so far */
 };
 
 struct tr {
@@ -159,7 +160,8 @@ void emit_op_unless_zero(struct tr *t, const struct insn *i);
 /* Zero S1: the same. */
 void emit_op_if_zero(struct tr *t, const struct insn *i);
 /* The host address of i's memory operand of `size` bytes, by way of S1, and S2 = its ram_page for a
- * write. When that fails the C operation does the instruction. Flags stay. */
+ * write. When that fails the C operation does the instruction. Flags stay. To be used while S1 and the
+ * guest's registers are as they are. */
 struct rm emit_reach(struct tr *t, const struct insn *i, unsigned size, bool write);
 /* The same where a misaligned address is left to the C operation. */
 struct rm emit_reach_aligned(struct tr *t, const struct insn *i, unsigned size, bool write);

@@ -26,7 +26,7 @@
 	  "test %rax, %rax")                                                                       \
 	X(push_and_pop, "push %rbp", "pop %r15", "cmp %rax, %rbx")                                 \
 	X(gs_and_rip_relative, "mov %gs:0x10, %rax", "lea 0x100(%rip), %rdx")                      \
-	X(relative_to_rip, "mov 0x1000(%rip), %rax", "add %rax, 0x1100(%rip)", "mov 0x2000, %eax")          \
+	X(relative_to_rip, "mov 0x1000(%rip), %rax", "add %rax, 0x1100(%rip)", "mov 0x2000, %eax") \
 	X(compare_and_branch, "1: dec %rcx", "cmp %rsi, %rdi", "jne 1b")                           \
 	X(call, "call . + 0x20")                                                                   \
 	X(call_of_another_page, "call . + 0x2000")                                                 \
@@ -117,15 +117,16 @@ static const struct {
     {OFF_JS(jump[0].stamp), "jump.stamp"},
     {OFF_JS(jump[0].code), "jump.code"},
     {OFF_JS(jump[0].version), "jump.version"},
-    {OFF_JS(tlb[MODE][1].rd), "tlb[1].rd"},
-    {OFF_JS(tlb[MODE][1].wr), "tlb[1].wr"},
-    {OFF_JS(tlb[MODE][1].host), "tlb[1].host"},
-    {OFF_JS(tlb[MODE][2].rd), "tlb[2].rd"},
-    {OFF_JS(tlb[MODE][2].host), "tlb[2].host"},
-    {OFF_JS(tlb[MODE][0].rd), "tlb.rd"},
-    {OFF_JS(tlb[MODE][0].wr), "tlb.wr"},
-    {OFF_JS(tlb[MODE][0].host), "tlb.host"},
-    {OFF_JS(tlb[MODE][0].page), "tlb.page"},
+    {OFF_JS(tlb[MODE].e[1].rd), "tlb[1].rd"},
+    {OFF_JS(tlb[MODE].e[1].wr), "tlb[1].wr"},
+    {OFF_JS(tlb[MODE].e[1].host), "tlb[1].host"},
+    {OFF_JS(tlb[MODE].e[2].rd), "tlb[2].rd"},
+    {OFF_JS(tlb[MODE].e[2].host), "tlb[2].host"},
+    {OFF_JS(tlb[MODE].e[0].rd), "tlb.rd"},
+    {OFF_JS(tlb[MODE].e[0].wr), "tlb.wr"},
+    {OFF_JS(tlb[MODE].e[0].host), "tlb.host"},
+    {OFF_JS(tlb[MODE].e[0].addend), "tlb.addend"},
+    {OFF_JS(tlb[MODE].page[0]), "tlb.page"},
 };
 
 /* [rsp + index*8 + 0x1234] with the field's name in place of the number. */

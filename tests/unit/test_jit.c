@@ -741,6 +741,61 @@ GUEST(narrowed, "mov $20, %r8d\n"
 		"dec %r8d\n"
 		"jnz 1b\n"
 		"hlt");
+/* The same bytes by way of registers in and out of the host's, pushed and popped, of every kind, aligned or not. */
+GUEST(shapes, "mov $0xc800, %edi\n"
+	      "mov $20, %r8d\n"
+	      "xor %eax, %eax\n"
+	      "1: mov %rdi, %r13\n"
+	      "add %r8, (%rdi)\n"
+	      "mov 8(%r13), %rdx\n"
+	      "lea 16(%rdi), %rsi\n"
+	      "movaps %xmm1, (%rsi)\n"
+	      "movaps 16(%r13), %xmm2\n"
+	      "paddd 16(%rdi), %xmm2\n"
+	      "movups %xmm2, -1(%rsi)\n"
+	      "add %rdx, 24(%r13)\n"
+	      "adc 32(%r13, %rax), %r9\n"
+	      "xchg %rdx, 40(%r13)\n"
+	      "mov %rsp, %r14\n"
+	      "push %rdx\n"
+	      "push %rsp\n"
+	      "add -8(%r14), %r9\n"
+	      "xor %r9, -16(%r14)\n"
+	      "mov %r14, %rbp\n"
+	      "sub $16, %rbp\n"
+	      "addq $3, 8(%rbp)\n"
+	      "pop %rbx\n"
+	      "push %r14\n"
+	      "pop %rsp\n"
+	      "sub $16, %rsp\n"
+	      "mov %bh, 9(%rsp)\n"
+	      "leave\n"
+	      "mov %rbp, %r12\n"
+	      "mov %r14, %rsp\n"
+	      "shll %cl, 4(%r13)\n"
+	      "movdqu (%rdi), %xmm1\n"
+	      "add $8, %rdi\n"
+	      "test $1, %r8b\n"
+	      "jz 2f\n"
+	      "add $8, %rdi\n"
+	      "2: and $~15, %rdi\n"
+	      "dec %r8d\n"
+	      "jnz 1b\n"
+	      "hlt");
+Test(accesses, share_in_every_shape)
+{
+	struct pair p;
+	PAIR(&p, shapes);
+	for (unsigned k = 0; k < NR; k++) {
+		p.s[k]->c.v.cr4 |= CR4_OSFXSR;
+		core_update_mode(&p.s[k]->c);
+		for (uint64_t at = 0xc000; at < 0xe000; at += 8)
+			poke(p.s[k], at, at * 0x9e3779b97f4a7c15, 8);
+	}
+	run(&p);
+	pair_free(&p);
+}
+
 Test(accesses, share_only_what_is_near)
 {
 	struct pair p;
