@@ -12,14 +12,18 @@
 #include "hw/storage/drive_bus.h"
 #include "hw/storage/nvme.h"
 #include "hw/storage/virtio_blk.h"
+#include "hw/storage/virtio_scsi.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
     &virtio_blk_type,
+    &virtio_scsi_type,
     &ahci_type,
     &nvme_type,
     &ide_hd_type,
     &ide_cd_type,
+    &scsi_hd_type,
+    &scsi_cd_type,
     &vga_type,
     NULL,
 };

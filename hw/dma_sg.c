@@ -206,6 +206,23 @@ void dma_sg_trim(struct dma_sg *sg, size_t n)
 	}
 }
 
+int dma_sg_split(struct dma_sg *head, struct dma_sg *sg, size_t n)
+{
+	size_t left = n;
+
+	for (unsigned i = 0; i < sg->nr && left; i++) {
+		size_t len = sg->iov[i].iov_len < left ? sg->iov[i].iov_len : left;
+		uint8_t *host = sg->iov[i].iov_base;
+		int r = append(head, sg->ram[i], (uint64_t)(host - sg->ram[i]->host), len);
+
+		if (r < 0)
+			return r;
+		left -= len;
+	}
+	dma_sg_skip(sg, n);
+	return 0;
+}
+
 uint8_t *dma_map(const struct aspace *as, uint64_t addr, uint64_t len, bool to_guest,
 		 struct ram **ram)
 {

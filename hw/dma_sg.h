@@ -51,6 +51,9 @@ size_t dma_sg_zero(const struct dma_sg *sg, size_t off, size_t len);
 /* Drops the first n bytes, or all but the first n; n <= sg->len. */
 void dma_sg_skip(struct dma_sg *sg, size_t n);
 void dma_sg_trim(struct dma_sg *sg, size_t n);
+/* Moves the first n bytes to the end of `head`, an empty list; n <= sg->len. 0 or -errno, and then sg
+ * is as it was. */
+int dma_sg_split(struct dma_sg *head, struct dma_sg *sg, size_t n);
 
 /* The host address of [addr, addr+len) when that is one piece of RAM (or, to be read only, ROM), with
  * that RAM; or NULL. */
