@@ -340,9 +340,7 @@ static int run_workloads(struct bench_report *r, const struct bench_options *o, 
 
 	describe_host(r->host, sizeof(r->host), &r->cpus);
 	r->time_ms = o->time_ms;
-	for (unsigned n = 0; n < r->nr; n++)
-		if (!r->column[n].unusable)
-			bench_run_column(r, &r->column[n], isatty(STDERR_FILENO));
+	bench_measure(r, isatty(STDERR_FILENO));
 	bench_compare(r);
 	r->took_s = seconds() - begin;
 	if (o->format == FORMAT_JSON)

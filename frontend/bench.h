@@ -39,11 +39,12 @@ enum cell_status {
 
 struct bench_cell {
 	enum cell_status status;
-	double ns, median_ns; /* an operation, in the fastest sample and the median one */
-	uint32_t rounds;      /* of a sample */
-	uint32_t samples;
-	uint64_t result; /* the same wherever the workload runs */
-	char why[128];   /* CELL_FAILED */
+	double ns,
+	    median_ns;    /* an operation, in the fastest sample and the median one of its pass */
+	uint32_t rounds;  /* of a sample */
+	uint32_t samples; /* in all passes */
+	uint64_t result;  /* the same wherever the workload runs */
+	char why[128];    /* CELL_FAILED */
 };
 
 struct bench_column {
@@ -61,6 +62,7 @@ struct bench_report {
 	unsigned nr;
 	bool selected[BENCH_WORKLOADS];
 	unsigned time_ms; /* spent on a cell, about */
+	unsigned pass_ms; /* and in one of the passes through all of them */
 	double took_s;
 	char host[80];
 	unsigned cpus;
@@ -113,9 +115,9 @@ void meter_failed(struct meter *m, const char *why);
 
 /* ---- running: bench_run.c ---- */
 
-/* Fills a column, in processes of its own, so that nothing that goes wrong there ends this one. progress: on a
+/* Fills all columns, in processes of their own, so that nothing that goes wrong there ends this one. progress: on a
  * terminal. */
-void bench_run_column(struct bench_report *r, struct bench_column *c, bool progress);
+void bench_measure(struct bench_report *r, bool progress);
 /* Turns cells whose result is not that of the first column into failed ones. */
 void bench_compare(struct bench_report *r);
 

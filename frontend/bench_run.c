@@ -22,7 +22,9 @@
 
 #define GUEST_RAM    (80ull << 20)
 #define PATIENCE_MS  20000 /* for a cell, beside what it is meant to take */
-#define MAX_FAILURES 3     /* of children of a column */
+#define PASSES       3 /* through all columns, so that a while of noise does not spoil one of them */
+#define PASS_MS      10 /* a pass of a cell at least */
+#define MAX_FAILURES 3  /* of children of a column */
 
 struct message {
 	enum { MESSAGE_READY, MESSAGE_CELL, MESSAGE_DONE, MESSAGE_ERROR } kind;
@@ -214,7 +216,7 @@ static void run_child(const struct bench_report *r, const struct bench_column *c
 		_exit(1);
 	c->out = out;
 	c->disk = bench_disk_open();
-	meter_init(&c->meter, selected, first, r->time_ms * 1000000ull);
+	meter_init(&c->meter, selected, first, r->pass_ms * 1000000ull);
 	c->meter.done = tell_cell;
 	c->meter.opaque = c;
 	if (col->engine)
@@ -317,7 +319,7 @@ static bool run_process(struct bench_report *r, struct bench_column *c, const bo
 		close(fd[0]);
 		return false;
 	}
-	done = listen(c, selected, fd[0], PATIENCE_MS + 10 * (int)r->time_ms, at, ready, progress,
+	done = listen(c, selected, fd[0], PATIENCE_MS + 10 * (int)r->pass_ms, at, ready, progress,
 		      why, len);
 	close(fd[0]);
 	if (!done && *why)
@@ -330,15 +332,14 @@ static bool run_process(struct bench_report *r, struct bench_column *c, const bo
 	return done;
 }
 
-void bench_run_column(struct bench_report *r, struct bench_column *c, bool progress)
+/* Measures the selected workloads once. */
+static void run_pass(struct bench_report *r, struct bench_column *c, const bool *selected,
+		     bool progress)
 {
-	bool selected[BENCH_WORKLOADS], ready;
-	unsigned at, failures = 0;
+	unsigned at = next_selected(selected, 0), failures = 0;
 	char why[128];
+	bool ready;
 
-	for (unsigned id = 0; id < BENCH_WORKLOADS; id++)
-		selected[id] = r->selected[id] && (c->engine || bench_workloads[id].native);
-	at = next_selected(selected, 0);
 	while (at < BENCH_WORKLOADS) {
 		unsigned from = at;
 
@@ -356,6 +357,53 @@ void bench_run_column(struct bench_report *r, struct bench_column *c, bool progr
 	}
 	if (progress)
 		show(c, BENCH_WORKLOADS);
+}
+
+/* Adds what another pass has found. */
+static void merge(struct bench_cell *to, const struct bench_cell *x)
+{
+	uint32_t samples = to->samples + x->samples;
+
+	if (to->status != CELL_OK || x->status != CELL_OK) {
+		*to = *x;
+		return;
+	}
+	if (x->result != to->result) {
+		to->status = CELL_FAILED;
+		snprintf(to->why, sizeof(to->why),
+			 "runs that should be the same come to "
+			 "different results");
+		return;
+	}
+	if (x->ns < to->ns)
+		*to = *x;
+	to->samples = samples;
+}
+
+static void add_pass(struct bench_report *r, struct bench_column *c, bool progress)
+{
+	struct bench_column pass = {.name = c->name, .engine = c->engine};
+	bool selected[BENCH_WORKLOADS];
+
+	/* What has failed, or cannot, is not tried again. */
+	for (unsigned id = 0; id < BENCH_WORKLOADS; id++)
+		selected[id] = r->selected[id] && (c->engine || bench_workloads[id].native) &&
+			       c->cell[id].status <= CELL_OK;
+	run_pass(r, &pass, selected, progress);
+	for (unsigned id = 0; id < BENCH_WORKLOADS; id++)
+		if (selected[id])
+			merge(&c->cell[id], &pass.cell[id]);
+}
+
+void bench_measure(struct bench_report *r, bool progress)
+{
+	const unsigned passes = r->time_ms >= PASSES * PASS_MS ? PASSES : 1;
+
+	r->pass_ms = r->time_ms / passes;
+	for (unsigned pass = 0; pass < passes; pass++)
+		for (unsigned n = 0; n < r->nr; n++)
+			if (!r->column[n].unusable)
+				add_pass(r, &r->column[n], progress);
 }
 
 void bench_compare(struct bench_report *r)
