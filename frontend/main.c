@@ -448,7 +448,9 @@ static int help(const struct app *a)
 		break;
 	case ACT_MACHINE_HELP:
 		printf("Supported machines are:\n"
-		       "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n");
+		       "pc                   %s (default)\n"
+		       "q35                  %s\n",
+		       board_pc.product, board_q35.product);
 		break;
 	case ACT_DEVICE_HELP:
 		options_device_help();

@@ -352,11 +352,13 @@ static int on_machine(struct parse *p, const char *arg)
 				p->o->action = ACT_MACHINE_HELP;
 				continue;
 			}
-			if (strncmp(type, "q35", 3) == 0 || strncmp(type, "pc-q35", 6) == 0)
-				return fail(p, "machine %s is not supported yet; the nearest is pc",
+			if (strcmp(type, "q35") == 0 || strncmp(type, "pc-q35", 6) == 0)
+				p->o->board = &board_q35;
+			else if (strcmp(type, "pc") == 0 || strncmp(type, "pc-i440fx", 9) == 0)
+				p->o->board = &board_pc;
+			else
+				return fail(p, "machine %s is not known; there are pc and q35",
 					    type);
-			if (strcmp(type, "pc") != 0 && strncmp(type, "pc-i440fx", 9) != 0)
-				return fail(p, "machine %s is not known; there is pc", type);
 			continue;
 		}
 		if (kv.has_val && strcmp(kv.key, "accel") == 0) {
@@ -607,8 +609,8 @@ static const struct option table[] = {
     {"L", "DIR", on_rom_dir, "look here for firmware and option ROMs first"},
 
     {"", NULL, NULL, "The machine"},
-    {"machine", "pc", on_machine, "the board, i440FX and PIIX; also -M; -machine help"},
-    {"M", "pc", on_machine, NULL},
+    {"machine", "pc|q35", on_machine, "the board (default pc); also -M; -machine help"},
+    {"M", "pc|q35", on_machine, NULL},
     {"accel", "NAME[,...]", on_accel,
      "what executes the CPUs: auto, kvm, jit or interp; -accel help"},
     {"cpu", "MODEL", on_cpu, "CPU model[,+feature][,-feature] (default max); -cpu help"},

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/pc.h"
+
 int fail(struct parse *p, const char *fmt, ...)
 {
 	va_list ap;
@@ -496,7 +498,7 @@ static int add_drives(struct parse *p)
 	struct drives *d = &p->o->drives;
 	char text[300];
 
-	if (drives_finish(p, 2) < 0)
+	if (drives_finish(p, p->o->board->ide_units) < 0)
 		return -1;
 	for (unsigned i = 0; i < d->nr; i++)
 		if (drive_device(&d->spec[i], text, sizeof(text)) && on_device(p, text) < 0)

@@ -121,11 +121,8 @@ static void pm_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 
 static const struct mmio_ops pm_ops = {pm_read, pm_write, 1, 4};
 
-static uint64_t gpe_read(void *opaque, uint64_t off, unsigned size)
+uint8_t acpi_pm_gpe_read(const struct acpi_pm *pm, unsigned off)
 {
-	const struct acpi_pm *pm = opaque;
-
-	(void)size;
 	switch (off) {
 	case 0:
 	case 1:
@@ -135,17 +132,27 @@ static uint64_t gpe_read(void *opaque, uint64_t off, unsigned size)
 	}
 }
 
-static void gpe_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+void acpi_pm_gpe_write(struct acpi_pm *pm, unsigned off, uint8_t val)
 {
-	struct acpi_pm *pm = opaque;
 	unsigned shift = 8 * (off & 1);
 
-	(void)size;
 	if (off < 2)
-		pm->gpe_sts &= ~((val & 0xff) << shift);
+		pm->gpe_sts &= ~(val << shift);
 	else
-		pm->gpe_en = (pm->gpe_en & ~(0xff << shift)) | (val & 0xff) << shift;
+		pm->gpe_en = (pm->gpe_en & ~(0xff << shift)) | val << shift;
 	update_sci(pm);
+}
+
+static uint64_t gpe_read(void *opaque, uint64_t off, unsigned size)
+{
+	(void)size;
+	return acpi_pm_gpe_read(opaque, (unsigned)off);
+}
+
+static void gpe_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+{
+	(void)size;
+	acpi_pm_gpe_write(opaque, (unsigned)off, (uint8_t)val);
 }
 
 static const struct mmio_ops gpe_ops = {gpe_read, gpe_write, 1, 1};
@@ -248,7 +255,7 @@ int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t 
 	pm->io = io;
 	acpi_pm_move(pm, base);
 	err = pm->base == base ? 0 : -EEXIST;
-	if (!err)
+	if (!err && gpe)
 		err = aspace_map_dev(io, "acpi-gpe0", gpe, ACPI_GPE0_LEN, &gpe_ops, pm);
 	if (!err)
 		err = aspace_map_dev(io, "apm", ACPI_SMI_CMD, 2, &apm_ops, pm);

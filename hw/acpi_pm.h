@@ -45,7 +45,7 @@ struct acpi_pm {
 	void *opaque;
 };
 
-/* base: PM I/O base, 0 for none yet (PM1a_EVT at +0, PM1a_CNT at +4, PM_TMR at +8; 16 ports); gpe: GPE0 block.
+/* base: PM I/O base, 0 for none yet (PM1a_EVT at +0, PM1a_CNT at +4, PM_TMR at +8; 16 ports); gpe: GPE0 block, 0 for elsewhere.
  * sleep: the guest set SLP_EN with this SLP_TYP. 0 or -errno. */
 int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t gpe,
 		 struct clock *clk, const struct irq_pin *sci,
@@ -53,6 +53,9 @@ int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t 
 /* Moves the PM block; 0, or where other ports are: it does not answer. */
 void acpi_pm_move(struct acpi_pm *pm, uint64_t base);
 void acpi_pm_power_button(struct acpi_pm *pm);
+/* Bytes of the GPE0 block, for a board that has it elsewhere: 0-1 status, 2-3 enable. */
+uint8_t acpi_pm_gpe_read(const struct acpi_pm *pm, unsigned off);
+void acpi_pm_gpe_write(struct acpi_pm *pm, unsigned off, uint8_t val);
 /* Raises general-purpose event n, 0..15. */
 void acpi_pm_gpe(struct acpi_pm *pm, unsigned n);
 /* For a board that starts the guest as if firmware had enabled ACPI already. */

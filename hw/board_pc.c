@@ -29,6 +29,11 @@ static int wire(struct pc *pc)
 	return 0;
 }
 
+static void unwire(struct pc *pc)
+{
+	piix_ide_fini(&pc->piix_ide);
+}
+
 static void start(struct pc *pc, const uint8_t irq[4])
 {
 	i440fx_start(&pc->i440fx, irq);
@@ -45,7 +50,9 @@ const struct pc_board board_pc = {
     .name = "pc",
     .product = "Standard PC (i440FX + PIIX, 1996)",
     .low_max = 0xc0000000,
+    .ide_units = 2,
     .wire = wire,
+    .unwire = unwire,
     .start = start,
     .describe = describe,
 };

@@ -405,7 +405,7 @@ void pc_free(struct pc *pc)
 		pc->nr_added--;
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);
 	}
-	piix_ide_fini(&pc->piix_ide);
+	pc->board->unwire(pc);
 	pthread_mutex_unlock(&pc->m.lock);
 	machine_fini(&pc->m);
 	ram_fini(&pc->rom);

@@ -25,6 +25,7 @@
 #include "hw/i8042.h"
 #include "hw/i8254.h"
 #include "hw/i8259.h"
+#include "hw/ich9.h"
 #include "hw/icount.h"
 #include "hw/ioapic.h"
 #include "hw/lapic.h"
@@ -36,7 +37,9 @@
 #include "hw/pci.h"
 #include "hw/port92.h"
 #include "hw/pvpanic.h"
+#include "hw/q35.h"
 #include "hw/reset_port.h"
+#include "hw/storage/ahci.h"
 #include "hw/storage/piix_ide.h"
 #include "hw/uart16550.h"
 
@@ -60,17 +63,20 @@ struct pc;
 /* What differs between the boards. */
 struct pc_board {
 	const char *name, *product;
-	uint64_t low_max; /* RAM below 4 GiB ends here at most */
+	uint64_t low_max;   /* RAM below 4 GiB ends here at most */
+	unsigned ide_units; /* drives on each bus of its disk controller */
 	/* Makes the chip set's functions, with its power management, and adds them to the machine.
 	 * 0 or -errno. */
 	int (*wire)(struct pc *pc);
+	/* Frees what that has made, also after it has failed. */
+	void (*unwire)(struct pc *pc);
 	/* Sets it up as firmware would; interrupts irq[n] for PIRQ n and n + 4. */
 	void (*start)(struct pc *pc, const uint8_t irq[4]);
 	/* What it adds to the tables. */
 	void (*describe)(const struct pc *pc, struct acpi_config *cfg);
 };
 
-extern const struct pc_board board_pc;
+extern const struct pc_board board_pc, board_q35;
 
 struct pc_debugcon_config {
 	bool present;
@@ -147,9 +153,12 @@ struct pc {
 	struct reset_port reset_port;
 	struct dma8237 dma;
 	struct pci_bus pci;
-	struct i440fx i440fx;
-	struct piix_ide piix_ide;
 	struct drive_bus *drives; /* where drives plug in */
+	struct i440fx i440fx;     /* these, or those that follow */
+	struct piix_ide piix_ide;
+	struct q35 q35;
+	struct ich9 ich9;
+	struct ahci ahci;
 	struct pam pam;
 	struct ram rom; /* of firmware */
 	bool has_firmware;

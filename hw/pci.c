@@ -134,6 +134,30 @@ void pci_bus_yield(struct pci_bus *bus, uint64_t base, uint64_t size)
 	unmap_overlapping(bus, bus->mem, 0, base, size);
 }
 
+static int line_of(const struct pci_func *f)
+{
+	unsigned pin = f->config[PCI_INT_PIN];
+
+	return f->bus->line_of ? f->bus->line_of(f->bus->opaque, f->devfn, pin)
+			       : pci_intx_line(f->devfn, pin);
+}
+
+static void drive_line(struct pci_bus *bus, int line)
+{
+	if (bus->line)
+		bus->line(bus->opaque, line, bus->level[line] != 0);
+}
+
+void pci_bus_rewire(struct pci_bus *bus)
+{
+	memset(bus->level, 0, sizeof(bus->level));
+	for (unsigned i = 0; i < 256; i++)
+		if (bus->func[i] && bus->func[i]->intx_out)
+			bus->level[line_of(bus->func[i])]++;
+	for (int n = 0; n < PCI_LINES; n++)
+		drive_line(bus, n);
+}
+
 static void update_intx(struct pci_func *f)
 {
 	bool off = f->config[PCI_COMMAND + 1] & PCI_CMD_INTX_OFF >> 8;
@@ -147,10 +171,9 @@ static void update_intx(struct pci_func *f)
 	if (out == f->intx_out || !f->config[PCI_INT_PIN])
 		return;
 	f->intx_out = out;
-	line = pci_intx_line(f->devfn, f->config[PCI_INT_PIN]);
+	line = line_of(f);
 	f->bus->level[line] = (uint8_t)(f->bus->level[line] + (out ? 1 : -1));
-	if (f->bus->line)
-		f->bus->line(f->bus->opaque, line, f->bus->level[line] != 0);
+	drive_line(f->bus, line);
 }
 
 void pci_set_intx(struct pci_func *f, int level)
@@ -419,6 +442,25 @@ static void data_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 		pci_config_write(f, (bus->address & 0xfc) + (unsigned)off, (uint32_t)val, size);
 }
 
+static uint64_t ecam_read(void *dev, uint64_t off, unsigned size)
+{
+	const struct pci_bus *bus = dev;
+	const struct pci_func *f = off >> 20 ? NULL : bus->func[off >> 12];
+
+	return f ? pci_config_read(f, (unsigned)off & 0xfff, size) : ~0ull;
+}
+
+static void ecam_write(void *dev, uint64_t off, uint64_t val, unsigned size)
+{
+	struct pci_bus *bus = dev;
+	struct pci_func *f = off >> 20 ? NULL : bus->func[off >> 12];
+
+	if (f)
+		pci_config_write(f, (unsigned)off & 0xfff, (uint32_t)val, size);
+}
+
+const struct mmio_ops pci_ecam_ops = {ecam_read, ecam_write, 1, 4};
+
 static const struct mmio_ops address_ops = {address_read, address_write, 1, 4};
 static const struct mmio_ops data_ops = {data_read, data_write, 1, 4};
 
@@ -476,7 +518,6 @@ void pci_bus_assign(struct pci_bus *bus, uint64_t mem_base, uint64_t mem_end, ui
 		}
 		pci_config_write(f, PCI_COMMAND, cmd, 2);
 		if (f->config[PCI_INT_PIN])
-			pci_config_write(f, PCI_INT_LINE,
-					 irq[pci_intx_line(f->devfn, f->config[PCI_INT_PIN])], 1);
+			pci_config_write(f, PCI_INT_LINE, irq[line_of(f) & 3], 1);
 	}
 }

@@ -63,6 +63,7 @@ enum pci_cap {
 };
 
 #define PCI_BARS         6
+#define PCI_LINES        8 /* at most, to an interrupt router */
 #define PCI_BAR_ROM      6 /* index of the expansion ROM among a function's BARs */
 #define PCI_CONFIG_SIZE  4096u
 #define PCI_BAR_PREFETCH 8 /* in a memory BAR's low bits */
@@ -112,8 +113,11 @@ struct pci_bus {
 	struct pci_func *func[256]; /* by devfn */
 	uint32_t address;           /* CF8h */
 	struct reset_port *reset;   /* CF9h */
-	uint8_t level[4];           /* how many functions drive each of the four lines */
-	void (*line)(void *opaque, int n, int level); /* interrupt router; n 0..3 */
+	uint8_t level[PCI_LINES];   /* how many functions drive each line */
+	/* The interrupt router: takes lines, and says to which of them a pin (1..4) of a slot is
+	 * wired; without line_of as pci_intx_line(). */
+	void (*line)(void *opaque, int n, int level);
+	int (*line_of)(void *opaque, uint8_t devfn, unsigned pin);
 	void *opaque;
 	/* Takes messages to FEExxxxxh; until the board sets it they are lost. */
 	void (*msi)(void *opaque, uint64_t addr, uint32_t data);
@@ -172,13 +176,18 @@ static inline bool pci_is_master(const struct pci_func *f)
  * pci_bus_remap() afterwards lets them take what is left. */
 void pci_bus_yield(struct pci_bus *bus, uint64_t base, uint64_t size);
 void pci_bus_remap(struct pci_bus *bus);
+/* After a change of what line_of says: the lines have the levels that all functions give them. */
+void pci_bus_rewire(struct pci_bus *bus);
+/* The enhanced configuration access mechanism (PCI Express Base Specification 7.2.2): 1 MiB for each
+ * bus, of which the first is there; opaque is the struct pci_bus. */
+extern const struct mmio_ops pci_ecam_ops;
 
 /* size 1, 2 or 4; off below PCI_CONFIG_SIZE: what the function does not have reads as 0. */
 uint32_t pci_config_read(const struct pci_func *f, unsigned off, unsigned size);
 void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned size);
 
 /* What firmware does before it starts an operating system: gives every BAR an address in the two
- * windows, enables decoding and fills in interrupt lines (irq[n]: of line n). */
+ * windows, enables decoding and fills in interrupt lines (irq[n]: of lines n and n + 4). */
 void pci_bus_assign(struct pci_bus *bus, uint64_t mem_base, uint64_t mem_end, uint64_t io_base,
 		    uint64_t io_end, const uint8_t irq[4]);
 

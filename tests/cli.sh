@@ -184,7 +184,7 @@ refuses "sleep=maybe is neither" -icount 3,sleep=maybe
 refuses "align=on is not supported" -icount 3,align=on
 refuses "-icount: rr= is not supported" -icount 3,rr=record
 refuses "-icount works with one CPU only" -icount 3 -smp 2
-refuses "q35 is not supported yet.*pc" -machine q35
+refuses "isapc is not known; there are pc and q35" -machine isapc
 refuses "nosuchboard is not known.*pc" -machine nosuchboard
 refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm
 refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg

@@ -87,7 +87,6 @@ check-run: doppel
 -include $(UNIT_SRCS:%.c=$(B)/%.d)
 
 -include $(patsubst %.c,$(B)/%.d,$(wildcard tests/insn/*.c))
-include tests/block/rules.mk
 include tests/priv/rules.mk
 include tests/bench/rules.mk
 include tests/lockstep/rules.mk

@@ -139,11 +139,24 @@ class Suite:
         finally:
             g.close()
 
+    def debian_q35(self):
+        g = self.linux("debian_q35", "amd64", "-machine", "q35", "-smp", "2", append="doppel.login")
+        try:
+            return self.session(g, "amd64", 2)
+        finally:
+            g.close()
+
+    def debian_q35_seabios(self):
+        return self.by_seabios("debian_q35_seabios", "-machine", "q35")
+
     def debian_seabios(self):
+        return self.by_seabios("debian_seabios")
+
+    def by_seabios(self, name, *args):
         """The kernel by way of SeaBIOS, with the tables that it has placed."""
         if not os.path.exists("/usr/share/qemu/linuxboot_dma.bin"):
             raise Skip("no linuxboot_dma.bin; it is in the package qemu-system-data")
-        g = self.linux("debian_seabios", "amd64", "-smp", "2", "-bios", "bios-256k.bin",
+        g = self.linux(name, "amd64", "-smp", "2", "-bios", "bios-256k.bin", *args,
                        append="doppel.login")
         try:
             return self.session(g, "amd64", 2)
@@ -259,7 +272,8 @@ class Suite:
             g.close()
 
 
-CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_i386", "debian_pvh",
+CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
+         "debian_q35_seabios", "debian_i386", "debian_pvh",
          "cpu_models", "reboot", "same_time"]
 
 

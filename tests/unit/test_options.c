@@ -141,7 +141,7 @@ Test(options, refusals)
 	refused("-netdev user", "nearest is -nic none");
 	refused("-device e1000", "device e1000 is not supported yet");
 	refused("-device isa-debugexit", "did you mean isa-debug-exit");
-	refused("-machine q35", "nearest is pc");
+	refused("-machine isapc", "there are pc and q35");
 	refused("-accel kvm,x=1", "takes no properties");
 	refused("-display gtk", "-display none");
 	refused("-kernel", "needs an argument");

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Q35 and ICH9: the extended configuration space, interrupt routing, power management ports; and
+ * random writes to all of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "chips.h"
+#include "hw/acpi_pm.h"
+#include "hw/ich9.h"
+#include "hw/q35.h"
+
+static struct {
+	struct board b;
+	struct ram ram;
+	struct pci_bus pci;
+	struct pam pam;
+	struct acpi_pm pm;
+	struct q35 q35;
+	struct ich9 ich9;
+	struct pci_func f[2]; /* slots 3 and 27, INTB# */
+} t;
+
+static const uint8_t irq[4] = {10, 10, 11, 11};
+
+static void setup(void)
+{
+	struct irq_pin isa, gsi;
+
+	memset(&t, 0, sizeof(t));
+	board_init(&t.b);
+	isa = pin(&t.b, 0);
+	gsi = pin(&t.b, 16);
+	cr_assert_eq(ram_init(&t.ram, "ram", 2 << 20), 0);
+	pam_init(&t.pam, &t.b.mem, &t.ram);
+	cr_assert_eq(aspace_map_ram(&t.b.mem, "low", 0, 0xa0000, &t.ram, 0), 0);
+	cr_assert_eq(aspace_map_ram(&t.b.mem, "ram", 1 << 20, 1 << 20, &t.ram, 1 << 20), 0);
+	cr_assert_eq(pci_bus_init(&t.pci, &t.b.mem, &t.b.io, NULL), 0);
+	cr_assert_eq(acpi_pm_init(&t.pm, &t.b.io, 0, 0, &t.b.clock, NULL, NULL, NULL), 0);
+	cr_assert_eq(q35_init(&t.q35, &t.pci, &t.pam), 0);
+	cr_assert_eq(ich9_init(&t.ich9, &t.pci, &t.pm, &isa, &gsi), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		pci_func_init(&t.f[i], "f", 0x1234, 0x5678, 0xff00, 2);
+		if (i == 1)
+			cr_assert_eq(pci_func_express(&t.f[i]), 0);
+		cr_assert_eq(pci_bus_add(&t.pci, &t.f[i], PCI_DEVFN(i ? 27 : 3, 0)), 0);
+		device_reset(&t.f[i].dev);
+	}
+	device_reset(&t.ich9.dev);
+	device_reset(&t.q35.host.dev);
+	device_reset(&t.ich9.lpc.dev);
+}
+
+static void outl(uint16_t port, uint32_t v)
+{
+	aspace_write(&t.b.io, port, v, 4);
+}
+
+static void config(unsigned devfn, unsigned reg, uint32_t v, unsigned size)
+{
+	outl(0xcf8, 0x80000000u | devfn << 8 | (reg & 0xfc));
+	aspace_write(&t.b.io, 0xcfc + (reg & 3), v, size);
+}
+
+TestSuite(q35, .init = setup);
+
+Test(q35, extended_configuration_space)
+{
+	const uint64_t base = 0xe0000000, f1 = base + (PCI_DEVFN(27, 0) << 12);
+
+	cr_assert_eq(rd32(&t.b, base), ~0u);
+	config(0, 0x60, (uint32_t)base | 1, 4);
+	cr_assert_eq(rd32(&t.b, base), 0x29c08086);
+	cr_assert_eq(rd32(&t.b, base + (PCI_DEVFN(31, 0) << 12)), 0x29188086);
+	cr_assert_eq(rd32(&t.b, f1), 0x56781234);
+	wr32(&t.b, f1 + PCI_COMMAND, PCI_CMD_MASTER);
+	cr_assert(pci_is_master(&t.f[1]));
+	/* four times the space, where the function has it */
+	cr_assert_eq(rd32(&t.b, f1 + 0x100), 0);
+	cr_assert_eq(rd32(&t.b, f1 + 0xffc), 0);
+	cr_assert_eq(rd32(&t.b, base + (PCI_DEVFN(4, 0) << 12)), ~0u);
+	cr_assert_eq(rd32(&t.b, base + (1 << 20)), ~0u);
+	/* 64 MiB, elsewhere; on top of RAM it does not answer; a reserved length */
+	config(0, 0x60, 0xc4000005, 4);
+	cr_assert_eq(rd32(&t.b, base), ~0u);
+	cr_assert_eq(rd32(&t.b, 0xc4000000), 0x29c08086);
+	cr_assert_eq(rd32(&t.b, 0xc8000000), ~0u);
+	config(0, 0x60, 0x00000001, 4);
+	cr_assert_eq(rd32(&t.b, 0), 0);
+	config(0, 0x60, 0xc4000007, 4);
+	cr_assert_eq(rd32(&t.b, 0xc4000000), ~0u);
+	/* above 4 GiB */
+	config(0, 0x64, 0xf, 4);
+	config(0, 0x60, 0x10000001, 4);
+	cr_assert_eq(rd32(&t.b, 0xf10000000), 0x29c08086);
+	device_reset(&t.q35.host.dev);
+	cr_assert_eq(rd32(&t.b, 0xf10000000), ~0u);
+}
+
+Test(q35, bars_give_way)
+{
+	static const struct mmio_ops ops = {NULL, NULL, 1, 4};
+	struct range r;
+
+	pci_func_bar(&t.f[0], 0, PCI_BAR_MEM32, 0x1000, &ops, NULL, "bar");
+	config(t.f[0].devfn, PCI_BAR0, 0xe0001000, 4);
+	config(t.f[0].devfn, PCI_COMMAND, PCI_CMD_MEM, 2);
+	cr_assert(aspace_find(&t.b.mem, 0xe0001000, &r));
+	config(0, 0x60, 0xe0000001, 4);
+	cr_assert_eq(rd32(&t.b, 0xe0000000), 0x29c08086);
+	config(0, 0x60, 0xd0000001, 4);
+	cr_assert(aspace_find(&t.b.mem, 0xe0001000, &r));
+	cr_assert_str_eq(r.name, "bar");
+}
+
+Test(q35, interrupt_routing)
+{
+	/* slot 3, INTB#: PIRQE-H by slot and pin; slot 27: PIRQB by its register */
+	pci_set_intx(&t.f[0], 1);
+	cr_assert_eq(t.b.wire[16 + 4].level, 1);
+	pci_set_intx(&t.f[1], 1);
+	cr_assert_eq(t.b.wire[16 + 1].level, 1);
+	config(PCI_DEVFN(31, 0), 0xf0, 0xfed1c001, 4);
+	cr_assert_eq(aspace_read(&t.b.mem, 0xfed1c000 + 0x3148, 2), 0x3210);
+	aspace_write(&t.b.mem, 0xfed1c000 + 0x3148, 0x3270, 2);
+	cr_assert_eq(t.b.wire[16 + 1].level, 0);
+	cr_assert_eq(t.b.wire[16 + 7].level, 1);
+	/* ISA interrupts where the router says so */
+	cr_assert_eq(t.b.wire[11].level, 0);
+	config(PCI_DEVFN(31, 0), 0x6b, 11, 1);
+	cr_assert_eq(t.b.wire[11].level, 1);
+	config(PCI_DEVFN(31, 0), 0x68, 11, 1);
+	pci_set_intx(&t.f[1], 0);
+	cr_assert_eq(t.b.wire[11].level, 1);
+	pci_set_intx(&t.f[0], 0);
+	cr_assert_eq(t.b.wire[11].level, 0);
+	cr_assert_eq(t.b.wire[16 + 4].level, 0);
+}
+
+Test(q35, power_management_ports)
+{
+	cr_assert_eq(inl(&t.b, 0x608), ~0u);
+	ich9_start(&t.ich9, irq);
+	cr_assert_neq(inl(&t.b, 0x608), ~0u);
+	cr_assert_eq(inl(&t.b, 0x630) & 0x20, 0x20);
+	outl(0x630, 0);
+	cr_assert_eq(inl(&t.b, 0x630) & 0x20, 0x20);
+	acpi_pm_gpe(&t.pm, 3);
+	cr_assert_eq(inl(&t.b, 0x620), 8);
+	outl(0x628, 0xffff);
+	cr_assert_eq(inl(&t.b, 0x628), 0xffff);
+	outl(0x620, 8);
+	cr_assert_eq(inl(&t.b, 0x620), 0);
+	config(PCI_DEVFN(31, 0), 0x40, 0xb001, 4);
+	cr_assert_eq(inl(&t.b, 0x628), ~0u);
+	cr_assert_eq(inl(&t.b, 0xb028), 0xffff);
+	/* on top of others' ports it does not answer */
+	config(PCI_DEVFN(31, 0), 0x40, 0xc80, 4);
+	cr_assert_eq(inl(&t.b, 0xcf8) & 0x80000000u, 0x80000000u);
+	config(PCI_DEVFN(31, 0), 0x40, 0x600, 4);
+	cr_assert_neq(inl(&t.b, 0x608), ~0u);
+}
+
+Test(q35, random_writes)
+{
+	static const uint8_t devfn[] = {0, 3 << 3, 27 << 3, 31 << 3};
+
+	srand(1);
+	for (int i = 0; i < 20000; i++) {
+		unsigned size = 1u << rand() % 3, reg = (unsigned)rand() & 0xff & ~(size - 1);
+		uint32_t v = (uint32_t)rand() << 1 ^ (uint32_t)rand();
+
+		config(devfn[rand() % 4], reg, v, size);
+		if (t.q35.ecam_size)
+			wr32(&t.b, t.q35.ecam_base + ((unsigned)rand() & 0xffffc), v);
+		if (t.ich9.rcba)
+			aspace_write(&t.b.mem, t.ich9.rcba + 0x3140 + ((unsigned)rand() & 0x1e), v,
+				     2);
+		pci_set_intx(&t.f[rand() % 2], rand() % 2);
+	}
+	pci_set_intx(&t.f[0], 0);
+	pci_set_intx(&t.f[1], 0);
+	for (int n = 0; n < 24; n++)
+		cr_assert_eq(t.b.wire[n].level, 0);
+	device_reset(&t.ich9.dev);
+	device_reset(&t.q35.host.dev);
+	device_reset(&t.ich9.lpc.dev);
+	ich9_start(&t.ich9, irq);
+	q35_start(&t.q35);
+	cr_assert_eq(rd32(&t.b, Q35_ECAM_BASE), 0x29c08086);
+	cr_assert_neq(inl(&t.b, ICH9_PM_BASE + 8), ~0u);
+}
