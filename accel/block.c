@@ -227,6 +227,8 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	while (page->host && b->nr < BLOCK_MAX_INSNS && off < PAGE_SIZE) {
 		struct insn *i = &b->insn[b->nr];
 		unsigned room = PAGE_SIZE - off;
+		if (bc->breaks && b->nr && watch_offset(bc->breaks, off))
+			break;
 		limit = fetch_limit(c, rip + (off - start));
 		room = room < limit ? room : limit;
 		if (!room || decode(i, page->host + off, room, c->mode, c->model) != DECODE_OK)

@@ -80,6 +80,8 @@ struct block_cache {
 	void (*prepare)(struct block *b, const struct core *c);
 	/* May be NULL; told of each page that had no PAGE_CODE before a block of it. */
 	void (*marked)(struct core *c, const struct ram_page *page);
+	/* Bitmap of offsets in pages at which blocks begin anew, so that a debugger can stop there; or NULL. */
+	const uint64_t *breaks;
 	/* Called after the blocks that were in this memory have been forgotten; or NULL. */
 	void (*gone)(struct block_cache *bc, const uint8_t *from, const uint8_t *to);
 };

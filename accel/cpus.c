@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "accel/debug.h"
 #include "accel/engine.h"
 #include "cpu/bus.h"
 #include "cpu/vcpu.h"
@@ -50,6 +51,12 @@ struct cpu_thread {
 	_Atomic uint64_t posted;
 	uint64_t poll; /* how long the next halt looks before it sleeps, ns; the thread's own */
 	bool want_pause, paused, quit, started;
+	/* For a debugger: one instruction is to be executed while paused, and how that went; what waits for
+	 * the next instruction has been told. */
+	bool step, passed;
+	uint64_t passed_rip;
+	enum run_exit stepped;
+	struct watch_hit hit;
 	uint8_t sipi_vector;
 };
 
@@ -71,6 +78,10 @@ struct cpus {
 		const struct engine *engine;
 		struct engine_vm *vm;
 	} vm[MAX_UNITS];
+
+	struct watch *watch; /* NULL: nothing; changed while paused */
+	void (*on_hit)(void *opaque, unsigned cpu, const struct watch_hit *hit);
+	void *on_hit_opaque;
 };
 
 static void post(struct cpu_thread *t, uint32_t set, uint32_t clear)
@@ -116,24 +127,6 @@ static void take_signals(struct cpu_thread *t)
 		}
 	}
 	u->engine->load(u->e, v);
-}
-
-/* Parks while a pause is wanted. Returns false when the thread must end. Lock held. */
-static bool park_locked(struct cpu_thread *t)
-{
-	const struct unit *u = t->on;
-	if (!t->want_pause && !t->quit)
-		return true;
-	u->engine->store(u->e, &t->state);
-	t->paused = true;
-	pthread_cond_broadcast(&t->parked);
-	while (t->want_pause && !t->quit)
-		pthread_cond_wait(&t->wake, &t->lock);
-	t->paused = false;
-	if (t->quit)
-		return false;
-	u->engine->load(u->e, &t->state);
-	return true;
 }
 
 static uint64_t host_ns(void)
@@ -247,6 +240,51 @@ static void leave(struct cpu_thread *t, const struct unit *u)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* One instruction for a debugger, with the state where it is. Lock held. */
+static void step_locked(struct cpu_thread *t)
+{
+	struct unit *soft = unit_of(t, &engine_interp);
+
+	pthread_mutex_unlock(&t->lock);
+	bool in = enter(t, soft); /* no other kind runs while all are paused */
+	soft->engine->load(soft->e, &t->state);
+	t->stepped = soft->engine->step(soft->e);
+	soft->engine->store(soft->e, &t->state);
+	t->hit.valid = false;
+	if (t->stepped == RUN_DEBUG)
+		soft->engine->hit(soft->e, &t->hit);
+	if (in)
+		leave(t, soft);
+	pthread_mutex_lock(&t->lock);
+	t->passed = true;
+	t->passed_rip = t->state.rip;
+	t->step = false;
+	pthread_cond_broadcast(&t->parked);
+}
+
+/* Parks while a pause is wanted. Returns false when the thread must end. Lock held. */
+static bool park_locked(struct cpu_thread *t)
+{
+	const struct unit *u = t->on;
+	if (!t->want_pause && !t->quit)
+		return true;
+	u->engine->store(u->e, &t->state);
+	t->paused = true;
+	pthread_cond_broadcast(&t->parked);
+	while (t->want_pause && !t->quit) {
+		if (t->step)
+			step_locked(t);
+		else
+			pthread_cond_wait(&t->wake, &t->lock);
+	}
+	t->paused = false;
+	if (t->quit)
+		return false;
+	t->passed &= t->state.rip == t->passed_rip;
+	u->engine->load(u->e, &t->state);
+	return true;
+}
+
 /* All vCPUs are to go on elsewhere, where they have been prepared for. Any thread, no lock held. */
 static void move_all(struct cpus *c, const struct engine *en)
 {
@@ -256,6 +294,20 @@ static void move_all(struct cpus *c, const struct engine *en)
 	pthread_mutex_lock(&c->lock);
 	pthread_cond_broadcast(&c->drained);
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* The best engine that has no limits. */
+static const struct engine *fallback(void)
+{
+	return engine_jit.unusable() ? &engine_interp : &engine_jit;
+}
+
+/* Where all vCPUs should be, as long as it does not fail. */
+static const struct engine *wanted(struct cpus *c)
+{
+	const struct engine *en = atomic_load(&c->chosen);
+
+	return c->watch && !en->watch ? fallback() : en;
 }
 
 /* Many failures for one reason in a short time: where the engine fails that often, another is faster. */
@@ -276,9 +328,8 @@ static void count_hop(struct cpu_thread *t, enum run_failure why)
 	if (++t->recent[why] < HOPS_MAX && why != FAIL_MEMORY)
 		return;
 	t->recent[why] = 0;
-	const struct engine *to = engine_jit.unusable() ? &engine_interp : &engine_jit;
-	if (cpus_prepare(c, to) == 0)
-		move_all(c, to);
+	if (cpus_prepare(c, fallback()) == 0)
+		move_all(c, fallback());
 }
 
 /* The interpreter executes the instruction that the engine cannot. It decodes it anew, so that it may run
@@ -301,6 +352,20 @@ static enum run_exit hop(struct cpu_thread *t, const struct unit *u)
 	return why;
 }
 
+/* Where a debugger has been told of the instruction, it is not told again before the vCPU has moved. */
+static enum run_exit go(struct cpu_thread *t, const struct unit *u)
+{
+	bool passed = t->passed;
+
+	t->passed = false;
+	if (passed && t->cpus->watch && u->engine->step) {
+		enum run_exit why = u->engine->step(u->e);
+		if (why == RUN_DEBUG || why == RUN_SHUTDOWN)
+			return why;
+	}
+	return u->engine->run(u->e, UINT64_MAX);
+}
+
 static enum run_exit run(struct cpu_thread *t)
 {
 	struct unit *u = t->on;
@@ -308,7 +373,7 @@ static enum run_exit run(struct cpu_thread *t)
 
 	if (!enter(t, u))
 		return RUN_STOPPED;
-	why = u->engine->run(u->e, UINT64_MAX);
+	why = go(t, u);
 	bool failed = why == RUN_FAILED && u->engine->failure;
 	if (failed)
 		why = hop(t, u);
@@ -316,6 +381,24 @@ static enum run_exit run(struct cpu_thread *t)
 	if (failed)
 		count_hop(t, u->engine->failure(u->e));
 	return why;
+}
+
+/* The thread pauses by itself. */
+static void report_hit(struct cpu_thread *t)
+{
+	const struct cpus *c = t->cpus;
+	const struct unit *u = t->on;
+	struct watch_hit hit;
+
+	u->engine->hit(u->e, &hit);
+	u->engine->store(u->e, &t->state);
+	pthread_mutex_lock(&t->lock);
+	t->passed = hit.on == WATCH_EXEC;
+	t->passed_rip = t->state.rip;
+	t->want_pause = true;
+	pthread_mutex_unlock(&t->lock);
+	if (c->on_hit)
+		c->on_hit(c->on_hit_opaque, t->index, &hit);
 }
 
 static void *thread_main(void *arg)
@@ -331,10 +414,12 @@ static void *thread_main(void *arg)
 		enum run_exit why = run(t);
 		if (why == RUN_SHUTDOWN)
 			t->cpus->bus->shutdown(t->cpus->bus->opaque, t->index);
+		if (why == RUN_DEBUG)
+			report_hit(t);
 		uint64_t ns = why == RUN_HALTED ? halted(t, 0) : UINT64_MAX, slept = 0;
 		pthread_mutex_lock(&t->lock);
 		/* RUN_FAILED without a way out is treated like a halt, so that the monitor can look. */
-		if (why != RUN_STOPPED && ns)
+		if (why != RUN_STOPPED && why != RUN_DEBUG && ns)
 			slept = sleep_locked(t, seen, ns);
 		if (why == RUN_HALTED && slept) {
 			pthread_mutex_unlock(&t->lock);
@@ -392,6 +477,8 @@ static int unit_new(struct cpu_thread *t, const struct engine *en, struct engine
 		err = en->configure(e, &c->config);
 	if (err == 0 && en->join)
 		err = en->join(e, vm);
+	if (err == 0 && en->watch && c->watch)
+		en->watch(e, c->watch);
 	if (err < 0) {
 		unit_free(en, e);
 		return err;
@@ -426,8 +513,64 @@ int cpus_set_engine(struct cpus *c, const struct engine *en)
 	if (err < 0)
 		return err;
 	atomic_store(&c->chosen, en);
-	move_all(c, en);
+	move_all(c, wanted(c));
 	return 0;
+}
+
+/* ---- for a debugger ---- */
+
+static void watch_all(struct cpus *c)
+{
+	for (unsigned n = 0; n < c->n; n++)
+		for (unsigned k = 0; k < MAX_UNITS; k++) {
+			const struct unit *u = &c->cpu[n].unit[k];
+			if (u->engine && u->engine->watch)
+				u->engine->watch(u->e, c->watch);
+		}
+}
+
+int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr)
+{
+	struct watch *w = nr ? malloc(sizeof(*w)) : NULL, *old = c->watch;
+	int err = !nr ? 0 : !w ? -ENOMEM : watch_set(w, points, nr);
+
+	if (err == 0 && nr && !atomic_load(&c->chosen)->watch)
+		err = cpus_prepare(c, fallback());
+	if (err < 0) {
+		free(w);
+		return err;
+	}
+	c->watch = w;
+	watch_all(c);
+	free(old);
+	if (atomic_load(&c->engine) != wanted(c))
+		move_all(c, wanted(c));
+	return 0;
+}
+
+void cpus_on_hit(struct cpus *c,
+		 void (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque)
+{
+	c->on_hit = fn;
+	c->on_hit_opaque = opaque;
+}
+
+int cpus_step(struct cpus *c, unsigned cpu, struct watch_hit *hit)
+{
+	struct cpu_thread *t = &c->cpu[cpu];
+	int err = cpus_prepare(c, &engine_interp);
+
+	if (err < 0)
+		return err;
+	pthread_mutex_lock(&t->lock);
+	t->step = true;
+	pthread_cond_signal(&t->wake);
+	while (t->step)
+		pthread_cond_wait(&t->parked, &t->lock);
+	*hit = t->hit;
+	err = t->stepped == RUN_HALTED || t->stepped == RUN_SHUTDOWN ? -EAGAIN : 0;
+	pthread_mutex_unlock(&t->lock);
+	return err;
 }
 
 const struct engine *cpus_on(struct cpus *c, unsigned cpu)
@@ -521,6 +664,7 @@ void cpus_free(struct cpus *c)
 			c->vm[k].engine->close(c->vm[k].vm);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->drained);
+	free(c->watch);
 	free(c->cpu);
 	free(c);
 }
@@ -561,7 +705,7 @@ void cpus_resume(struct cpus *c)
 
 void cpus_reset(struct cpus *c)
 {
-	atomic_store(&c->engine, atomic_load(&c->chosen));
+	atomic_store(&c->engine, wanted(c));
 	for (unsigned n = 0; n < c->n; n++) {
 		struct cpu_thread *t = &c->cpu[n];
 		vcpu_reset(&t->state, n);
@@ -608,9 +752,9 @@ void cpus_sipi(struct cpus *c, unsigned cpu, uint8_t vector)
 
 void cpus_flush_tlb(struct cpus *c)
 {
-	const struct engine *chosen = atomic_load(&c->chosen);
+	const struct engine *en = wanted(c);
 	/* What failed may work with another memory map. */
-	uint32_t back = atomic_exchange(&c->engine, chosen) != chosen ? EV_HOP : 0;
+	uint32_t back = atomic_exchange(&c->engine, en) != en ? EV_HOP : 0;
 	for (unsigned n = 0; n < c->n; n++)
 		post(&c->cpu[n], EV_TLB | back, 0);
 }

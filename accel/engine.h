@@ -16,6 +16,8 @@ struct vcpu;
 struct engine_cpu;
 struct engine_stats;
 struct engine_vm;
+struct watch;
+struct watch_hit;
 
 /* Event bits that others post to a vCPU (see accel/cpus.h). */
 enum cpu_event {
@@ -51,6 +53,7 @@ enum run_exit {
 	RUN_HALTED,   /* HLT, MWAIT or wait-for-SIPI with nothing to wake it */
 	RUN_SHUTDOWN, /* triple fault */
 	RUN_FAILED,   /* the engine cannot execute the next instruction: hop */
+	RUN_DEBUG,    /* a debugger waits for the next instruction, or for an access of the last one */
 };
 
 /* Why it was RUN_FAILED. */
@@ -100,6 +103,14 @@ struct engine {
 	void (*forget)(struct engine_cpu *e);
 	/* After RUN_FAILED; NULL where that never comes. */
 	enum run_failure (*failure)(struct engine_cpu *e);
+	/* For a debugger (accel/debug.h); all three NULL where the engine cannot, and another one has to.
+	 * Between runs, of any thread: what run() stops for, borrowed until the next call; NULL for nothing. */
+	void (*watch)(struct engine_cpu *e, const struct watch *watch);
+	/* Executes one instruction, whether it is waited for or not. No interrupt comes before it, and stops
+	 * that others ask for stay posted. RUN_DEBUG after an access that is waited for. */
+	enum run_exit (*step)(struct engine_cpu *e);
+	/* After RUN_DEBUG. */
+	void (*hit)(struct engine_cpu *e, struct watch_hit *hit);
 };
 
 extern const struct engine engine_interp;

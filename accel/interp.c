@@ -221,7 +221,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		if (c->bus->timers)
 			e->due = 0;
 	}
-	if (ev & (EV_STOP | EV_INIT | EV_SIPI | EV_HOP)) {
+	if (ev & (EV_STOP | EV_INIT | EV_SIPI | EV_HOP) && !e->hold) {
 		*why = RUN_STOPPED;
 		return false;
 	}
@@ -230,7 +230,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		return false;
 	}
 	/* While it is blocked the event stays posted, so that it is looked at again after IRET. */
-	if (ev & EV_NMI && !c->v.nmi_blocked && !c->v.mov_ss_shadow) {
+	if (ev & EV_NMI && !e->hold && !c->v.nmi_blocked && !c->v.mov_ss_shadow) {
 		atomic_fetch_and(c->events, ~(uint32_t)EV_NMI);
 		c->v.nmi_pending = false;
 		c->v.activity = ACT_RUNNING;
@@ -239,7 +239,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 			return true; /* shutdown: seen on the next round */
 		c->v.nmi_blocked = true;
 	}
-	if (ev & EV_INTR && c->v.rflags & FL_IF && !shadowed(c)) {
+	if (ev & EV_INTR && !e->hold && c->v.rflags & FL_IF && !shadowed(c)) {
 		int vector = c->bus->intr_ack(c->bus->opaque, c->index);
 		if (vector >= 0) {
 			c->v.activity = ACT_RUNNING;
@@ -254,9 +254,32 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 	return true;
 }
 
-static bool must_step(const struct core *c)
+static uint64_t fetch_lin(const struct core *c)
 {
-	return c->debug_active || shadowed(c);
+	return c->mode == 8 ? c->v.rip : (uint32_t)(c->v.seg[CS].base + c->v.rip);
+}
+
+static bool may_break(const struct engine_cpu *e)
+{
+	return e->blocks.breaks && watch_offset(e->blocks.breaks, fetch_lin(&e->core));
+}
+
+/* True when a debugger has waited for what was, or for what comes next. */
+static bool stops_here(struct engine_cpu *e, bool restart)
+{
+	struct core *c = &e->core;
+	if (c->watch_hit.valid) {
+		e->hit = c->watch_hit;
+		c->watch_hit.valid = false;
+		return true;
+	}
+	return !e->hold && !restart && may_break(e) &&
+	       watch_exec(c, e->watch, fetch_lin(c), &e->hit);
+}
+
+static bool must_step(const struct engine_cpu *e)
+{
+	return e->core.debug_active || shadowed(&e->core) || may_break(e);
 }
 
 /* One instruction with everything that can happen around it. */
@@ -269,8 +292,7 @@ static void step(struct engine_cpu *e)
 	e->js.link = 0;
 	c->insn = NULL;
 	if (c->debug_active && !(c->v.rflags & FL_RF) && !mov_ss) {
-		uint64_t lin = c->mode == 8 ? c->v.rip : (uint32_t)(c->v.seg[CS].base + c->v.rip);
-		uint64_t hits = debug_insn_hits(c, lin);
+		uint64_t hits = debug_insn_hits(c, fetch_lin(c));
 		if (hits) {
 			c->exc = (struct exception){.vector = EXC_DB, .dr6 = hits};
 			siglongjmp(*c->fault, CORE_EXCEPTION);
@@ -352,6 +374,8 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 	for (;;) {
 		if (__builtin_expect(b->nr > last - c->retired, 0))
 			return false;
+		if (__builtin_expect(bc->breaks != NULL, 0) && may_break(e))
+			return true;
 		e->begun = b->insn;
 		if (translate && run_translated(e, b))
 			return true;
@@ -440,12 +464,19 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 			stepping = max_insns == 1;
 			continue;
 		}
+		if (__builtin_expect(e->watch != NULL, 0) && stops_here(e, restart)) {
+			why = RUN_DEBUG;
+			break;
+		}
 		restart = false;
-		if (__builtin_expect(stepping || must_step(c), 0))
+		if (__builtin_expect(stepping || must_step(e), 0))
 			step(e);
 		else if (!run_blocks(e, last < e->due ? last : e->due))
 			stepping = true;
 	}
+	if (__builtin_expect(e->watch != NULL, 0) && why != RUN_DEBUG && c->watch_hit.valid &&
+	    stops_here(e, restart))
+		why = RUN_DEBUG;
 	atomic_store_explicit(&e->retired, c->retired, memory_order_relaxed);
 	c->fault = NULL;
 	return why;
@@ -458,6 +489,29 @@ static void soft_forget(struct engine_cpu *e)
 		drop_code(e);
 	else
 		block_cache_flush(&e->blocks);
+}
+
+static void soft_watch(struct engine_cpu *e, const struct watch *watch)
+{
+	e->watch = watch;
+	e->blocks.breaks = watch && watch->execs ? watch->offsets : NULL;
+	e->core.watch = watch && watch->accesses ? watch : NULL;
+	e->core.watch_hit.valid = false;
+	soft_forget(e);
+	tlb_flush_all(&e->core.tlb);
+}
+
+static enum run_exit soft_step(struct engine_cpu *e)
+{
+	e->hold = true;
+	enum run_exit why = interp_run(e, 1);
+	e->hold = false;
+	return why;
+}
+
+static void soft_hit(struct engine_cpu *e, struct watch_hit *hit)
+{
+	*hit = e->hit;
 }
 
 static void interp_kick(struct engine_cpu *e)
@@ -494,6 +548,9 @@ const struct engine engine_interp = {
     .retired = interp_retired,
     .stats = soft_stats,
     .forget = soft_forget,
+    .watch = soft_watch,
+    .step = soft_step,
+    .hit = soft_hit,
 };
 
 const struct engine engine_jit = {
@@ -509,4 +566,7 @@ const struct engine engine_jit = {
     .retired = interp_retired,
     .stats = soft_stats,
     .forget = soft_forget,
+    .watch = soft_watch,
+    .step = soft_step,
+    .hit = soft_hit,
 };

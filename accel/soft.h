@@ -22,6 +22,9 @@ struct engine_cpu {
 	bool count;      /* translations count instructions */
 	uint64_t due;    /* core.retired at which timers are to be looked at (cpu/bus.h) */
 	enum run_stops stops;
+	const struct watch *watch; /* what a debugger waits for, or NULL */
+	struct watch_hit hit;      /* after RUN_DEBUG */
+	bool hold;                 /* one instruction, and nothing that others post */
 	uint64_t faults;          /* exceptions delivered */
 	const struct insn *begun; /* first of the block last begun */
 	const struct insn *cut;   /* after which a translated block was left, at this count */

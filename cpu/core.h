@@ -22,6 +22,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/insn.h"
 #include "cpu/vcpu.h"
+#include "cpu/watch.h"
 #include "mmu/tlb.h"
 #include "mmu/walk.h"
 
@@ -82,6 +83,8 @@ struct core {
 	uint64_t dr6_pending; /* data/IO breakpoint hits of the current instruction (DR6 bits) */
 	uint64_t apic_page;   /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
 	uint64_t monitor_gpa; /* MONITOR address, or TLB_NONE */
+	const struct watch *watch;  /* accesses that a debugger waits for, or NULL */
+	struct watch_hit watch_hit; /* the first one of the current instruction */
 };
 
 /* Address after the current instruction, truncated to the mode. */

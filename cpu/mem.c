@@ -13,6 +13,7 @@
 struct piece {
 	uint8_t *host;
 	struct ram_page *page; /* RAM: NULL for ROM and devices */
+	bool walked;           /* gpa is known */
 	uint64_t gpa;
 };
 
@@ -63,7 +64,7 @@ static unsigned find(struct core *c, uint64_t lin, enum access acc, unsigned mod
 	struct range r;
 
 	if ((acc == ACC_WRITE ? e->wr : e->rd) == tag) {
-		*p = (struct piece){e->host + (lin & ~PAGE_MASK), e->page, 0};
+		*p = (struct piece){.host = e->host + (lin & ~PAGE_MASK), .page = e->page};
 		return 0;
 	}
 	if (core_long(c) && !canonical(c, lin))
@@ -72,7 +73,7 @@ static unsigned find(struct core *c, uint64_t lin, enum access acc, unsigned mod
 	if (page_walk(c->bus->mem, &c->paging, lin, acc, mode == TLB_USER, mode == TLB_KERNEL_AC,
 		      &t, err))
 		return EXC_PF;
-	*p = (struct piece){.gpa = t.gpa};
+	*p = (struct piece){.gpa = t.gpa, .walked = true};
 	if (!ram_page_of(c, t.gpa, &r) || r.kind == RANGE_DEV)
 		return 0;
 	uint64_t off = r.ram_off + (t.gpa & c->bus->mem->addr_mask) - r.base;
@@ -83,7 +84,8 @@ static unsigned find(struct core *c, uint64_t lin, enum access acc, unsigned mod
 	}
 	p->host = r.ram->host + off;
 	p->page = &r.ram->pages[off >> PAGE_SHIFT];
-	if (!(c->debug_active && debug_data_page(c, lin)))
+	if (!(c->debug_active && debug_data_page(c, lin)) &&
+	    !(c->watch && watch_page(c->watch, lin, t.gpa)))
 		enter(c, tag, mode, &t, p);
 	return 0;
 }
@@ -192,6 +194,10 @@ static unsigned pieces(struct core *c, uint64_t lin, unsigned size, enum access 
 		first = size;
 	if (c->debug_active)
 		c->dr6_pending |= debug_data_hits(c, lin, size, acc == ACC_WRITE);
+	if (c->watch && p[0].walked)
+		watch_access(c, lin, p[0].gpa, first, acc == ACC_WRITE);
+	if (c->watch && first < size && p[1].walked)
+		watch_access(c, next_page(c, lin), p[1].gpa, size - first, acc == ACC_WRITE);
 	return first;
 }
 
@@ -324,7 +330,8 @@ void *mem_run(struct core *c, uint64_t lin, unsigned *run, enum access acc)
 {
 	struct piece p;
 	translate(c, lin, acc, c->tlb_mode, &p);
-	if (!p.host || (acc == ACC_WRITE && !p.page) || c->debug_active || c->align_check)
+	if (!p.host || (acc == ACC_WRITE && !p.page) || c->debug_active || c->watch ||
+	    c->align_check)
 		return NULL;
 	*run = PAGE_SIZE - (lin & ~PAGE_MASK);
 	return p.host;

@@ -243,7 +243,7 @@ static bool must_leave(const struct engine_cpu *e)
 	uint32_t masked = c->v.rflags & FL_IF ? 0 : EV_INTR;
 	return *c->events & ~masked || __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
 	       c->v.activity != ACT_RUNNING || c->debug_active || c->align_check ||
-	       c->v.sti_shadow || c->v.mov_ss_shadow || (e->count && c->retired >= e->js.limit);
+	       c->v.sti_shadow || c->v.mov_ss_shadow || c->watch_hit.valid || (e->count && c->retired >= e->js.limit);
 }
 
 /* Why generated code was left. */

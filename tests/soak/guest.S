@@ -24,7 +24,12 @@ start:
 	cli
 	cld
 	mov	$stack_top, %esp
-	mov	$SOAK_AT, %edi
+	mov	24(%ebx), %eax		/* the command line: "n" for no deadlines */
+	test	%eax, %eax
+	jz	1f
+	cmpb	$'n', (%eax)
+	sete	no_deadlines
+1:	mov	$SOAK_AT, %edi
 	xor	%eax, %eax
 	mov	$64, %ecx
 	rep stosl
@@ -244,13 +249,15 @@ arm:
 4:	addl	$1, AT(SOAK_ARMED)
 	cmp	$1, %ecx
 	jne	3f
-	movl	$VEC_APIC, APIC + 0x320
+6:	movl	$VEC_APIC, APIC + 0x320
 	rdtsc
 	and	$0x1fffff, %eax
 	add	$100000, %eax
 	mov	%eax, APIC + 0x380
 	ret
-3:	movl	$0x40000 + VEC_APIC, APIC + 0x320
+3:	cmpb	$0, no_deadlines
+	jne	7f
+	movl	$0x40000 + VEC_APIC, APIC + 0x320
 	lock; orl $0, AT(SOAK_STATE)
 	rdtsc
 	mov	%eax, %ecx
@@ -262,6 +269,8 @@ arm:
 	mov	$0x6e0, %ecx
 	wrmsr
 	ret
+7:	movl	$1, mode
+	jmp	6b
 
 on_apic:
 	pusha
@@ -366,7 +375,9 @@ fault:	pop	%eax
 
 	.data
 	.balign	8
-mode:	.long	-1, 0			/* of the timer: 0 periodic, 1 one-shot, 2 deadline */
+no_deadlines:
+	.long	0
+mode:	.long	-1			/* of the timer: 0 periodic, 1 one-shot, 2 deadline */
 gdt:	.quad	0, 0x00cf9b000000ffff, 0x00cf93000000ffff
 gdt_ptr:
 	.word	23

@@ -39,6 +39,7 @@ static struct soak {
 	_Atomic uint64_t acknowledged[256];
 	int (*intr_ack)(void *opaque, unsigned cpu);
 	uint64_t hops;
+	bool foreign_tsc; /* a software KVM shows the host's as it is */
 	unsigned failed, passed;
 } so;
 
@@ -138,17 +139,15 @@ static void judge(double took)
 	judge_count("RTC", VEC_RTC, told(SOAK_RTC));
 	judge_count("local APIC", VEC_APIC, told(SOAK_APIC));
 	judge_count("serial", VEC_SERIAL, told(SOAK_SERIAL));
-	/* A software KVM shows the host's TSC as it is. */
-	bool own_tsc = so.engine[so.nr_engines - 1] != &engine_kvm || !kvm_probe_unusable();
 	printf("one-shots and deadlines: %lu armed, %lu fired, %lu of them stale, %lu early\n",
 	       told(SOAK_ARMED), told(SOAK_FIRED), told(SOAK_STALE), told(SOAK_EARLY));
 	verdict(told(SOAK_ARMED) - (told(SOAK_FIRED) - told(SOAK_STALE)) <= 1, "one-shots");
-	verdict(!own_tsc || !told(SOAK_EARLY), "deadlines that come early");
+	verdict(!told(SOAK_EARLY), "deadlines that come early");
 	printf(
 	    "clocks: %.3f s by the TSC, %.3f s by the PM timer, %.3f s here; TSC back %lu times\n",
 	    tsc, pm, took, told(SOAK_BACKWARDS));
-	verdict(!own_tsc || (tsc > 0.99 * pm && tsc < 1.01 * pm + 0.01), "clocks");
-	verdict(!own_tsc || !told(SOAK_BACKWARDS), "TSC");
+	verdict(so.foreign_tsc || (tsc > 0.99 * pm && tsc < 1.01 * pm + 0.01), "clocks");
+	verdict(so.foreign_tsc || !told(SOAK_BACKWARDS), "TSC");
 	verdict(pm < 1.01 * took + 0.1 && pm > 0.95 * took - 0.1, "PM timer");
 	printf("ticks: %.1f%% of 1000 Hz, %.1f%% of 256 Hz\n", told(SOAK_PIT) / pm / 10,
 	       told(SOAK_RTC) / pm / 2.56);
@@ -251,8 +250,9 @@ static int start(const char *path)
 	}
 	if (!read_guest(path, &guest))
 		return fail("no guest");
+	so.foreign_tsc = so.engine[so.nr_engines - 1] == &engine_kvm && kvm_probe_unusable();
 	if (pc_new(&so.pc, &c, err, sizeof(err)) < 0 ||
-	    pc_load(so.pc, &guest, NULL, 0, "", err, sizeof(err)) < 0)
+	    pc_load(so.pc, &guest, NULL, 0, so.foreign_tsc ? "n" : "", err, sizeof(err)) < 0)
 		return fail(err);
 	for (unsigned n = 0; n < so.nr_engines; n++) {
 		printf("%s%s", n ? ", " : "engines: ", so.engine[n]->name);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Debugging a machine from outside, under every engine: breakpoints and watchpoints by linear or physical address, and
+ * single steps. Nothing of it is in the guest: no byte of its memory changes, and its debug registers and
+ * trap flag stay its own.
+ *
+ * The software engines do it all. While there is something to wait for, a machine that the user wants on an
+ * engine that cannot (KVM) runs on one that can, and goes back afterwards; a step is a hop for one
+ * instruction.
+ *
+ * Not seen: accesses of devices (DMA), of page walks, and instruction fetches. Each instruction reports its first
+ * access that is waited for, after it has been executed, or at the handler of its exception.
+ */
+#ifndef ACCEL_DEBUG_H
+#define ACCEL_DEBUG_H
+
+#include "cpu/watch.h"
+
+struct cpus;
+
+/* Replaces what is waited for; copied, nr 0 for nothing. Only while paused. 0; -ENOSPC or -EINVAL as
+ * watch_set(), -ENOMEM, or what cpus_prepare() says; then nothing has changed. */
+int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr);
+
+/* Who is told that a vCPU has come to something that is waited for; before the first cpus_watch(). It is called on
+ * that vCPU's thread, which then stays paused by itself until cpus_resume(): the callee asks its main
+ * loop to pause the others. An instruction is reported before it is executed, and not again at once when the vCPU
+ * goes on from there. */
+void cpus_on_hit(struct cpus *c,
+		 void (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque);
+
+/* Executes one instruction of a vCPU, or the delivery of its exception, while all are paused. No interrupt or NMI
+ * comes before it. hit->valid: an access of it is waited for. 0, -EAGAIN when the vCPU is halted, waits for
+ * SIPI or is shut down, or what cpus_prepare() says. */
+int cpus_step(struct cpus *c, unsigned cpu, struct watch_hit *hit);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Matching of what a debugger waits for.
+ */
+#include "cpu/watch.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cpu/core.h"
+
+int watch_set(struct watch *w, const struct watch_point *points, unsigned nr)
+{
+	memset(w, 0, sizeof(*w));
+	if (nr > WATCH_MAX)
+		return -ENOSPC;
+	for (unsigned n = 0; n < nr; n++) {
+		const struct watch_point *p = &points[n];
+		if (!p->len || !(p->on & (WATCH_EXEC | WATCH_READ | WATCH_WRITE)) ||
+		    p->addr + (p->len - 1) < p->addr)
+			return -EINVAL;
+		if (p->on & WATCH_EXEC) {
+			w->offsets[(p->addr & ~PAGE_MASK) / 64] |= 1ull << p->addr % 64;
+			w->execs = true;
+		}
+		w->accesses |= (p->on & (WATCH_READ | WATCH_WRITE)) != 0;
+		w->point[w->nr++] = *p;
+	}
+	return 0;
+}
+
+bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watch_hit *hit)
+{
+	struct translation t;
+	bool mapped = false, walked = false;
+
+	if (!watch_offset(w->offsets, lin))
+		return false;
+	for (unsigned n = 0; n < w->nr; n++) {
+		const struct watch_point *p = &w->point[n];
+		if (!(p->on & WATCH_EXEC) || ((p->addr ^ lin) & ~PAGE_MASK))
+			continue;
+		if (p->physical && !walked) {
+			mapped = page_walk_debug(c->bus->mem, &c->paging, lin, &t) == 0;
+			walked = true;
+		}
+		if (p->physical ? !mapped || p->addr != t.gpa : p->addr != lin)
+			continue;
+		*hit = (struct watch_hit){.valid = true, .on = WATCH_EXEC, .point = n, .lin = lin};
+		return true;
+	}
+	return false;
+}
+
+/* Overlap of [at, at + size) with the point, neither wrapping around. */
+static bool overlaps(const struct watch_point *p, uint64_t at, uint64_t size)
+{
+	return at - p->addr < p->len || p->addr - at < size;
+}
+
+bool watch_page(const struct watch *w, uint64_t lin, uint64_t gpa)
+{
+	for (unsigned n = 0; n < w->nr; n++)
+		if (w->point[n].on & (WATCH_READ | WATCH_WRITE) &&
+		    overlaps(&w->point[n], (w->point[n].physical ? gpa : lin) & PAGE_MASK,
+			     PAGE_SIZE))
+			return true;
+	return false;
+}
+
+void watch_access(struct core *c, uint64_t lin, uint64_t gpa, unsigned size, bool write)
+{
+	const struct watch *w = c->watch;
+	const unsigned on = write ? WATCH_WRITE : WATCH_READ;
+
+	for (unsigned n = 0; n < w->nr && !c->watch_hit.valid; n++)
+		if (w->point[n].on & on &&
+		    overlaps(&w->point[n], w->point[n].physical ? gpa : lin, size)) {
+			c->watch_hit = (struct watch_hit){
+			    .valid = true, .on = (uint8_t)on, .point = n, .lin = lin};
+			c->leave = true;
+		}
+}

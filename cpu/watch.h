@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a debugger outside the guest waits for: instructions at an address, and accesses to memory. The guest's
+ * own debug registers (cpu/debug.h) know nothing of it.
+ */
+#ifndef CPU_WATCH_H
+#define CPU_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mmu/ram.h"
+
+struct core;
+
+#define WATCH_MAX 256
+
+enum { WATCH_EXEC = 1, WATCH_READ = 2, WATCH_WRITE = 4 };
+
+struct watch_point {
+	uint64_t addr, len; /* bytes; an instruction is where it begins, and len is 1 */
+	uint8_t on;         /* WATCH_* */
+	bool physical;      /* guest-physical, else linear */
+};
+
+struct watch {
+	unsigned nr;
+	struct watch_point point[WATCH_MAX];
+	bool execs, accesses;             /* is there one? */
+	uint64_t offsets[PAGE_SIZE / 64]; /* in their pages, of instructions that are waited for */
+};
+
+struct watch_hit {
+	bool valid;
+	uint8_t on;     /* what it was, one of WATCH_* */
+	unsigned point; /* index */
+	uint64_t lin;   /* where the instruction or the access is */
+};
+
+/* Copies the points and makes what is derived from them. 0, -ENOSPC for too many, or -EINVAL for one that is
+ * empty, waits for nothing or goes beyond the end of the address space. */
+int watch_set(struct watch *w, const struct watch_point *points, unsigned nr);
+
+/* May an instruction here be waited for? If not, it is not. */
+static inline bool watch_offset(const uint64_t *offsets, uint64_t addr)
+{
+	return offsets[(addr & ~PAGE_MASK) / 64] >> (addr % 64) & 1;
+}
+
+/* The instruction at lin; false when nothing waits for it. Raises nothing. */
+bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watch_hit *hit);
+/* Is any access to this page waited for? gpa: what the page is mapped to. */
+bool watch_page(const struct watch *w, uint64_t lin, uint64_t gpa);
+/* An access within one page; the first hit of an instruction is kept in c->watch_hit. */
+void watch_access(struct core *c, uint64_t lin, uint64_t gpa, unsigned size, bool write);
+
+#endif

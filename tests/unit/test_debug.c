@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Breakpoints, watchpoints and single steps from outside, on a machine that is on each engine in turn.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "accel/cpus.h"
+#include "accel/debug.h"
+#include "accel/engine.h"
+#include "accel/kvm/kvm.h"
+#include "synth.h"
+
+#define GUEST(name, text)                                                                          \
+	extern const char name[], name##_end[];                                                    \
+	__asm__(".pushsection .rodata\n" #name ":\n" text "\n" #name "_end:\n.popsection")
+
+enum { DATA = 0x20000, ALIAS = 0x200000, ROUNDS = 1000 };
+
+/* A loop that calls; the last byte of what it calls and of what it stores cross nothing. */
+GUEST(work, "	mov $1000, %ebp\n"
+	    "	xor %ebx, %ebx\n"
+	    "	mov $0x7000, %esp\n"
+	    "work_top:\n"
+	    "	add %rbp, %rbx\n"
+	    "	mov %rbx, 0x20000\n"
+	    "	call 1f\n"
+	    "work_back:\n"
+	    "	dec %ebp\n"
+	    "	jnz work_top\n"
+	    "	hlt\n"
+	    "1:	mov 0x20008, %rcx\n"
+	    "work_ret:\n"
+	    "	ret");
+extern const char work_top[], work_back[], work_ret[];
+
+struct box {
+	struct synth *s;
+	struct aspace io;
+	struct cpus *cpus;
+	struct vcpu *v;
+	_Atomic unsigned hits; /* that have come */
+	unsigned seen;         /* that have been waited for */
+	struct watch_hit hit;
+	int vector; /* of an interrupt that waits, or -1 */
+};
+
+static void on_hit(void *opaque, unsigned cpu, const struct watch_hit *hit)
+{
+	struct box *b = opaque;
+
+	cr_assert_eq(cpu, 0u);
+	b->hit = *hit;
+	atomic_fetch_add(&b->hits, 1);
+}
+
+static struct box *acknowledging;
+
+static int acknowledge(void *opaque, unsigned cpu)
+{
+	int vector = acknowledging->vector;
+
+	(void)opaque;
+	acknowledging->vector = -1;
+	cpus_set_intr(acknowledging->cpus, cpu, false);
+	return vector;
+}
+
+static void pass_time(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+}
+
+static const char *missing(const struct engine *en)
+{
+	return en == &engine_kvm ? kvm_missing() : en->unusable();
+}
+
+/* Paused, before the first instruction of the code. 2 MiB at 0, and once more at ALIAS. */
+static void box_new(struct box *b, const struct engine *en, const char *code, const char *end)
+{
+	struct synth *s = synth_new("qemu64");
+
+	memset(b, 0, sizeof(*b));
+	b->s = s;
+	b->vector = -1;
+	acknowledging = b;
+	if (en == &engine_kvm)
+		cr_assert_eq(engine_kvm.fit(&s->model), 0);
+	aspace_init(&b->io, "io", 16, NULL);
+	s->bus.io = &b->io;
+	s->bus.intr_ack = acknowledge;
+	enter_long(s, 0);
+	poke(s, 0x5000, 0x10007, 8);
+	poke(s, 0x10000, 0x87, 8);
+	poke(s, 0x10008, 0x87, 8);
+	memcpy(s->ram.host + TEXT, code, (size_t)(end - code));
+	cr_assert_eq(
+	    cpus_new(&b->cpus, en, &(struct engine_config){.hot = 1}, &s->model, &s->bus, 1), 0);
+	cpus_on_hit(b->cpus, on_hit, b);
+	b->v = cpus_state(b->cpus, 0);
+	*b->v = s->c.v;
+}
+
+static void box_free(struct box *b)
+{
+	cpus_free(b->cpus);
+	synth_free(b->s);
+}
+
+/* Goes on to the next hit (true) or to the end. */
+static bool next(struct box *b)
+{
+	cpus_resume(b->cpus);
+	for (unsigned n = 0; n < 20000; n++) {
+		if (atomic_load(&b->hits) != b->seen)
+			break;
+		pass_time();
+		if (n % 8 != 7)
+			continue;
+		cpus_pause(b->cpus);
+		bool halted = b->v->activity == ACT_HALTED;
+		if (halted || atomic_load(&b->hits) != b->seen)
+			break;
+		cpus_resume(b->cpus);
+	}
+	cpus_pause(b->cpus);
+	if (atomic_load(&b->hits) == b->seen) {
+		cr_assert_eq(b->v->activity, ACT_HALTED);
+		return false;
+	}
+	cr_assert_eq(atomic_load(&b->hits), ++b->seen, "it goes on after a hit");
+	return true;
+}
+
+static struct watch_point exec_at(uint64_t addr, bool physical)
+{
+	return (struct watch_point){
+	    .addr = addr, .len = 1, .on = WATCH_EXEC, .physical = physical};
+}
+
+#define AT(label) (TEXT + (uint64_t)((label)-work))
+
+static void finish(struct box *b)
+{
+	cr_assert_eq(cpus_watch(b->cpus, NULL, 0), 0);
+	cr_expect_not(next(b));
+	cr_expect_eq(b->v->gpr[RBX], (uint64_t)ROUNDS * (ROUNDS + 1) / 2);
+	cr_expect_eq(b->v->dr7 & 0xff, 0u);
+	cr_expect(!memcmp(b->s->ram.host + TEXT, work, (size_t)(work_end - work)));
+}
+
+static void breakpoints(const struct engine *en)
+{
+	struct box b;
+
+	box_new(&b, en, work, work_end);
+	/* The same offset in another page, and an address that is not where an instruction begins. */
+	const struct watch_point points[] = {exec_at(AT(work_top) + 0x1000, false),
+					     exec_at(AT(work_back) + 1, false),
+					     exec_at(AT(work_back), false),
+					     exec_at(AT(work_ret), true)};
+	cr_assert_eq(cpus_watch(b.cpus, points, 4), 0);
+	for (unsigned n = 0; n < 20; n++) {
+		cr_assert(next(&b));
+		cr_expect_eq(b.hit.on, WATCH_EXEC);
+		cr_expect_eq(b.hit.point, n & 1 ? 2u : 3u);
+		cr_expect_eq(b.v->rip, n & 1 ? AT(work_back) : AT(work_ret));
+		cr_expect_eq(b.hit.lin, b.v->rip);
+		cr_expect_eq(b.v->gpr[RBP], ROUNDS - n / 2);
+		cr_expect(cpus_on(b.cpus, 0)->watch);
+	}
+	/* One that is set where the vCPU is is not missed when it comes again. */
+	cr_assert_eq(cpus_watch(b.cpus, &points[2], 1), 0);
+	cr_assert(next(&b));
+	cr_expect_eq(b.v->gpr[RBP], ROUNDS - 10);
+	finish(&b);
+	cr_expect_eq(cpus_on(b.cpus, 0), en, "and back to the engine that it was on");
+	box_free(&b);
+}
+
+static void accesses(const struct engine *en)
+{
+	const struct watch_point points[] = {
+	    {.addr = DATA + 7, .len = 1, .on = WATCH_WRITE},
+	    {.addr = DATA + 8, .len = 8, .on = WATCH_READ, .physical = true},
+	};
+	struct box b;
+
+	box_new(&b, en, work, work_end);
+	cr_assert_eq(cpus_watch(b.cpus, points, 2), 0);
+	for (unsigned n = 0; n < 20; n++) {
+		cr_assert(next(&b));
+		cr_expect_eq(b.hit.point, n & 1);
+		cr_expect_eq(b.hit.on, n & 1 ? WATCH_READ : WATCH_WRITE);
+		cr_expect_eq(b.hit.lin, n & 1 ? DATA + 8u : DATA);
+		cr_expect_eq(b.v->gpr[RBP], ROUNDS - n / 2);
+		/* After the instruction. */
+		cr_expect_eq(b.v->rip, n & 1 ? AT(work_ret) : AT(work_top) + 11);
+		cr_expect_eq(peek(b.s, DATA, 8), b.v->gpr[RBX]);
+	}
+	finish(&b);
+	box_free(&b);
+}
+
+static void steps(const struct engine *en)
+{
+	struct box b, c;
+	struct watch_hit hit;
+
+	box_new(&b, en, work, work_end);
+	box_new(&c, &engine_interp, work, work_end);
+	for (unsigned n = 0; n < 200; n++) {
+		struct engine_cpu *e = cpus_engine(c.cpus, 0);
+
+		cr_assert_eq(cpus_step(b.cpus, 0, &hit), 0);
+		cr_expect_not(hit.valid);
+		engine_interp.load(e, c.v);
+		engine_interp.step(e);
+		engine_interp.store(e, c.v);
+		cr_assert_eq(b.v->rip, c.v->rip);
+		cr_assert_arr_eq(b.v->gpr, c.v->gpr, sizeof(c.v->gpr));
+		if (n == 100) { /* it may go on in between */
+			const struct watch_point point = exec_at(AT(work_top), false);
+			cr_assert_eq(cpus_watch(b.cpus, &point, 1), 0);
+			cr_assert(next(&b));
+			cr_assert_eq(b.v->rip, AT(work_top));
+			cr_assert_eq(cpus_watch(b.cpus, NULL, 0), 0);
+			*c.v = *b.v;
+			memcpy(c.s->ram.host, b.s->ram.host, 1 << 20);
+			ram_written(&c.s->ram, 0, 1 << 20);
+		}
+	}
+	finish(&b);
+	cr_expect_eq(cpus_step(b.cpus, 0, &hit), -EAGAIN);
+	box_free(&c);
+	acknowledging = &b;
+	box_free(&b);
+}
+
+static void need(const struct engine *en)
+{
+	if (missing(en))
+		cr_skip_test("%s cannot run here: %s", en->name, missing(en));
+}
+
+TestSuite(debug, .timeout = 120);
+
+#define ON_EACH(test)                                                                              \
+	Test(debug, test##_on_interp)                                                              \
+	{                                                                                          \
+		test(&engine_interp);                                                              \
+	}                                                                                          \
+	Test(debug, test##_on_jit)                                                                 \
+	{                                                                                          \
+		need(&engine_jit);                                                                 \
+		test(&engine_jit);                                                                 \
+	}                                                                                          \
+	Test(debug, test##_on_kvm)                                                                 \
+	{                                                                                          \
+		need(&engine_kvm);                                                                 \
+		test(&engine_kvm);                                                                 \
+	}
+
+ON_EACH(breakpoints)
+ON_EACH(accesses)
+ON_EACH(steps)
+
+/* Everything that stores and loads, to and from one watched place: a report for each. */
+GUEST(stores, "	mov $0x20000, %ebx\n"
+	      "	mov $300, %ebp\n"
+	      "1:	movb $1, (%rbx)\n"
+	      "	movw $2, -1(%rbx)\n"
+	      "	movl $3, -3(%rbx)\n"
+	      "	movq $4, -7(%rbx)\n"
+	      "	addl $5, (%rbx)\n"
+	      "	lock incl (%rbx)\n"
+	      "	xchg %eax, (%rbx)\n"
+	      "	lock cmpxchg %ecx, (%rbx)\n"
+	      "	movups %xmm0, -15(%rbx)\n"
+	      "	fnstcw (%rbx)\n"
+	      "	lea 8(%rbx), %rsp\n"
+	      "	push %rax\n"
+	      "	lea -4(%rbx), %rdi\n"
+	      "	mov $8, %ecx\n"
+	      "	rep stosb\n"
+	      "	mov %rbx, %rdi\n"
+	      "	stosl\n"
+	      "	sets (%rbx)\n"
+	      "	dec %ebp\n"
+	      "	jnz 1b\n"
+	      "	hlt");
+enum { NR_STORES = 14 };
+
+static void all_stores(const struct engine *en)
+{
+	const struct watch_point point = {.addr = DATA, .len = 1, .on = WATCH_WRITE};
+	struct box b;
+
+	box_new(&b, en, stores, stores_end);
+	b.v->cr4 |= CR4_OSFXSR;
+	cr_assert_eq(cpus_watch(b.cpus, &point, 1), 0);
+	for (unsigned n = 0; n < 6 * NR_STORES; n++) {
+		cr_assert(next(&b));
+		cr_expect_eq(b.v->gpr[RBP], 300 - n / NR_STORES, "store %u", n % NR_STORES);
+	}
+	cr_assert_eq(cpus_watch(b.cpus, NULL, 0), 0);
+	cr_expect_not(next(&b));
+	box_free(&b);
+}
+ON_EACH(all_stores)
+
+/* A step executes the instruction, and not the first one of an interrupt's handler. */
+Test(debug, steps_hold_interrupts)
+{
+	struct box b;
+	struct watch_hit hit;
+
+	box_new(&b, &engine_interp, work, work_end);
+	rflags_set(b.v, FL_IF);
+	b.vector = 0x40;
+	poke(b.s, IDT + 0x40 * 16, gate(CODE64, TEXT + (uint32_t)(work_ret - work), 0x8e, 0), 8);
+	cpus_set_intr(b.cpus, 0, true);
+	cpus_nmi(b.cpus, 0);
+	for (unsigned n = 0; n < 3; n++) {
+		cr_assert_eq(cpus_step(b.cpus, 0, &hit), 0);
+		cr_expect_eq(b.vector, 0x40);
+	}
+	cr_expect_eq(b.v->rip, AT(work_top));
+	box_free(&b);
+}
+
+/* A breakpoint is met by whichever mapping code is reached, if it is physical. */
+Test(debug, physical_breakpoints)
+{
+	const struct watch_point points[] = {exec_at(AT(work_top), true),
+					     exec_at(AT(work_back), false)};
+	struct box b;
+
+	box_new(&b, &engine_interp, work, work_end);
+	b.v->rip += ALIAS;
+	cr_assert_eq(cpus_watch(b.cpus, points, 2), 0);
+	for (unsigned n = 0; n < 5; n++) {
+		cr_assert(next(&b));
+		cr_expect_eq(b.hit.point, 0u);
+		cr_expect_eq(b.v->rip, AT(work_top) + ALIAS);
+	}
+	box_free(&b);
+}
+
+/* The user may ask for another engine meanwhile: it comes afterwards. */
+Test(debug, engines_are_asked_for_meanwhile)
+{
+	const struct watch_point point = exec_at(AT(work_top), false);
+	struct box b;
+
+	need(&engine_kvm);
+	need(&engine_jit);
+	box_new(&b, &engine_kvm, work, work_end);
+	cr_assert_eq(cpus_watch(b.cpus, &point, 1), 0);
+	cr_assert(next(&b));
+	cr_assert_eq(cpus_set_engine(b.cpus, &engine_interp), 0);
+	cr_assert(next(&b));
+	cr_expect_eq(cpus_on(b.cpus, 0), &engine_interp);
+	cr_assert_eq(cpus_set_engine(b.cpus, &engine_kvm), 0);
+	cr_assert(next(&b));
+	cr_expect_neq(cpus_on(b.cpus, 0), &engine_kvm);
+	cpus_flush_tlb(b.cpus);
+	cr_assert(next(&b));
+	cr_expect_neq(cpus_on(b.cpus, 0), &engine_kvm);
+	finish(&b);
+	cr_expect_eq(cpus_on(b.cpus, 0), &engine_kvm);
+	box_free(&b);
+}
+
+Test(debug, bad_points)
+{
+	static struct watch_point many[WATCH_MAX + 1];
+	const struct watch_point bad[] = {{.addr = 1, .len = 0, .on = WATCH_READ},
+					  {.addr = 1, .len = 1},
+					  {.addr = ~0ull, .len = 2, .on = WATCH_READ}};
+	struct box b;
+
+	for (unsigned n = 0; n <= WATCH_MAX; n++)
+		many[n] = exec_at(n, false);
+	box_new(&b, &engine_interp, work, work_end);
+	for (unsigned n = 0; n < 3; n++)
+		cr_expect_eq(cpus_watch(b.cpus, &bad[n], 1), -EINVAL);
+	cr_expect_eq(cpus_watch(b.cpus, many, WATCH_MAX + 1), -ENOSPC);
+	cr_expect_eq(cpus_watch(b.cpus, many, WATCH_MAX), 0);
+	box_free(&b);
+}
