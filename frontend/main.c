@@ -26,6 +26,7 @@
 #include "frontend/console.h"
 #include "frontend/doctor.h"
 #include "frontend/drive.h"
+#include "frontend/img.h"
 #include "frontend/firmware.h"
 #include "frontend/monitor.h"
 #include "frontend/options.h"
@@ -700,6 +701,10 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 	if (!app)
 		return complain("out of memory");
 	app->hooks = hooks;
+	if (argc > 1 && strcmp(argv[1], "img") == 0) {
+		free(app);
+		return img_main(argc - 1, argv + 1);
+	}
 	if (options_parse(&app->opt, argc, argv, app->err, sizeof(app->err)) < 0) {
 		complain("%s", app->err);
 	} else if (app->opt.action != ACT_RUN) {

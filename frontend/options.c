@@ -816,6 +816,7 @@ void options_help(void)
 	    "usage: doppel [options]\n"
 	    "       doppel doctor [--json]    what this host can accelerate, and why not more\n"
 	    "       doppel bench [...]        what each engine costs here (doppel bench --help)\n"
+	    "       doppel img COMMAND [...]  make and change disk images (doppel img --help)\n"
 	    "A full-system x86-64 PC emulator. Options are named as in QEMU and mean the same.\n"
 	    "Without -kernel it boots the guest built into it.\n");
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -48,6 +48,7 @@ suite lockstep $make lockstep-short
 suite privileged $make privileged
 suite "privileged, translated" $make ACCEL=jit,hot=1 privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
+suite "images" python3 tests/block/img.py --doppel ./doppel
 suite "image crashes" sh -c "$make $build/tests/block/crash_qcow2 && $build/tests/block/crash_qcow2 300"
 suite options sh tests/cli.sh ./doppel
 suite bench python3 tests/cli/bench.py --doppel ./doppel

@@ -112,8 +112,7 @@ fail:
 	return r;
 }
 
-/* The backing file's path: relative names are so to the image's folder. */
-static char *backing_path(const struct image *img)
+char *image_backing_path(const struct image *img)
 {
 	const char *name = img->backing_name, *slash = strrchr(img->file->path, '/');
 	size_t dir;
@@ -205,7 +204,7 @@ static int open_chain(struct image *top, unsigned flags, char *err, size_t errle
 				    img->file->path, img->backing_name);
 			return -ENOTSUP;
 		}
-		path = backing_path(img);
+		path = image_backing_path(img);
 		if (!path)
 			return -ENOMEM;
 		r = open_one(&img->backing, path, img->backing_format,

@@ -89,6 +89,9 @@ int image_open(struct image **out, const char *path, const char *format, unsigne
 /* Over a file that is open already, which it takes over (also on failure) but for IMAGE_BORROW. */
 int image_open_file(struct image **out, struct bfile *file, const char *format, unsigned flags,
 		    char *err, size_t errlen);
+/* The backing file's path: a relative name is so to the image's folder. The caller frees it; NULL without
+ * memory. */
+char *image_backing_path(const struct image *img);
 /* An empty temporary image over base, which it takes over on success. */
 int image_overlay(struct image **out, struct image *base, char *err, size_t errlen);
 /* The first failure to write out what was cached. */
@@ -127,6 +130,8 @@ int image_snapshot_create(struct image *img, const struct image_snapshot *info, 
 /* The disk becomes what it was; the snapshot stays. */
 int image_snapshot_apply(struct image *img, unsigned index, char *err, size_t errlen);
 int image_snapshot_delete(struct image *img, unsigned index, char *err, size_t errlen);
+/* A read-only image shows what the snapshot has from now on. */
+int image_snapshot_look(struct image *img, unsigned index, char *err, size_t errlen);
 /* The machine's state lies past the disk's end: written before image_snapshot_create(), read after
  * image_snapshot_apply(), and taken away by image_state_drop(). */
 int image_state_write(struct image *img, uint64_t pos, const void *buf, size_t len);

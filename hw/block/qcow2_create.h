@@ -29,6 +29,8 @@ struct qcow2_info {
 	bool lazy_refcounts, dirty, corrupt, zstd;
 };
 void qcow2_info(const struct image *img, struct qcow2_info *out);
+/* The image has nothing of its own any more: all is its backing file's. */
+int qcow2_make_empty(struct image *img);
 /* Another backing file's name in the header, or none. */
 int qcow2_set_backing(struct image *img, const char *name, const char *format);
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "hw/block/qcow2.h"
+#include "hw/block/qcow2_create.h"
 
 /* Up to this much is written in one go with what is filled in around it. */
 #define GATHER_MAX (256u << 10)
@@ -287,16 +288,21 @@ static int write_zeroes(struct image *img, uint64_t offset, uint64_t len)
 	return r;
 }
 
+/* Zeroes that keep their place in the file; zeroes without; or what the backing file has. */
+enum zero_mode { ZERO_KEEP, ZERO_UNMAP, ZERO_FORGET };
+
 /* What an entry becomes when its cluster is zeroed. */
-static uint64_t zero_entry(struct image *img, const struct run *run, uint64_t offset, bool unmap)
+static uint64_t zero_entry(struct image *img, const struct run *run, uint64_t offset,
+			   enum zero_mode mode)
 {
-	if (!unmap && run->copied && (run->kind == CLUSTER_DATA || run->kind == CLUSTER_ZERO_ALLOC))
+	if (mode == ZERO_KEEP && run->copied &&
+	    (run->kind == CLUSTER_DATA || run->kind == CLUSTER_ZERO_ALLOC))
 		return (run->entry & ENTRY_OFFSET) | ENTRY_COPIED | ENTRY_ZERO;
-	return img->backing_name && offset < img->size ? ENTRY_ZERO : 0;
+	return img->backing_name && offset < img->size && mode != ZERO_FORGET ? ENTRY_ZERO : 0;
 }
 
 /* Whole clusters, at most to the end of an L2 table; the range is the caller's. *done: bytes. */
-static int zero_clusters(struct image *img, uint64_t offset, uint64_t len, bool unmap,
+static int zero_clusters(struct image *img, uint64_t offset, uint64_t len, enum zero_mode mode,
 			 uint64_t *done)
 {
 	struct qcow2 *q = qcow2_of(img);
@@ -310,10 +316,11 @@ static int zero_clusters(struct image *img, uint64_t offset, uint64_t len, bool 
 	if (r < 0)
 		goto out;
 	*done = run.len;
-	entry = zero_entry(img, &run, offset, unmap);
+	entry = zero_entry(img, &run, offset, mode);
 	if (run.kind == CLUSTER_NONE && !entry)
 		goto out;
-	if (run.kind == CLUSTER_ZERO || (run.kind == CLUSTER_ZERO_ALLOC && !unmap))
+	if (mode != ZERO_FORGET &&
+	    (run.kind == CLUSTER_ZERO || (run.kind == CLUSTER_ZERO_ALLOC && mode == ZERO_KEEP)))
 		goto out;
 	r = qcow2_l2_for_write(img, offset, &t);
 	if (r == 0)
@@ -325,7 +332,7 @@ out:
 	return r;
 }
 
-static int zero_whole(struct image *img, uint64_t offset, uint64_t len, bool unmap)
+static int zero_whole(struct image *img, uint64_t offset, uint64_t len, enum zero_mode mode)
 {
 	struct qcow2 *q = qcow2_of(img);
 	int r = 0;
@@ -335,7 +342,7 @@ static int zero_whole(struct image *img, uint64_t offset, uint64_t len, bool unm
 		uint64_t done = 0;
 
 		ranges_lock(&q->busy, &busy, offset, cluster_up(q, offset + len), true);
-		r = zero_clusters(img, offset, len, unmap, &done);
+		r = zero_clusters(img, offset, len, mode, &done);
 		ranges_unlock(&q->busy, &busy);
 		offset += done;
 		len -= done;
@@ -367,7 +374,8 @@ int qcow2_zero(struct image *img, uint64_t offset, uint64_t len, bool unmap)
 	if (from > offset)
 		r = write_zeroes(img, offset, from - offset);
 	if (r == 0)
-		r = zero_whole(img, from, to - from, unmap || q->version < 3);
+		r = zero_whole(img, from, to - from,
+			       unmap || q->version < 3 ? ZERO_UNMAP : ZERO_KEEP);
 	if (r == 0 && offset + len > to && to < img->size)
 		r = write_zeroes(img, to, offset + len - to);
 	return r;
@@ -375,7 +383,7 @@ int qcow2_zero(struct image *img, uint64_t offset, uint64_t len, bool unmap)
 
 int qcow2_zero_past(struct image *img, uint64_t offset, uint64_t len)
 {
-	return zero_whole(img, offset, cluster_up(qcow2_of(img), len), true);
+	return zero_whole(img, offset, cluster_up(qcow2_of(img), len), ZERO_UNMAP);
 }
 
 int qcow2_discard(struct image *img, uint64_t offset, uint64_t len)
@@ -385,7 +393,14 @@ int qcow2_discard(struct image *img, uint64_t offset, uint64_t len)
 
 	if (!whole_clusters(img, offset, len, &from, &to) || (q->version < 3 && img->backing_name))
 		return 0;
-	return zero_whole(img, from, to - from, true);
+	return zero_whole(img, from, to - from, ZERO_UNMAP);
+}
+
+int qcow2_make_empty(struct image *img)
+{
+	int r = zero_whole(img, 0, cluster_up(qcow2_of(img), img->size), ZERO_FORGET);
+
+	return r < 0 ? r : qcow2_commit(img);
 }
 
 /* ---- what is where ---- */

@@ -643,6 +643,26 @@ int image_snapshot_delete(struct image *img, unsigned index, char *err, size_t e
 	return failed(img, end(img, &all, r), "delete", name, err, errlen);
 }
 
+int image_snapshot_look(struct image *img, unsigned index, char *err, size_t errlen)
+{
+	struct qcow2 *q = qcow2_of(img);
+	const struct qcow2_snapshot *s = &q->snapshots[index];
+	uint64_t *l1;
+	int r;
+
+	if (!img->read_only)
+		return failed(img, -EBUSY, "look at", s->info.name, err, errlen);
+	r = qcow2_read_l1(img, s->l1_offset, s->l1_size, &l1);
+	if (r < 0)
+		return failed(img, r, "look at", s->info.name, err, errlen);
+	free(q->l1);
+	q->l1 = l1;
+	q->l1_size = s->l1_size;
+	q->l1_offset = s->l1_offset;
+	img->size = s->info.disk_size;
+	return 0;
+}
+
 /* ---- the machine's state ---- */
 
 static uint64_t state_offset(const struct image *img)

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The command itself, its options, and what its subcommands share.
+ */
+#include "frontend/img.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontend/options.h"
+
+static const struct {
+	const char *name;
+	int (*run)(struct img_args *a);
+	const char *usage;
+} commands[] = {
+    {"create", img_create, "[-q] [-f FMT] [-b BACKING [-F FMT]] [-u] [-o OPTIONS] FILE [SIZE]"},
+    {"info", img_info, "[-f FMT] [--output=human|json] [--backing-chain] [-U] FILE"},
+    {"check", img_check, "[-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE"},
+    {"convert", img_convert,
+     "[-p] [-q] [-c] [-n] [-U] [-f FMT] [-O FMT] [-B BACKING [-F FMT]] [-o OPTIONS] [-S SIZE] "
+     "[-l SNAPSHOT] FILE... TARGET"},
+    {"snapshot", img_snapshot, "[-q] [-U] [-l | -c NAME | -a NAME | -d NAME] FILE"},
+    {"resize", img_resize, "[-q] [-f FMT] [--shrink] FILE [+|-]SIZE"},
+    {"commit", img_commit, "[-q] [-p] [-f FMT] [-b BASE] [-d] FILE"},
+    {"rebase", img_rebase, "[-q] [-p] [-u] [-f FMT] -b BACKING [-F FMT] FILE"},
+};
+#define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void help(void)
+{
+	printf("usage: doppel img COMMAND [OPTIONS]\n"
+	       "Disk images, as qemu-img handles them. Formats: raw, qcow2.\n\n");
+	for (size_t i = 0; i < NR_COMMANDS; i++)
+		printf("  %s %s\n", commands[i].name, commands[i].usage);
+	printf(
+	    "\nOPTIONS of qcow2 are a list of cluster_size=, compat=0.10|1.1, "
+	    "lazy_refcounts=on|off,\n"
+	    "refcount_bits=, preallocation=off|metadata|falloc|full, compression_type=zlib|zstd,\n"
+	    "backing_file=, backing_fmt=, size=; of raw, size= and "
+	    "preallocation=off|falloc|full.\n");
+}
+
+int img_main(int argc, char **argv)
+{
+	const char *names[NR_COMMANDS + 1] = {0}, *near;
+
+	if (argc < 2)
+		return img_complain("a command is missing; 'doppel img --help' lists them");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help();
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	for (size_t i = 0; i < NR_COMMANDS; i++) {
+		struct img_args a = {.argc = argc, .argv = argv, .at = 2};
+
+		names[i] = commands[i].name;
+		if (strcmp(argv[1], commands[i].name))
+			continue;
+		if (argc == 3 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
+			printf("usage: doppel img %s %s\n", commands[i].name, commands[i].usage);
+			return fflush(stdout) == 0 ? 0 : 1;
+		}
+		return commands[i].run(&a);
+	}
+	near = nearest_name(argv[1], names);
+	if (near)
+		return img_complain("command %s is not known; did you mean %s?", argv[1], near);
+	return img_complain("command %s is not supported; 'doppel img --help' lists those that are",
+			    argv[1]);
+}
+
+int img_complain(const char *fmt, ...)
+{
+	char line[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	fflush(stdout);
+	fprintf(stderr, "doppel: img: %s\n", line);
+	return 1;
+}
+
+int img_size(const char *text, uint64_t *out)
+{
+	if (parse_size(text, 1, out) == 0 && *out <= IMAGE_MAX_SIZE)
+		return 0;
+	return img_complain("'%s' is not a size (try 512M or 2G)", text);
+}
+
+/* ---- options ---- */
+
+static int take_value(struct img_args *a, const char *rest, const char *name, int letter)
+{
+	if (rest && *rest) {
+		a->value = rest;
+	} else if (a->at < a->argc) {
+		a->value = a->argv[a->at++];
+	} else {
+		img_complain("option %s needs an argument", name);
+		return -1;
+	}
+	return letter;
+}
+
+static int next_long(struct img_args *a, const char *word, const struct img_long *longs)
+{
+	size_t len = strcspn(word + 2, "=");
+
+	for (; longs && longs->name; longs++) {
+		if (strlen(longs->name) != len || strncmp(longs->name, word + 2, len))
+			continue;
+		if (!longs->arg && !word[2 + len])
+			return longs->letter;
+		if (longs->arg)
+			return take_value(a, word[2 + len] ? word + 3 + len : NULL, word,
+					  longs->letter);
+	}
+	img_complain("option %s is not supported by 'doppel img %s'", word, a->argv[1]);
+	return -1;
+}
+
+int img_next(struct img_args *a, const char *shorts, const struct img_long *longs)
+{
+	const char *at;
+	char letter;
+
+	if (!a->group || !*a->group) {
+		const char *word = a->at < a->argc ? a->argv[a->at] : NULL;
+
+		if (!word || word[0] != '-' || !word[1])
+			return 0;
+		a->at++;
+		if (strcmp(word, "--") == 0)
+			return 0;
+		if (word[1] == '-')
+			return next_long(a, word, longs);
+		a->group = word + 1;
+	}
+	letter = *a->group++;
+	at = letter == ':' ? NULL : strchr(shorts, letter);
+	if (!at) {
+		img_complain("option -%c is not supported by 'doppel img %s'", letter, a->argv[1]);
+		return -1;
+	}
+	if (at[1] == ':') {
+		const char *rest = a->group, name[3] = {'-', letter, 0};
+
+		a->group = NULL;
+		return take_value(a, rest, name, letter);
+	}
+	return letter;
+}
+
+static int set_switch(const char *key, const char *val, bool *out)
+{
+	*out = strcmp(val, "on") == 0;
+	if (*out || strcmp(val, "off") == 0)
+		return 0;
+	return img_complain("%s=%s is neither on nor off", key, val);
+}
+
+static int set_preallocation(const char *format, const char *val, enum preallocation *out)
+{
+	static const char *const names[] = {"off", "metadata", "falloc", "full"};
+
+	for (unsigned i = 0; i < 4; i++)
+		if (strcmp(names[i], val) == 0 && !(i == 1 && strcmp(format, "qcow2"))) {
+			*out = (enum preallocation)i;
+			return 0;
+		}
+	return img_complain("preallocation=%s is not supported by %s", val, format);
+}
+
+static int set_option(const char *format, const char *key, const char *val, struct qcow2_options *o,
+		      bool *has_size)
+{
+	uint64_t size;
+	bool on;
+
+	if (strcmp(key, "size") == 0) {
+		*has_size = true;
+		return img_size(val, &o->size);
+	}
+	if (strcmp(key, "preallocation") == 0)
+		return set_preallocation(format, val, &o->preallocation);
+	if (strcmp(format, "qcow2"))
+		return img_complain("%s does not support the option %s", format, key);
+	if (strcmp(key, "backing_file") == 0) {
+		o->backing_name = strdup(val);
+		return 0;
+	}
+	if (strcmp(key, "backing_fmt") == 0) {
+		o->backing_format = strdup(val);
+		return 0;
+	}
+	if (strcmp(key, "compat") == 0) {
+		if (strcmp(val, "0.10") == 0 || strcmp(val, "v2") == 0)
+			o->version = 2;
+		else if (strcmp(val, "1.1") == 0 || strcmp(val, "v3") == 0)
+			o->version = 3;
+		else
+			return img_complain("compat=%s is not known; there are 0.10 (v2) and 1.1 "
+					    "(v3)",
+					    val);
+		return 0;
+	}
+	if (strcmp(key, "cluster_size") == 0 || strcmp(key, "refcount_bits") == 0) {
+		if (img_size(val, &size))
+			return 1;
+		if (size > UINT32_MAX)
+			size = UINT32_MAX;
+		*(key[0] == 'c' ? &o->cluster_size : &o->refcount_bits) = (unsigned)size;
+		return 0;
+	}
+	if (strcmp(key, "lazy_refcounts") == 0)
+		return set_switch(key, val, &o->lazy_refcounts);
+	if (strcmp(key, "compression_type") == 0) {
+		o->zstd = strcmp(val, "zstd") == 0;
+		return o->zstd || strcmp(val, "zlib") == 0
+			   ? 0
+			   : img_complain("compression_type=%s is not known; there are zlib and "
+					  "zstd",
+					  val);
+	}
+	/* What is so anyway. */
+	if (strcmp(key, "extended_l2") == 0 || strcmp(key, "encryption") == 0) {
+		if (set_switch(key, val, &on))
+			return 1;
+		return on ? img_complain("%s=on is not supported", key) : 0;
+	}
+	return img_complain("qcow2 option %s is not supported", key);
+}
+
+int img_parse_o(const char *text, const char *format, struct qcow2_options *o, bool *has_size)
+{
+	const char *s = text;
+
+	while (*s) {
+		char key[64], val[2048];
+		size_t k = 0, v = 0;
+		bool in_val = false;
+
+		for (; *s && !(*s == ',' && s[1] != ','); s++) {
+			if (*s == ',')
+				s++;
+			if (*s == '=' && !in_val)
+				in_val = true;
+			else if (in_val && v < sizeof(val) - 1)
+				val[v++] = *s;
+			else if (!in_val && k < sizeof(key) - 1)
+				key[k++] = *s;
+		}
+		s += *s == ',';
+		key[k] = val[v] = 0;
+		if (set_option(format, key, in_val ? val : "on", o, has_size))
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- images ---- */
+
+struct image *img_open(const char *path, const char *format, unsigned flags)
+{
+	struct image *img;
+	char err[1024];
+
+	if (image_open(&img, path, format, flags, err, sizeof(err)) == 0)
+		return img;
+	img_complain("%s", err);
+	return NULL;
+}
+
+static int make_raw(struct bfile *f, const struct qcow2_options *o)
+{
+	int r = f->device ? 0 : bfile_truncate(f, o->size);
+	uint64_t size;
+
+	if (f->device)
+		return bfile_size(f, &size) == 0 && size >= o->size ? 0 : -ENOSPC;
+	if (r == 0 && o->preallocation == PREALLOC_FALLOC && o->size)
+		r = f->ops->allocate(f, 0, o->size);
+	if (r == 0 && o->preallocation == PREALLOC_FULL)
+		r = bfile_fill_zero(f, 0, o->size);
+	return r;
+}
+
+int img_make(const char *path, const char *format, const struct qcow2_options *o, bool quiet)
+{
+	static const char *const prealloc[] = {"", "metadata", "falloc", "full"};
+	bool qcow2 = strcmp(format, "qcow2") == 0;
+	struct bfile *f;
+	char err[1024];
+	int r;
+
+	if (!qcow2 && strcmp(format, "raw"))
+		return img_complain("%s: format %s is not supported; there are raw and qcow2", path,
+				    format);
+	if (!qcow2 && o->backing_name)
+		return img_complain("%s: raw images have no backing file", path);
+	r = bfile_open(&f, path, BFILE_WRITE | BFILE_CREATE);
+	if (r < 0)
+		return img_complain("cannot create %s: %s", path, strerror(-r));
+	r = bfile_lock(f, LOCK_WRITER, err, sizeof(err));
+	if (r < 0) {
+		bfile_close(f);
+		return img_complain("%s", err);
+	}
+	if (!quiet) {
+		printf("Formatting '%s', fmt=%s", path, format);
+		if (qcow2)
+			printf(" cluster_size=%u extended_l2=off", o->cluster_size);
+		if (o->preallocation)
+			printf(" preallocation=%s", prealloc[o->preallocation]);
+		if (qcow2)
+			printf(" compression_type=%s", o->zstd ? "zstd" : "zlib");
+		printf(" size=%llu", (unsigned long long)o->size);
+		if (o->backing_name)
+			printf(" backing_file=%s", o->backing_name);
+		if (o->backing_format)
+			printf(" backing_fmt=%s", o->backing_format);
+		if (qcow2)
+			printf(" lazy_refcounts=%s refcount_bits=%u",
+			       o->lazy_refcounts ? "on" : "off", o->refcount_bits);
+		printf("\n");
+		fflush(stdout);
+	}
+	r = f->device ? 0 : bfile_truncate(f, 0);
+	snprintf(err, sizeof(err), "cannot write %s: %s", path, strerror(-r));
+	if (r == 0 && qcow2) {
+		r = qcow2_create(f, o, err, sizeof(err));
+	} else if (r == 0) {
+		r = make_raw(f, o);
+		snprintf(err, sizeof(err), "cannot write %s: %s", path, strerror(-r));
+	}
+	bfile_close(f);
+	return r < 0 ? img_complain("%s", err) : 0;
+}
+
+bool img_is_zero(const void *buf, size_t len)
+{
+	const uint8_t *b = buf;
+
+	return !len || (b[0] == 0 && memcmp(b, b + 1, len - 1) == 0);
+}
+
+int img_chain_extent(struct image *img, uint64_t offset, uint64_t len, bool *data, uint64_t *n)
+{
+	*n = len;
+	*data = false;
+	for (; img; img = img->backing) {
+		struct extent e;
+		int r;
+
+		/* A backing file that is shorter reads as zeroes past its end. */
+		if (offset >= img->size)
+			return 0;
+		if (*n > img->size - offset)
+			*n = img->size - offset;
+		r = image_extent(img, offset, *n, &e);
+		if (r < 0)
+			return r;
+		*n = e.len;
+		if (e.kind != EXTENT_BACKING) {
+			*data = e.kind == EXTENT_DATA;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+void img_progress(struct img_progress *p, uint64_t done)
+{
+	int now = p->total ? (int)(done * 10000.0 / (double)p->total) : 10000;
+
+	if (!p->on || (now == p->shown && now < 10000))
+		return;
+	p->shown = now;
+	printf("    (%3.2f/100%%)\r", now / 100.0);
+	if (now >= 10000) {
+		printf("\n");
+		p->on = false;
+	}
+	fflush(stdout);
+}

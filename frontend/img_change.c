@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * doppel img snapshot, resize, commit, rebase.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frontend/img.h"
+#include "hw/block/qcow2.h"
+
+#define CHUNK (2u << 20)
+
+static int close_image(struct image *img, const char *name, int status)
+{
+	int r = image_close(img);
+
+	return r < 0 && status == 0 ? img_complain("cannot write %s: %s", name, strerror(-r))
+				    : status;
+}
+
+static int one_file(struct img_args *a, const char *command)
+{
+	if (a->at + 1 == a->argc)
+		return 0;
+	return img_complain("%s: one file's name belongs here", command);
+}
+
+/* ---- snapshot ---- */
+
+int img_snapshot(struct img_args *a)
+{
+	unsigned flags = IMAGE_NO_BACKING | IMAGE_DISCARD;
+	const char *name = NULL, *file;
+	struct image *img;
+	char err[1024];
+	int c, what = 'l', at, r = 0;
+
+	while ((c = img_next(a, "qUlc:a:d:", NULL)) > 0) {
+		if (c == 'U')
+			flags |= IMAGE_SHARE;
+		if (c == 'c' || c == 'a' || c == 'd')
+			name = a->value;
+		if (strchr("lcad", c))
+			what = c;
+	}
+	if (c < 0 || one_file(a, "snapshot"))
+		return 1;
+	file = a->argv[a->at];
+	img = img_open(file, NULL, flags | (what == 'l' ? 0 : IMAGE_WRITE));
+	if (!img)
+		return 1;
+	if (what == 'l') {
+		img_print_snapshots(img);
+	} else if (what == 'c') {
+		struct image_snapshot info = {.name = (char *)name};
+
+		r = image_snapshot_create(img, &info, err, sizeof(err));
+	} else {
+		at = image_snapshot_find(img, name);
+		if (at < 0) {
+			image_close(img);
+			return img_complain("%s has no snapshot %s", file, name);
+		}
+		r = what == 'a' ? image_snapshot_apply(img, (unsigned)at, err, sizeof(err))
+				: image_snapshot_delete(img, (unsigned)at, err, sizeof(err));
+	}
+	return close_image(img, file, r < 0 ? img_complain("%s", err) : 0);
+}
+
+/* ---- resize ---- */
+
+static int new_size(const char *text, uint64_t old, uint64_t *out)
+{
+	uint64_t by;
+	bool more = *text == '+', less = *text == '-';
+
+	if (img_size(text + (more || less), &by))
+		return 1;
+	if (less && by > old)
+		return img_complain("resize: the image has only %llu bytes",
+				    (unsigned long long)old);
+	*out = more ? old + by : less ? old - by : by;
+	*out = (*out + 511) & ~511ull;
+	return 0;
+}
+
+int img_resize(struct img_args *a)
+{
+	static const struct img_long longs[] = {{"shrink", 's', false}, {NULL, 0, false}};
+	const char *format = NULL, *file, *text;
+	bool quiet = false, shrink = false;
+	struct image *img;
+	char err[1024];
+	uint64_t size = 0;
+	int c, status = 0;
+
+	/* The size may start with a minus. */
+	if (a->argc - a->at < 2)
+		return img_complain("resize: a file's name and a size belong here");
+	text = a->argv[--a->argc];
+	while ((c = img_next(a, "qf:", longs)) > 0) {
+		if (c == 'q')
+			quiet = true;
+		else if (c == 'f')
+			format = a->value;
+		else
+			shrink = true;
+	}
+	if (c < 0 || one_file(a, "resize"))
+		return 1;
+	file = a->argv[a->at];
+	img = img_open(file, format, IMAGE_WRITE | IMAGE_DISCARD);
+	if (!img)
+		return 1;
+	if (new_size(text, img->size, &size))
+		status = 1;
+	else if (size < img->size && !shrink)
+		status =
+		    img_complain("resize: %s would lose what is past %llu bytes; --shrink does "
+				 "it all the same",
+				 file, (unsigned long long)size);
+	else if (image_resize(img, size, err, sizeof(err)) < 0)
+		status = img_complain("%s", err);
+	status = close_image(img, file, status);
+	if (status == 0 && !quiet)
+		printf("Image resized.\n");
+	return status;
+}
+
+/* ---- commit ---- */
+
+static int commit_data(struct image *top, struct image *base, struct img_progress *p)
+{
+	uint8_t *buf = malloc(CHUNK);
+	int r = buf ? 0 : -ENOMEM;
+
+	for (uint64_t offset = 0, n; offset < top->size && r == 0; offset += n) {
+		struct extent e;
+
+		n = top->size - offset < CHUNK ? top->size - offset : CHUNK;
+		r = image_extent(top, offset, n, &e);
+		if (r < 0)
+			break;
+		n = e.len;
+		if (e.kind == EXTENT_ZERO)
+			r = image_zero(base, offset, n, true);
+		else if (e.kind == EXTENT_DATA)
+			r = image_read(top, offset, buf, n);
+		if (r == 0 && e.kind == EXTENT_DATA)
+			r = image_write(base, offset, buf, n);
+		img_progress(p, offset + n);
+	}
+	free(buf);
+	return r < 0 ? r : image_flush(base);
+}
+
+static int commit_to(struct image *top, struct image *base, struct img_progress *p, bool keep)
+{
+	char err[1024];
+	int r;
+
+	if (base->size < top->size && image_resize(base, top->size, err, sizeof(err)) < 0)
+		return img_complain("%s", err);
+	p->total = top->size;
+	r = commit_data(top, base, p);
+	/* Only what is safe below is taken away above. */
+	if (r == 0 && !keep) {
+		top->backing = base;
+		r = qcow2_make_empty(top);
+		top->backing = NULL;
+	}
+	return r < 0 ? img_complain("cannot commit %s: %s", top->file->path, strerror(-r)) : 0;
+}
+
+int img_commit(struct img_args *a)
+{
+	static const struct img_long longs[] = {{"drop", 'd', false}, {NULL, 0, false}};
+	struct img_progress progress = {.shown = -1};
+	const char *format = NULL, *base_name = NULL, *file;
+	bool quiet = false, keep = false;
+	struct image *top, *base;
+	char *path;
+	int c, status;
+
+	while ((c = img_next(a, "qpdf:b:t:r:", longs)) > 0) {
+		if (c == 'q')
+			quiet = true;
+		else if (c == 'p')
+			progress.on = true;
+		else if (c == 'd')
+			keep = true;
+		else if (c == 'f')
+			format = a->value;
+		else if (c == 'b')
+			base_name = a->value;
+	}
+	if (c < 0 || one_file(a, "commit"))
+		return 1;
+	file = a->argv[a->at];
+	top = img_open(file, format, IMAGE_WRITE | IMAGE_NO_BACKING | IMAGE_DISCARD);
+	if (!top)
+		return 1;
+	path = top->backing_name ? image_backing_path(top) : NULL;
+	if (!path ||
+	    (base_name && strcmp(base_name, path) && strcmp(base_name, top->backing_name))) {
+		status = path ? img_complain("commit: %s is not the backing file of %s itself; "
+					     "commit one after the other",
+					     base_name, file)
+			      : img_complain("%s has no backing file", file);
+		free(path);
+		return close_image(top, file, status);
+	}
+	base = img_open(path, top->backing_format, IMAGE_WRITE | IMAGE_DISCARD);
+	status = base ? commit_to(top, base, &progress, keep) : 1;
+	status = close_image(top, file, status);
+	if (base)
+		status = close_image(base, path, status);
+	free(path);
+	if (status == 0 && !quiet)
+		printf("Image committed.\n");
+	return status;
+}
+
+/* ---- rebase ---- */
+
+static int read_padded(struct image *img, uint64_t offset, uint8_t *buf, uint64_t len)
+{
+	uint64_t size = img ? img->size : 0;
+	uint64_t n = offset >= size ? 0 : (len < size - offset ? len : size - offset);
+
+	memset(buf + n, 0, len - n);
+	return n ? image_read(img, offset, buf, n) : 0;
+}
+
+/* What the image takes from the old backing file and would not get from the new one becomes its own. */
+static int keep_differences(struct image *img, struct image *new, struct img_progress *p)
+{
+	uint64_t unit = qcow2_of(img)->cluster_size;
+	uint8_t *was = malloc(CHUNK), *will = malloc(CHUNK);
+	int r = was && will ? 0 : -ENOMEM;
+
+	for (uint64_t offset = 0, n; offset < img->size && r == 0; offset += n) {
+		struct extent e;
+
+		n = img->size - offset < CHUNK ? img->size - offset : CHUNK;
+		r = image_extent(img, offset, n, &e);
+		if (r < 0)
+			break;
+		n = e.len;
+		if (e.kind == EXTENT_BACKING) {
+			r = read_padded(img->backing, offset, was, n);
+			if (r == 0)
+				r = read_padded(new, offset, will, n);
+			for (uint64_t at = 0; at < n && r == 0; at += unit) {
+				uint64_t part = n - at < unit ? n - at : unit;
+
+				if (memcmp(was + at, will + at, part))
+					r = image_write(img, offset + at, was + at, part);
+			}
+		}
+		img_progress(p, offset + n);
+	}
+	free(was);
+	free(will);
+	return r < 0 ? r : image_flush(img);
+}
+
+/* The new backing file, by its name as the image will have it. */
+static struct image *open_new(struct image *img, const char *name, const char *format)
+{
+	char *old = img->backing_name, *path;
+	struct image *new;
+
+	img->backing_name = (char *)name;
+	path = image_backing_path(img);
+	img->backing_name = old;
+	new = path ? img_open(path, format, 0) : NULL;
+	free(path);
+	return new;
+}
+
+int img_rebase(struct img_args *a)
+{
+	struct img_progress progress = {.shown = -1};
+	const char *format = NULL, *backing = NULL, *backing_format = NULL, *file;
+	bool unsafe = false;
+	struct image *img, *new = NULL;
+	int c, r, status = 0;
+
+	while ((c = img_next(a, "qpuf:b:F:t:T:", NULL)) > 0) {
+		if (c == 'p')
+			progress.on = true;
+		else if (c == 'u')
+			unsafe = true;
+		else if (c == 'f')
+			format = a->value;
+		else if (c == 'b')
+			backing = a->value;
+		else if (c == 'F')
+			backing_format = a->value;
+	}
+	if (c < 0 || one_file(a, "rebase"))
+		return 1;
+	if (!backing)
+		return img_complain(
+		    "rebase: -b BACKING is missing; -b '' takes the backing file away");
+	if (*backing && !backing_format)
+		return img_complain("rebase: -b needs -F with the backing file's format");
+	file = a->argv[a->at];
+	img = img_open(file, format, IMAGE_WRITE | (unsafe ? IMAGE_NO_BACKING : 0));
+	if (!img)
+		return 1;
+	if (img->ops != &qcow2_ops)
+		status = img_complain("%s: raw images have no backing file", file);
+	if (status == 0 && !unsafe && *backing) {
+		new = open_new(img, backing, backing_format);
+		status = !new;
+	}
+	if (status == 0 && !unsafe) {
+		progress.total = img->size;
+		r = keep_differences(img, new, &progress);
+		status = r < 0 ? img_complain("cannot rebase %s: %s", file, strerror(-r)) : 0;
+	}
+	if (status == 0) {
+		r = qcow2_set_backing(img, *backing ? backing : NULL,
+				      *backing ? backing_format : NULL);
+		if (r < 0)
+			status = img_complain("cannot write the header of %s: %s", file,
+					      r == -ENAMETOOLONG ? "the name is too long"
+								 : strerror(-r));
+	}
+	if (new)
+		image_close(new);
+	return close_image(img, file, status);
+}
