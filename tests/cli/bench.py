@@ -11,10 +11,12 @@ import io
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import xml.dom.minidom
 
 COUNT = {"passed": 0, "failed": 0}
@@ -75,6 +77,31 @@ def some_workloads(doppel, report):
     check("CSV: results as in JSON", all(r["result"] == results[r["workload"]] for r in rows))
 
 
+def killed(doppel):
+    """Processes with guests that die: their workloads have failed, and the report says so."""
+    p = subprocess.Popen(["timeout", "-s", "KILL", str(LIMIT), doppel, "bench", "--time", "6000",
+                          "--only", "int", "--engines", "interp", "--json"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    while p.poll() is None:
+        for child in children(p.pid):
+            for grandchild in children(child):
+                os.kill(grandchild, signal.SIGKILL)
+        time.sleep(0.02)
+    out = p.communicate()[0]
+    check("killed: status", p.returncode == 1, p.returncode)
+    cells = json.loads(out)["workloads"][0]["engines"]
+    check("killed: cells", all("the process died: Killed" == cells[e]["why"]
+                               for e in ("native", "interp")), cells)
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return [int(word) for word in f.read().split()]
+    except OSError:
+        return []
+
+
 def image(code):
     """A multiboot kernel that runs 32-bit code."""
     magic, flags, base = 0x1badb002, 0x10003, 0x100000
@@ -130,6 +157,7 @@ def main():
         report = all_workloads(doppel, folder)
         some_workloads(doppel, report)
         guests(doppel, folder)
+    killed(doppel)
     print(f"bench: {COUNT['passed']} passed, {COUNT['failed']} failed")
     return COUNT["failed"] != 0
 
