@@ -18,6 +18,7 @@
 #include "accel/engine.h"
 #include "cpu/bus.h"
 #include "cpu/vcpu.h"
+#include "cpu/vcpu_check.h"
 
 #define MAX_UNITS 4
 
@@ -101,15 +102,9 @@ static void post(struct cpu_thread *t, uint32_t set, uint32_t clear)
 	u->engine->kick(u->e);
 }
 
-/* INIT and SIPI act on canonical state at an instruction boundary. */
-static void take_signals(struct cpu_thread *t)
+static void signal_state(struct cpu_thread *t, uint32_t ev)
 {
-	const struct unit *u = t->on;
-	uint32_t ev = atomic_load(&t->events);
 	struct vcpu *v = &t->state;
-	if (!(ev & (EV_INIT | EV_SIPI)))
-		return;
-	u->engine->store(u->e, v);
 	if (ev & EV_INIT) {
 		atomic_fetch_and(&t->events, ~(uint32_t)EV_INIT);
 		vcpu_init(v, t->index);
@@ -126,7 +121,18 @@ static void take_signals(struct cpu_thread *t)
 			v->activity = ACT_RUNNING;
 		}
 	}
-	u->engine->load(u->e, v);
+}
+
+/* INIT and SIPI act on canonical state at an instruction boundary. */
+static void take_signals(struct cpu_thread *t)
+{
+	const struct unit *u = t->on;
+	uint32_t ev = atomic_load(&t->events);
+	if (!(ev & (EV_INIT | EV_SIPI)))
+		return;
+	u->engine->store(u->e, &t->state);
+	signal_state(t, ev);
+	u->engine->load(u->e, &t->state);
 }
 
 static uint64_t host_ns(void)
@@ -709,8 +715,25 @@ void cpus_reset(struct cpus *c)
 	for (unsigned n = 0; n < c->n; n++) {
 		struct cpu_thread *t = &c->cpu[n];
 		vcpu_reset(&t->state, n);
-		post(t, 0, EV_INTR | EV_NMI | EV_SMI | EV_INIT | EV_SIPI);
 	}
+	cpus_drop_events(c);
+}
+
+void cpus_settle(struct cpus *c)
+{
+	for (unsigned n = 0; n < c->n; n++)
+		signal_state(&c->cpu[n], atomic_load(&c->cpu[n].events));
+}
+
+void cpus_drop_events(struct cpus *c)
+{
+	for (unsigned n = 0; n < c->n; n++)
+		post(&c->cpu[n], 0, EV_INTR | EV_NMI | EV_SMI | EV_INIT | EV_SIPI);
+}
+
+const char *cpus_check(const struct cpus *c, unsigned cpu, const struct vcpu *v)
+{
+	return v->apic_id == cpu ? vcpu_check(v, c->model) : "APIC ID";
 }
 
 struct vcpu *cpus_state(struct cpus *c, unsigned cpu)

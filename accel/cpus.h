@@ -33,6 +33,12 @@ void cpus_pause(struct cpus *c);
 void cpus_resume(struct cpus *c);
 /* Power-on reset of all vCPUs; only while paused. vCPU 0 is the BSP, others wait for SIPI. */
 void cpus_reset(struct cpus *c);
+/* INIT and SIPI that wait are taken; other events are part of the state anyway. Only while paused. */
+void cpus_settle(struct cpus *c);
+/* All events are forgotten, because another state is about to be loaded. Only while paused. */
+void cpus_drop_events(struct cpus *c);
+/* Whether a state is one that vCPU `cpu` can be in: NULL, or the name of what cannot be. */
+const char *cpus_check(const struct cpus *c, unsigned cpu, const struct vcpu *v);
 /* Canonical state of one vCPU; only while paused. The pointer is valid until cpus_resume(); what
  * is written there is what the vCPU continues with. */
 struct vcpu *cpus_state(struct cpus *c, unsigned cpu);

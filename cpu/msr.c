@@ -7,6 +7,7 @@
 #include "cpu/msr.h"
 
 #include "cpu/core.h"
+#include "cpu/vcpu_check.h"
 
 enum {
 	MSR_TSC = 0x10,
@@ -89,7 +90,7 @@ static bool memory_types(uint64_t val)
 }
 
 /* PAT adds UC- (7) to the MTRR types. */
-static bool pat_valid(uint64_t val)
+bool pat_valid(uint64_t val)
 {
 	for (unsigned n = 0; n < 64; n += 8) {
 		uint8_t t = val >> n & 0xff;
@@ -197,14 +198,9 @@ static int mc_write(struct core *c, uint32_t msr, uint64_t val)
 
 static int efer_write(struct core *c, uint64_t val)
 {
-	const struct cpu_model *m = c->model;
 	struct vcpu *v = &c->v;
-	uint64_t allowed = EFER_LMA | (cpu_has(m, FEAT_SYSCALL) ? EFER_SCE : 0) |
-			   (cpu_has(m, FEAT_LM) ? EFER_LME : 0) |
-			   (cpu_has(m, FEAT_NX) ? EFER_NXE : 0) |
-			   (cpu_has(m, FEAT_FXSR_OPT) ? EFER_FFXSR : 0);
 
-	if (val & ~allowed || ((val ^ v->efer) & EFER_LME && v->cr0 & CR0_PG))
+	if (val & ~efer_bits(c->model) || ((val ^ v->efer) & EFER_LME && v->cr0 & CR0_PG))
 		return -1;
 	val = (val & ~(uint64_t)EFER_LMA) | (v->efer & EFER_LMA);
 	bool flush = (val ^ v->efer) & EFER_NXE;

@@ -9,11 +9,7 @@
 #include "cpu/opcode.h"
 #include "cpu/operand.h"
 #include "cpu/transfer.h"
-
-#define CR0_BITS                                                                                   \
-	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | \
-	 CR0_PG)
-#define CR3_NOFLUSH (1ull << 63)
+#include "cpu/vcpu_check.h"
 
 #define DR6_FIXED 0xffff0ff0u
 #define DR6_BITS  0xe00fu /* B0-B3, BD, BS, BT */
@@ -96,26 +92,6 @@ static void write_cr3(struct core *c, uint64_t val)
 	core_update_mode(c);
 	core_update_pcid(c);
 	c->leave = true;
-}
-
-static uint64_t cr4_bits(const struct cpu_model *m)
-{
-	static const struct {
-		uint16_t feature;
-		uint32_t bits;
-	} owners[] = {
-	    {FEAT_VME, CR4_VME | CR4_PVI}, {FEAT_TSC, CR4_TSD},       {FEAT_DE, CR4_DE},
-	    {FEAT_PSE, CR4_PSE},           {FEAT_PAE, CR4_PAE},       {FEAT_MCE, CR4_MCE},
-	    {FEAT_PGE, CR4_PGE},           {FEAT_FXSR, CR4_OSFXSR},   {FEAT_SSE, CR4_OSXMMEXCPT},
-	    {FEAT_UMIP, CR4_UMIP},         {FEAT_LA57, CR4_LA57},     {FEAT_FSGSBASE, CR4_FSGSBASE},
-	    {FEAT_PCID, CR4_PCIDE},        {FEAT_XSAVE, CR4_OSXSAVE}, {FEAT_SMEP, CR4_SMEP},
-	    {FEAT_SMAP, CR4_SMAP},         {FEAT_PKU, CR4_PKE},
-	};
-	uint64_t bits = CR4_PCE;
-	for (size_t n = 0; n < sizeof(owners) / sizeof(owners[0]); n++)
-		if (cpu_has(m, owners[n].feature))
-			bits |= owners[n].bits;
-	return bits;
 }
 
 static void write_cr4(struct core *c, uint64_t val)

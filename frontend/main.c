@@ -31,6 +31,7 @@
 #include "frontend/monitor.h"
 #include "frontend/options.h"
 #include "frontend/run.h"
+#include "frontend/snapshot.h"
 #include "frontend/term.h"
 #include "frontend/textcon.h"
 #include "hw/display/vga.h"
@@ -618,7 +619,19 @@ static int open_drives(struct app *a)
 	pthread_mutex_lock(&m->lock);
 	a->drives = drives_open(&a->opt.drives, m, on_disk_trouble, a, a->err, sizeof(a->err));
 	pthread_mutex_unlock(&m->lock);
+	a->monitor.drives = a->drives;
 	return a->drives ? 0 : complain("%s", a->err);
+}
+
+/* -loadvm */
+static int load_state(void *opaque)
+{
+	struct app *a = opaque;
+
+	if (snapshot_load(a->pc, a->drives, a->opt.loadvm, a->err, sizeof(a->err)) == 0)
+		return 0;
+	complain("%s", a->err);
+	return -1;
 }
 
 static int run(struct app *a)
@@ -663,6 +676,10 @@ static int run(struct app *a)
 		complain("%s", a->engine_note);
 	if (status == 0 && a->hooks)
 		a->hooks->starts(a->hooks->opaque, a->pc);
+	if (a->opt.loadvm) {
+		m->start_hook = load_state;
+		m->start_opaque = a;
+	}
 	if (status == 0)
 		status = machine_run(m);
 	pthread_mutex_lock(&m->lock);

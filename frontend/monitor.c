@@ -17,6 +17,7 @@
 #include "cpu/vcpu.h"
 #include "frontend/options.h"
 #include "frontend/screendump.h"
+#include "frontend/snapshot.h"
 #include "hw/display/display.h"
 #include "hw/pc.h"
 
@@ -271,6 +272,29 @@ static void cmd_screendump(struct monitor *m, const struct out *o, const struct 
 		out(o, "cannot write %s: %s\n", path, strerror(-err));
 }
 
+/* savevm NAME, loadvm NAME */
+static void snapshot(struct monitor *m, const struct out *o, const struct args *a,
+		     int (*act)(struct pc *pc, struct drive_set *drives, const char *name,
+				char *err, size_t errlen))
+{
+	char err[512];
+
+	if (a->nr != 1)
+		out(o, "a saved state is named as in file:state.vm\n");
+	else if (act(m->pc, m->drives, a->arg[0], err, sizeof(err)) < 0)
+		out(o, "%s\n", err);
+}
+
+static void cmd_savevm(struct monitor *m, const struct out *o, const struct args *a)
+{
+	snapshot(m, o, a, snapshot_save);
+}
+
+static void cmd_loadvm(struct monitor *m, const struct out *o, const struct args *a)
+{
+	snapshot(m, o, a, snapshot_load);
+}
+
 /* sendkey KEYS [MILLISECONDS] */
 static void cmd_sendkey(struct monitor *m, const struct out *o, const struct args *a)
 {
@@ -309,6 +333,8 @@ static const struct command {
     {"nmi", cmd_nmi, NULL, "send an NMI to the first CPU"},
     {"screendump", NULL, cmd_screendump, "FILE [-f ppm|png]: save the picture"},
     {"sendkey", NULL, cmd_sendkey, "KEYS [MS]: press keys, as in ctrl-alt-f1, ret or spc"},
+    {"savevm", NULL, cmd_savevm, "file:PATH: save the machine's state"},
+    {"loadvm", NULL, cmd_loadvm, "file:PATH: go on from a saved state"},
     {"quit", cmd_quit, NULL, "end the emulator (also q)"},
 };
 

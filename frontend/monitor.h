@@ -7,10 +7,12 @@
 
 #include "frontend/sendkey.h"
 
+struct drive_set;
 struct pc;
 
 struct monitor {
 	struct pc *pc;
+	struct drive_set *drives; /* or NULL */
 	struct sendkey keys;
 };
 

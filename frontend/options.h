@@ -58,7 +58,7 @@ struct options {
 	enum option_action action;
 	const char *help_device; /* for ACT_PROPERTY_HELP */
 	const struct pc_board *board;
-	const char *kernel, *initrd, *append;
+	const char *kernel, *initrd, *append, *loadvm;
 	bool firmware; /* starts at the reset vector */
 	const char *bios;
 	const char *rom_dir[MAX_ROM_DIRS]; /* -L */

@@ -144,6 +144,15 @@ void clock_set(struct clock *c, uint64_t now)
 	atomic_store_explicit(&c->base, now, memory_order_relaxed);
 }
 
+void clock_load(struct clock *c, uint64_t now)
+{
+	uint64_t delta = now - clock_now(c);
+
+	atomic_store_explicit(&c->base, now, memory_order_relaxed);
+	for (struct timer *t = c->timers; t; t = t->next)
+		t->deadline += delta;
+}
+
 void clock_step(struct clock *c, uint64_t ns)
 {
 	uint64_t end = atomic_load(&c->base) + ns;

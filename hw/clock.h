@@ -55,6 +55,9 @@ void clock_step(struct clock *c, uint64_t ns);
 /* Manual clocks: it is `now`, not earlier than it was; fires nothing. Any thread, but one at a time. */
 void clock_set(struct clock *c, uint64_t now);
 
+/* While paused, or manual: the time of a saved state; deadlines move with it. */
+void clock_load(struct clock *c, uint64_t now);
+
 /* a * b / c without overflow of the product; c != 0. For tick conversions. */
 static inline uint64_t muldiv64(uint64_t a, uint64_t b, uint64_t c)
 {

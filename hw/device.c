@@ -46,7 +46,9 @@ void device_init(struct device *dev, const char *name, const struct field *field
 	dev->fields = fields;
 	dev->state = state;
 	dev->reset_done = NULL;
+	dev->tame = NULL;
 	dev->loaded = NULL;
+	dev->ram = NULL;
 	dev->next = NULL;
 	reset_fields(dev);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct ram;
+
 enum field_flag {
 	FIELD_KEEP = 1 << 0, /* survives reset (e.g. CMOS contents) */
 };
@@ -60,7 +62,11 @@ struct device {
 	const struct field *fields;   /* ends with FIELD_END */
 	void *state;                  /* the chip's struct; field offsets are relative to it */
 	void (*reset_done)(void *state); /* after the fields are reset: timers, pins; may be NULL */
-	void (*loaded)(void *state);     /* after the fields are loaded; may be NULL */
+	/* After fields have been loaded, perhaps from a file that is not to be trusted: makes values
+	 * that no guest can bring about harmless, as indexes, and does no more; may be NULL. */
+	void (*tame)(void *state);
+	void (*loaded)(void *state);     /* after that, for all devices: timers, pins; may be NULL */
+	struct ram *ram;                 /* memory of its own, saved with it; NULL: none */
 	struct device *next;
 };
 

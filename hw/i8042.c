@@ -391,12 +391,18 @@ static void check_queue(struct ps2_queue *q)
 		q->replies = q->len;
 }
 
-static void loaded(void *state)
+static void tame(void *state)
 {
 	struct i8042 *k = state;
 
 	check_queue(&k->kbd.q);
 	check_queue(&k->mouse.q);
+}
+
+static void loaded(void *state)
+{
+	struct i8042 *k = state;
+
 	irq_set(&k->a20, !!(k->outport & OUT_A20));
 	update_irq(k);
 }
@@ -419,6 +425,7 @@ int i8042_init(struct i8042 *k, struct aspace *io, struct clock *clk, const stru
 	ps2_mouse_init(&k->mouse, refill, k);
 	device_init(&k->dev, "i8042", fields, k);
 	k->dev.reset_done = reset_done;
+	k->dev.tame = tame;
 	k->dev.loaded = loaded;
 	power_on(k);
 	err = aspace_map_dev(io, "i8042-data", 0x60, 1, &data_ops, k);

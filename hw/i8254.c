@@ -407,7 +407,7 @@ static void reset_done(void *state)
 	irq_set(&pit->out0, 0);
 }
 
-static void loaded(void *state)
+static void tame(void *state)
 {
 	struct i8254 *pit = state;
 
@@ -422,7 +422,11 @@ static void loaded(void *state)
 		c->mode = c->mode > 5 ? 0 : c->mode;
 		c->rw = c->rw < 1 || c->rw > 3 ? 3 : c->rw;
 	}
-	schedule(pit);
+}
+
+static void loaded(void *state)
+{
+	schedule(state);
 }
 
 int i8254_init(struct i8254 *pit, struct aspace *io, struct clock *clk, const struct irq_pin *out0)
@@ -436,6 +440,7 @@ int i8254_init(struct i8254 *pit, struct aspace *io, struct clock *clk, const st
 	timer_init(&pit->timer, clk, fire, pit);
 	device_init(&pit->dev, "i8254", fields, pit);
 	pit->dev.reset_done = reset_done;
+	pit->dev.tame = tame;
 	pit->dev.loaded = loaded;
 	err = aspace_map_dev(io, "pit", 0x40, 4, &pit_ops, pit);
 	if (!err)

@@ -17,6 +17,11 @@ static uint64_t time_at(const struct icount *ic, uint64_t retired)
 	return (retired << ic->shift) + ic->skipped;
 }
 
+void icount_loaded(struct icount *ic, uint64_t retired)
+{
+	ic->skipped = clock_now(ic->clock) - (retired << ic->shift);
+}
+
 void icount_sync(struct icount *ic, uint64_t retired)
 {
 	clock_set(ic->clock, time_at(ic, retired));

@@ -28,6 +28,8 @@ struct icount {
  * the number of instructions retired so far. */
 void icount_init(struct icount *ic, struct clock *clock, pthread_mutex_t *lock, unsigned shift,
 		 bool sleep);
+/* After the clock was set by a saved state: goes on from there. */
+void icount_loaded(struct icount *ic, uint64_t retired);
 /* Sets the clock, which fires nothing. */
 void icount_sync(struct icount *ic, uint64_t retired);
 /* Fires what is due; returns the count at which the next timer is, UINT64_MAX without one. */

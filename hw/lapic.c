@@ -248,7 +248,6 @@ void lapic_eoi(struct lapic *l)
 }
 
 static const struct field fields[] = {
-    FIELD_NORESET(lapic, id),
     FIELD(lapic, base, LAPIC_BASE | BASE_EN),
     FIELD(lapic, tpr, 0),
     FIELD(lapic, ldr, 0),

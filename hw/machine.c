@@ -159,7 +159,7 @@ int machine_run(struct machine *m)
 	pthread_mutex_lock(&m->lock);
 	/* The vCPU threads start out paused. */
 	m->stopped = true;
-	if (machine_reset_locked(m) < 0) {
+	if (machine_reset_locked(m) < 0 || (m->start_hook && m->start_hook(m->start_opaque) < 0)) {
 		pthread_mutex_unlock(&m->lock);
 		return 1;
 	}

@@ -48,6 +48,7 @@ struct machine {
 	struct cpu_bus bus;
 	struct cpus *cpus;
 	const struct engine *engine;
+	const char *identity; /* what must be the same for a saved state: options, one a line */
 	bool no_reboot;
 	bool no_shutdown;
 	bool reset_requested;
@@ -61,6 +62,12 @@ struct machine {
 	/* Called with the lock held when the guest continues after a stop; may be NULL. */
 	void (*cont_hook)(void *opaque);
 	void *cont_opaque;
+	/* Called once, before the guest runs, paused and with the lock held; may be NULL. Below 0 ends the
+	 * machine with status 1. */
+	int (*start_hook)(void *opaque);
+	void *start_opaque;
+	/* Called after the fields of a saved state are loaded, before the devices' loaded(). */
+	void (*load_hook)(void *opaque);
 	void *board;
 };
 

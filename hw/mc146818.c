@@ -412,14 +412,21 @@ static void reset_done(void *state)
 	schedule_periodic(r);
 }
 
-static void loaded(void *state)
+static void tame(void *state)
 {
 	struct mc146818 *r = state;
 
+	r->index %= sizeof(r->ram);
 	/* No date of a real guest is out of this range, and no sum overflows in it. */
 	if (r->offset > MAX_SECONDS || r->offset < -MAX_SECONDS)
 		r->offset = 0;
 	r->offset_ns %= NSEC_PER_SEC;
+}
+
+static void loaded(void *state)
+{
+	struct mc146818 *r = state;
+
 	if (r->last_second > rtc_second(r) || r->last_second < -MAX_SECONDS)
 		r->last_second = rtc_second(r);
 	schedule_second(r);
@@ -438,6 +445,7 @@ int mc146818_init(struct mc146818 *r, struct aspace *io, struct clock *clk,
 	timer_init(&r->second, clk, fire_second, r);
 	device_init(&r->dev, "rtc", fields, r);
 	r->dev.reset_done = reset_done;
+	r->dev.tame = tame;
 	r->dev.loaded = loaded;
 	r->ram[REG_A] = 0x26;
 	r->ram[REG_B] = B_24H;

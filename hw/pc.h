@@ -132,6 +132,9 @@ struct pc {
 	struct machine m;
 	const struct pc_board *board;
 	struct pc_config cfg;
+	struct device dev;  /* the board's own state */
+	char identity[512]; /* of the machine */
+	bool a20_loaded;    /* open in the state that is being loaded */
 	struct cpu_model model;
 	unsigned cpus;
 	struct icount icount;
@@ -189,6 +192,9 @@ struct pc {
 	struct boot_env env;
 	struct boot_plan plan;
 };
+
+/* pc_state.c: after all other devices. */
+void pc_state_init(struct pc *pc);
 
 /* 0, or -errno with one line in err. */
 int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errlen);

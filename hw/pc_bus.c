@@ -222,6 +222,7 @@ int pc_wire_lapics(struct pc *pc)
 	/* Controllers come after what drives them, so that a reset ends with quiet outputs. */
 	machine_add(m, &pc->ioapic.dev);
 	machine_add(m, &pc->pic.dev);
+	pc_state_init(pc);
 	return aspace_listen(&m->mem, pc_flush_tlbs, pc);
 }
 

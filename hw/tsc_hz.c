@@ -47,7 +47,7 @@ uint64_t tsc_hz_host(void)
 	}
 	if (!hz)
 		hz = measure();
-	return hz >= 100000000 && hz < 100000000000 ? hz : DEFAULT_HZ;
+	return hz >= TSC_HZ_MIN && hz <= TSC_HZ_MAX ? hz : DEFAULT_HZ;
 }
 #else
 uint64_t tsc_hz_host(void)

@@ -7,6 +7,10 @@
 
 #include <stdint.h>
 
+/* What any processor has. */
+#define TSC_HZ_MIN 100000000ull
+#define TSC_HZ_MAX 100000000000ull
+
 /* The host's TSC frequency where it has an invariant TSC, else 1 GHz. Takes up to 5 ms. */
 uint64_t tsc_hz_host(void);
 

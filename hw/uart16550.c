@@ -356,13 +356,19 @@ static void reset_done(void *state)
 	accept_input(u);
 }
 
-static void loaded(void *state)
+static void tame(void *state)
 {
 	struct uart16550 *u = state;
 
 	u->rx_head %= UART_FIFO;
 	if (u->rx_len > depth(u))
 		u->rx_len = depth(u);
+}
+
+static void loaded(void *state)
+{
+	struct uart16550 *u = state;
+
 	if (!u->timeout_pending)
 		restart_timeout(u);
 	irq_set(&u->irq, u->level);
@@ -385,6 +391,7 @@ int uart16550_init(struct uart16550 *u, struct aspace *io, uint64_t base, struct
 	snprintf(u->name, sizeof(u->name), "uart%x", (unsigned)base);
 	device_init(&u->dev, u->name, fields, u);
 	u->dev.reset_done = reset_done;
+	u->dev.tame = tame;
 	u->dev.loaded = loaded;
 	uart16550_attach(u, chr);
 	return aspace_map_dev(io, "uart", base, 8, &ops, u);

@@ -56,6 +56,15 @@ static void reset_done(void *state)
 	v->vbe[VBE_BPP] = 8;
 }
 
+static void tame(void *state)
+{
+	struct vga *v = state;
+
+	v->dac_sub %= 3;
+	if (vga_vbe_on(v) && !vga_vbe_valid(v))
+		v->vbe[VBE_ENABLE] = 0;
+}
+
 /* ---- ports ---- */
 
 static uint64_t mono_read(void *dev, uint64_t off, unsigned size)
@@ -208,6 +217,8 @@ int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width
 	edid_make(v->edid, width, height);
 	device_init(&v->dev, "vga", fields, v);
 	v->dev.reset_done = reset_done;
+	v->dev.tame = tame;
+	v->dev.ram = &v->vram;
 	reset_done(v);
 	v->display = (struct display){.name = "vga", .draw = vga_draw, .text = vga_text, .dev = v};
 	return 0;

@@ -141,6 +141,8 @@ static inline bool vga_vbe_linear(const struct vga *v)
 {
 	return vga_vbe_on(v) && v->vbe[VBE_BPP] > 4;
 }
+/* Whether the registers are a mode that memory suffices for. */
+bool vga_vbe_valid(const struct vga *v);
 /* Bytes from one line to the next. */
 uint32_t vga_vbe_pitch(const struct vga *v);
 

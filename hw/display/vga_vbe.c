@@ -38,7 +38,7 @@ static void set_virtual_width(struct vga *v, uint16_t width)
 	}
 }
 
-static bool mode_ok(const struct vga *v)
+bool vga_vbe_valid(const struct vga *v)
 {
 	const uint16_t *r = v->vbe;
 
@@ -63,7 +63,7 @@ static void enable(struct vga *v, uint16_t val)
 	unsigned was_wide = v->vbe[VBE_ENABLE] & VBE_8BIT_DAC;
 
 	if (val & VBE_ENABLED && !was_on) {
-		if (!mode_ok(v))
+		if (!vga_vbe_valid(v))
 			return;
 		set_virtual_width(v, v->vbe[VBE_XRES]);
 		v->vbe[VBE_X_OFFSET] = v->vbe[VBE_Y_OFFSET] = 0;

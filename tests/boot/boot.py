@@ -253,6 +253,35 @@ class Suite:
             finally:
                 g.close()
 
+    def saved_state(self):
+        """A computation goes on in another process, under the other engine."""
+        state = "file:" + os.path.join(self.logs, "state.vm")
+        other = ["-accel", "interp" if "jit" in self.accel or not self.accel else "jit"]
+        g = self.linux("save", "amd64", "-smp", "2")
+        try:
+            g.expect(r"/ # ", 240)
+            g.type("sleep 2; dd if=/dev/zero bs=1M count=20 2>/dev/null | md5sum; echo bo''th\n")
+            g.type("\1c")
+            g.expect(r"\(doppel\) ", 10)
+            g.type(f"savevm {state}\nquit\n")
+            check(g.wait(60) == 0, "quit does not give status 0")
+            check("both\r" not in g.output, "it was done before it was saved")
+        finally:
+            g.close()
+        g = self.linux("load", "amd64", "-smp", "2", "-loadvm", state, *other)
+        try:
+            for text in ("8f4e33f3dc3e414ff94e5fb6905cba8c", "both"):
+                g.expect(text, 120)
+            check_log(g.command("dmesg"))
+        finally:
+            g.close()
+        g = self.linux("load_refused", "amd64", "-loadvm", state)
+        try:
+            check(g.wait(30) == 1, "another machine takes the state")
+            g.expect("-smp 2", 5)
+        finally:
+            g.close()
+
     def reboot(self):
         """A reset starts the same guest again; -no-reboot ends instead."""
         g = self.linux("reboot", "amd64")
@@ -274,7 +303,7 @@ class Suite:
 
 CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
          "debian_q35_seabios", "debian_i386", "debian_pvh",
-         "cpu_models", "reboot", "same_time"]
+         "cpu_models", "reboot", "saved_state", "same_time"]
 
 
 def main():

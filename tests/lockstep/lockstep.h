@@ -47,9 +47,11 @@ struct config {
 			  after random numbers of instructions */
 	unsigned slice; /* the most of these */
 	uint64_t seed;
-	uint64_t stop;  /* count to stop at */
-	uint64_t check; /* instructions between two comparisons of RAM and devices */
-	uint64_t trace; /* count from which each stop is printed */
+	uint64_t stop;   /* count to stop at */
+	uint64_t check;  /* instructions between two comparisons of RAM and devices */
+	uint64_t reload; /* instructions between two saves of the interpreter's machine into the
+			    translator's */
+	uint64_t trace;  /* count from which each stop is printed */
 	bool testdev;
 	bool watch; /* compare one page of RAM at every stop */
 	uint64_t watch_at;
@@ -87,9 +89,9 @@ struct lockstep {
 	unsigned line;    /* of input, the next */
 	size_t line_seen; /* output before this has been searched */
 	const char *typing;
-	uint64_t next_check;
+	uint64_t next_check, next_reload;
 	uint64_t translated; /* instructions */
-	uint64_t stops, checks, faults, reconciled;
+	uint64_t stops, checks, reloads, faults, reconciled;
 };
 
 /* machines.c. 0, or -1 with a line on stderr. */
@@ -97,6 +99,10 @@ int lockstep_start(struct lockstep *l, const struct config *cfg);
 void lockstep_end(struct lockstep *l);
 /* Types what the script has for the output so far, to both. */
 void lockstep_type(struct lockstep *l);
+
+/* reload.c: the translator's machine is loaded with the state of the interpreter's. 0, or -1 with a line on
+ * stderr. */
+int lockstep_reload(struct lockstep *l);
 
 /* compare.c */
 /* After `i` has been executed by the interpreter: which status flags are open. */

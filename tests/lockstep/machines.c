@@ -56,6 +56,7 @@ int lockstep_start(struct lockstep *l, const struct config *cfg)
 	memset(l, 0, sizeof(*l));
 	l->cfg = cfg;
 	l->next_check = cfg->check;
+	l->next_reload = cfg->reload;
 	l->side[INTERP] = (struct side){.name = "interp", .engine = &engine_interp};
 	l->side[JIT] = (struct side){.name = "jit", .engine = &engine_jit};
 	for (unsigned n = 0; n < SIDES; n++)

@@ -13,6 +13,7 @@
  *   -shift N           2^N ns for each instruction
  *   -stop N            ends after so many instructions, which is then success
  *   -check N           RAM and devices are compared after so many
+ *   -reload N          after so many the interpreter's machine is saved and loaded into the translator's
  *   -watch ADDRESS     this page of RAM is compared at each stop: finds who wrote it
  *   -trace N           prints each stop from instruction N on
  *   -v                 shows the serial port
@@ -164,6 +165,11 @@ static int run(struct lockstep *l)
 			if (!check_all(l))
 				return 1;
 		}
+		if (l->side[JIT].c->retired >= l->next_reload) {
+			l->next_reload = l->side[JIT].c->retired + l->cfg->reload;
+			if (!check_all(l) || lockstep_reload(l) < 0 || !check_all(l))
+				return 1;
+		}
 		if (l->linked && l->side[JIT].c->retired >= l->cfg->from) {
 			if (!check_all(l))
 				return 1;
@@ -189,8 +195,8 @@ static void sum_up(const struct lockstep *l)
 	const struct machine *m = &l->side[JIT].pc->m;
 	uint64_t all = l->side[JIT].c->retired;
 	printf("%lu instructions, %lu%% translated, %lu stops, %lu exceptions, RAM compared %lu "
-	       "times; %s\n",
-	       all, all ? l->translated * 100 / all : 0, l->stops, l->faults, l->checks,
+	       "times, saved and loaded %lu; %s\n",
+	       all, all ? l->translated * 100 / all : 0, l->stops, l->faults, l->checks, l->reloads,
 	       m->end == END_SHUTDOWN ? "powered off"
 	       : m->end != END_NONE   ? "ended"
 	       : m->reset_requested   ? "reset"
@@ -267,6 +273,8 @@ static int parse(struct config *c, char **arg, const char **cpu)
 			c->stop = n;
 		else if (!strcmp(name, "-check") && n)
 			c->check = n;
+		else if (!strcmp(name, "-reload") && n)
+			c->reload = n;
 		else if (!strcmp(name, "-watch")) {
 			c->watch = true;
 			c->watch_at = n & PAGE_MASK;
@@ -296,6 +304,7 @@ int main(int argc, char **argv)
 	    .seed = 1,
 	    .stop = UINT64_MAX,
 	    .trace = UINT64_MAX,
+	    .reload = UINT64_MAX,
 	    .check = 50000000,
 	};
 	const char *cpu = "max,-rdrand,-rdseed";

@@ -95,13 +95,16 @@ privileged() {
 if [ "${2:-}" = short ]; then
 	privileged
 	run "built-in guest" -stop 10000000
+	run "built-in guest, saved and loaded" -stop 4000000 -reload 200000
 	linux "part of amd64" amd64 -from 160000000 -stop 220000000
+	linux "part of amd64, saved and loaded" amd64 -linked -stop 60000000 -reload 5000000
 	linux "part of i386" i386 -from 160000000 -stop 200000000
 else
 	privileged all
 	run "built-in guest" -stop 100000000
 	linux "amd64" amd64
 	linux "amd64, linked" amd64 -linked
+	linux "amd64, saved and loaded" amd64 -linked -reload 20000000
 	linux "amd64, linked, short slices" amd64 -linked -slice 500 -seed 2
 	linux "amd64, little code memory" amd64 -hot 1 -cache 1 -from 160000000
 	workloads workloads -from 1250000000
