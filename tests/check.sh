@@ -50,9 +50,11 @@ suite "privileged, translated" $make ACCEL=jit,hot=1 privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite "images" python3 tests/block/img.py --doppel ./doppel
 suite "image crashes" sh -c "$make $build/tests/block/crash_qcow2 && $build/tests/block/crash_qcow2 300"
+suite "disk controllers" make --no-print-directory -s -j"$jobs" MODE=asan fuzz-disks
 suite options sh tests/cli.sh ./doppel
 suite bench python3 tests/cli/bench.py --doppel ./doppel
 suite endings python3 tests/boot/ends.py --doppel ./doppel
+suite "boots with disks" python3 tests/boot/disks.py --doppel ./doppel
 suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel interp
 suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit
 suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \

@@ -64,6 +64,17 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
 fuzz-loader: $(B)/tests/fuzz/fuzz_loader
 	$< 10000 1
 
+#: make fuzz-disks      disk controllers against lying drivers, SECONDS each (use with MODE=asan)
+SECONDS ?= 5
+.PHONY: fuzz-disks
+fuzz-disks: $(B)/tests/fuzz/fuzz_disks
+	$< $(SECONDS) $(SEED)
+
+#: make boot-disks      Debian 12 booted from every kind of disk
+.PHONY: boot-disks
+boot-disks: doppel
+	@python3 tests/boot/disks.py --doppel ./doppel all
+
 #: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
 .PHONY: check-sanitizers
 check-sanitizers: config.mk

@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boot tests with disks. Without names, the quick one: Debian's cloud kernel with one disk on each kind
+of controller that it has a driver for. The others boot a Debian 12 file system (tests/guests/disk.sh) to
+a login, write to it, shut it down, and look at it with e2fsck.
+
+disks.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [--keep] [NAME...|all]
+"""
+import argparse
+import glob
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from boot import Skip, check, check_log, fetch  # noqa: E402
+from guest import Guest, GuestError  # noqa: E402
+
+MIB = 1 << 20
+
+
+def cpio(entries):
+    """An archive in the "newc" format; entries: name to (mode, contents)."""
+    out = bytearray()
+    for name, (mode, data) in [*entries.items(), ("TRAILER!!!", (0, b""))]:
+        raw = name.encode() + b"\0"
+        fields = [0, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(raw), 0]
+        out += b"070701" + b"".join(b"%08x" % f for f in fields) + raw
+        out += b"\0" * (-len(out) % 4) + data
+        out += b"\0" * (-len(out) % 4)
+    return bytes(out)
+
+
+# In the order in which they depend on each other.
+MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+           "virtio_blk", "scsi_common", "scsi_mod", "virtio_scsi", "libata", "ata_piix", "sd_mod",
+           "cdrom", "sr_mod", "isofs"]
+
+
+def initrd_with_modules(out):
+    """The busybox initrd, with the kernel's modules for disks in /m."""
+    kernel = os.path.dirname(fetch("kernel", "amd64"))
+    found = {os.path.basename(p)[:-3]: p
+             for p in glob.glob(f"{kernel}/linux/lib/modules/*/kernel/**/*.ko", recursive=True)}
+    entries = {"m": (0o40755, b"")}
+    for i, name in enumerate(MODULES):
+        if name in found:
+            with open(found[name], "rb") as f:
+                entries[f"m/{i:02}-{name}.ko"] = (0o100644, f.read())
+    with open(fetch("initrd", "amd64"), "rb") as f:
+        base = f.read()
+    with open(out, "wb") as f:
+        f.write(base + gzip.compress(cpio(entries), 1))
+
+
+def sha(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+class Disks:
+    def __init__(self, a, logs):
+        self.a = a
+        self.logs = logs
+
+    def start(self, name, *args):
+        accel = ["-accel", self.a.accel] if self.a.accel else []
+        return Guest([self.a.doppel, *accel, "-m", "512M", "-nographic", *args],
+                     os.path.join(self.logs, name + ".log"))
+
+    def quick(self):
+        """What the guest reads is what the host has put there, and the other way round."""
+        names = ["vda", "vdb", "nvme0n1", "sda", "sdb"]
+        paths = {}
+        for name in names:
+            paths[name] = os.path.join(self.logs, name + ".img")
+            with open(paths[name], "wb") as f:
+                f.write(os.urandom(2 * MIB) + bytes(6 * MIB))
+        cd = os.path.join(self.logs, "cd.img")
+        with open(cd, "wb") as f:
+            f.write(os.urandom(MIB))
+        initrd = os.path.join(self.logs, "initrd")
+        initrd_with_modules(initrd)
+
+        def drive(name, more):
+            return ["-drive", f"file={paths[name]},format=raw,cache=writeback,{more}"]
+
+        g = self.start(
+            "quick", "-kernel", fetch("kernel", "amd64"), "-initrd", initrd, "-append",
+            "console=ttyS0",
+            *drive("vda", "if=none,id=a"),
+            "-device", "virtio-blk-pci,drive=a,serial=first,num-queues=2,disable-legacy=on,packed=on",
+            *drive("vdb", "if=none,id=b"), "-device", "virtio-blk-pci,drive=b,disable-modern=on",
+            *drive("nvme0n1", "if=none,id=n"), "-device", "nvme,drive=n,serial=nv",
+            *drive("sda", "if=ide,index=0"),
+            "-drive", f"file={cd},format=raw,if=ide,index=2,media=cdrom",
+            *drive("sdb", "if=none,id=s"), "-device", "virtio-scsi-pci", "-device",
+            "scsi-hd,drive=s")
+        try:
+            g.expect(r"/ # ", 240)
+            g.command("stty cols 500; dmesg -n 1")
+            # SCSI disks in the order of the command above, and without a race between drivers.
+            g.command("for m in /m/*; do case $m in *virtio_scsi*) ;; *) insmod $m;; esac; done; "
+                      "i=0; while [ ! -e /dev/sda ] && [ $i -lt 100 ]; do sleep .1; "
+                      "i=$((i+1)); done; insmod /m/*virtio_scsi.ko; i=0; "
+                      "while [ ! -e /dev/sdb ] && [ $i -lt 100 ]; do sleep .1; i=$((i+1)); done", 120)
+            check(g.command("cat /sys/block/vda/serial").strip() == "first", "no serial number")
+            for name in names:
+                got = g.command(f"sha256sum /dev/{name}").split()
+                check(got and got[0] == sha(paths[name]), f"{name} is read differently: {got}")
+                # Bytes of the guest's own, by direct and by cached writes, and flushed.
+                g.command(f"dd if=/dev/{name} of=/dev/{name} bs=64k count=16 skip=16 seek=64 "
+                          "oflag=direct 2>/dev/null; "
+                          f"dd if=/bin/busybox of=/dev/{name} bs=4k count=200 seek=1500 "
+                          "conv=fsync,notrunc 2>/dev/null; sync", 120)
+                got = g.command(f"echo 3 > /proc/sys/vm/drop_caches; sha256sum /dev/{name}").split()
+                check(got and got[0] == sha(paths[name]), f"{name} is written differently: {got}")
+            got = g.command("dd if=/dev/sr0 bs=64k count=16 2>/dev/null | sha256sum").split()
+            check(got and got[0] == sha(cd), f"the CD-ROM is read differently: {got}")
+            check_log(g.command("dmesg"))
+            check("I/O error" not in g.command("dmesg | grep -v sr0"), "an I/O error")
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def debian(self, name, root, *args, expect=""):
+        """A whole system: to the login, writes with fsync, shutdown, file system check."""
+        made = subprocess.run(["sh", os.path.join(HERE, "../guests/disk.sh")], capture_output=True,
+                              text=True)
+        if made.returncode:
+            raise Skip(made.stderr.strip() or "no Debian disk")
+        cache = made.stdout.strip()
+        img = os.path.join(self.logs, name + ".img")
+        subprocess.run(["cp", "--sparse=always", cache + "/root.img", img], check=True)
+        drive = ["-drive", f"file={img},format=raw,if=none,id=d"]
+        g = self.start(name, "-kernel", cache + "/vmlinuz", "-initrd", cache + "/initrd",
+                       "-append", f"console=ttyS0 root={root} rw quiet", *drive, *args)
+        try:
+            g.expect("doppel login: ", 300)
+            took = g.seconds()
+            g.type("root\n")
+            g.expect(r"# ", 60)
+            g.command("stty cols 500; dmesg -n 1; bind 'set enable-bracketed-paste off'")
+            check(expect in g.command("cat /proc/interrupts"), f"no {expect} in the interrupts")
+            sums = g.command("dd if=/dev/urandom of=/f bs=64k count=160 conv=fsync 2>/dev/null; "
+                             "sha256sum /f; echo 3 > /proc/sys/vm/drop_caches; sha256sum /f", 120)
+            sums = [line.split()[0] for line in sums.splitlines() if "/f" in line]
+            check(len(sums) == 2 and sums[0] == sums[1], f"checksums differ: {sums}")
+            check_log(g.command("dmesg"))
+            check("I/O error" not in g.command("dmesg"), "an I/O error")
+            g.type("poweroff\n")
+            check(g.wait(120) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+        fsck = subprocess.run(["e2fsck", "-fn", img], capture_output=True, text=True)
+        check(fsck.returncode == 0, f"e2fsck: {fsck.stdout[-800:]}")
+        dump = subprocess.run(["debugfs", "-R", "cat /f", img], capture_output=True)
+        check(hashlib.sha256(dump.stdout).hexdigest() == sums[0], "the host sees another file")
+        if not self.a.keep:
+            os.unlink(img)
+        return f"login after {took:.1f} s"
+
+    def virtio(self):
+        return self.debian("virtio", "/dev/vda", "-device", "virtio-blk-pci,drive=d",
+                           expect="virtio0-req.0")
+
+    def virtio_smp2(self):
+        return self.debian("virtio_smp2", "/dev/vda", "-smp", "2", "-device",
+                           "virtio-blk-pci,drive=d,num-queues=2", expect="virtio0-req.1")
+
+    def ide(self):
+        return self.debian("ide", "/dev/sda", "-device", "ide-hd,drive=d,bus=ide.0,unit=0",
+                           expect="ata_piix")
+
+    def ahci(self):
+        return self.debian("ahci", "/dev/sda", "-device", "ahci,id=ahci0", "-device",
+                           "ide-hd,drive=d,bus=ahci0.0", expect="ahci")
+
+    def nvme(self):
+        return self.debian("nvme", "/dev/nvme0n1", "-device", "nvme,drive=d,serial=1",
+                           expect="nvme0q1")
+
+    def scsi(self):
+        return self.debian("scsi", "/dev/sda", "-device", "virtio-scsi-pci", "-device",
+                           "scsi-hd,drive=d", expect="virtio0-request")
+
+
+CASES = ["quick", "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--doppel", default="./doppel")
+    p.add_argument("--accel")
+    p.add_argument("--logs")
+    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
+    p.add_argument("--keep", action="store_true", help="keep the disk images")
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    logs = a.logs or tempfile.mkdtemp(prefix="doppel-disks-")
+    os.makedirs(logs, exist_ok=True)
+    Guest.slow = a.slow
+    suite = Disks(a, logs)
+    passed = failed = skipped = 0
+    for name in CASES if a.names == ["all"] else a.names or ["quick"]:
+        t0 = time.monotonic()
+        try:
+            note = getattr(suite, name)()
+            found = Guest.reports()
+            check(not found, "\n".join(found[:10]))
+            passed += 1
+            print(f"ok    {name}  {time.monotonic() - t0:.1f} s  {note or ''}", flush=True)
+        except Skip as e:
+            skipped += 1
+            print(f"skip  {name}: {e}", flush=True)
+        except (GuestError, OSError) as e:
+            failed += 1
+            print(f"FAIL  {name}: {e}\n(log in {logs})", flush=True)
+    print(f"disks: {passed} passed, {failed} failed, {skipped} skipped")
+    if not failed and not a.logs:
+        shutil.rmtree(logs)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
