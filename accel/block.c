@@ -208,13 +208,35 @@ static void next_part(struct block_cache *bc)
 		bc->gone(bc, from, to);
 }
 
-static struct block *build(struct block_cache *bc, struct core *c, const struct itlb_entry *page,
-			   uint64_t gpa, uint16_t key)
+/* Memory for nr instructions; `flushed` changes where others had to go. */
+static struct block *reserve(struct block_cache *bc, unsigned nr)
 {
-	if (bc->used + size_of(BLOCK_MAX_INSNS) > bc->part_size)
+	if (bc->used + size_of(nr) > bc->part_size)
 		next_part(bc);
 	struct block *b = (struct block *)(bc->arena + bc->part * bc->part_size + bc->used);
 	memset(b, 0, sizeof(*b));
+	return b;
+}
+
+/* b is what has been reserved last, with all instructions. */
+static void complete(struct block_cache *bc, struct block *b, const struct core *c)
+{
+	b->insn[b->nr] = (struct insn){.end = b->insn[b->nr - 1].end};
+	bc->prepare(b, c);
+	bc->used += size_of(b->nr);
+}
+
+static void hash(struct block_cache *bc, struct block *b)
+{
+	struct block **head = &bc->hash[hash_of(b->gpa, b->key)];
+	b->hash_next = *head;
+	*head = b;
+}
+
+static struct block *build(struct block_cache *bc, struct core *c, const struct itlb_entry *page,
+			   uint64_t gpa, uint16_t key)
+{
+	struct block *b = reserve(bc, BLOCK_MAX_INSNS);
 	b->gpa = gpa;
 	b->key = key;
 	b->page = page->page;
@@ -236,7 +258,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 		if (i->base == REG_RIP)
 			i->disp += off - start;
 		off += i->len;
-		i->end = (uint16_t)(off - start);
+		i->end = (int16_t)(off - start);
 		i->nth = (uint8_t)b->nr++;
 		if (i->desc->attrs & (A_BR | A_END))
 			break;
@@ -245,15 +267,39 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 		decode_any(bc, c, &b->insn[0], page, b);
 		b->nr = 1;
 	}
-	b->insn[b->nr] = (struct insn){.end = b->insn[b->nr - 1].end};
-	bc->prepare(b, c);
+	complete(bc, b, c);
 	bc->built++;
-
-	bc->used += size_of(b->nr);
-	struct block **head = &bc->hash[hash_of(gpa, key)];
-	b->hash_next = *head;
-	*head = b;
+	hash(bc, b);
 	return b;
+}
+
+struct block *block_find(struct block_cache *bc, uint64_t gpa, uint16_t key)
+{
+	struct block *b = bc->hash[hash_of(gpa, key)];
+	while (b && (b->gpa != gpa || b->key != key || !block_valid(b)))
+		b = b->hash_next;
+	return b;
+}
+
+struct block *block_replace(struct block_cache *bc, const struct core *c, struct block *b,
+			    const struct insn *insn, unsigned nr)
+{
+	struct block like = {.gpa = b->gpa,
+			     .key = b->key,
+			     .trace = true,
+			     .version = b->version,
+			     .page = b->page,
+			     .host = b->host,
+			     .runs = b->runs,
+			     .nr = (uint16_t)nr};
+	unhash(bc, b);
+	b->version--; /* stale for whoever knows it: versions only grow */
+	struct block *t = reserve(bc, nr);
+	*t = like;
+	memcpy(t->insn, insn, nr * sizeof(*insn));
+	complete(bc, t, c);
+	hash(bc, t);
+	return t;
 }
 
 bool block_second_page_ok(struct core *c, const struct block *b)

@@ -51,6 +51,7 @@ struct block {
 	uint64_t gpa;
 	uint16_t key; /* code size and what the run functions were chosen for */
 	bool crosses; /* the only instruction continues at gpa2 */
+	bool trace;   /* made of several (jit/trace.c): branches need not be the last instruction */
 	uint16_t nr;
 	uint32_t version, version2;
 	struct ram_page *page, *page2;
@@ -99,6 +100,14 @@ uint16_t block_key(const struct core *c);
 /* The block at c->v.rip; raises the fault of the fetch or of the first instruction's bytes. Valid as
  * long as `flushed` stays, which only this call may change. */
 struct block *block_get(struct block_cache *bc, struct core *c);
+
+/* The valid block of this key that starts at gpa, or NULL. */
+struct block *block_find(struct block_cache *bc, uint64_t gpa, uint16_t key);
+
+/* A block of nr instructions, at most BLOCK_MAX_INSNS, that begins as b does and takes its place. `flushed`
+ * may change. */
+struct block *block_replace(struct block_cache *bc, const struct core *c, struct block *b,
+			    const struct insn *insn, unsigned nr);
 
 /* Decodes the one instruction at c->v.rip without caching; raises likewise. */
 void block_decode_one(struct core *c, struct insn *i);

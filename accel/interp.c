@@ -44,6 +44,19 @@ void interp_run_any(struct core *c, const struct insn *i)
 	return i[1].run(c, i + 1);
 }
 
+/* A branch within a trace: on with what follows it there, if that is where it leads. */
+static void run_turn(struct core *c, const struct insn *i)
+{
+	c->insn = i;
+	i->op(c, i);
+	if (c->v.rip != insn_rip(c, i + 1)) {
+		c->leave = true;
+		return;
+	}
+	c->v.rip = c->blk_rip; /* what addresses relative to RIP count from */
+	return i[1].run(c, i + 1);
+}
+
 /* The end marker of a block whose last instruction may have changed anything. */
 static void run_end(struct core *c, const struct insn *i)
 {
@@ -59,6 +72,16 @@ static void run_on(struct core *c, const struct insn *i)
 	c->v.rip = next;
 }
 
+/* Traces are for the translator, and seldom interpreted. */
+static void prepare_trace(struct block *b)
+{
+	for (unsigned n = 0; n < b->nr; n++) {
+		struct insn *i = &b->insn[n];
+		bool turn = i->desc->attrs & A_BR && n + 1u < b->nr;
+		i->run = turn ? run_turn : interp_run_any;
+	}
+}
+
 /* Status flags that are dead after each instruction: overwritten before anything can read them. An
  * instruction that may fault shows all flags to the handler. */
 static void prepare(struct block *b, const struct core *c)
@@ -66,6 +89,10 @@ static void prepare(struct block *b, const struct core *c)
 	uint64_t live = CC_ALL;
 	bool ends = b->insn[b->nr - 1].desc->attrs & A_END;
 	b->insn[b->nr].run = ends ? run_end : run_on;
+	if (b->trace) {
+		prepare_trace(b);
+		return;
+	}
 	for (int n = b->nr - 1; n >= 0; n--) {
 		struct insn *i = &b->insn[n];
 		uint64_t attrs = i->desc->attrs;
@@ -335,9 +362,10 @@ static void drop_code(struct engine_cpu *e)
 }
 
 /* Runs b's translation, made now if it is time for it. False: b is to be interpreted. */
-static bool run_translated(struct engine_cpu *e, struct block *b)
+static bool run_translated(struct engine_cpu *e, struct block **at)
 {
 	struct core *c = &e->core;
+	struct block *b = *at;
 	if (e->js.exhausted) {
 		drop_code(e);
 		return true;
@@ -347,7 +375,8 @@ static bool run_translated(struct engine_cpu *e, struct block *b)
 	if (!b->code) {
 		if (b->runs == UINT32_MAX || ++b->runs < e->hot)
 			return false;
-		jit_make(e, b);
+		b = *at = jit_make(e, b);
+		e->begun = b->insn;
 		if (!b->code)
 			return false;
 	}
@@ -377,7 +406,7 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 		if (__builtin_expect(bc->breaks != NULL, 0) && may_break(e))
 			return true;
 		e->begun = b->insn;
-		if (translate && run_translated(e, b))
+		if (translate && run_translated(e, &b))
 			return true;
 		e->js.link = 0;
 		c->blk_rip = c->v.rip;

@@ -13,6 +13,7 @@
 	X(BLOCK_FLUSHES, "parts of decoded blocks dropped")                                        \
 	X(STALE, "blocks found stale")                                                             \
 	X(TRANSLATED, "blocks translated")                                                         \
+	X(TRACES, "traces translated")                                                             \
 	X(CAREFUL, "blocks translated once more")                                                  \
 	X(HOT_BYTES, "bytes of code")                                                              \
 	X(COLD_BYTES, "bytes of code out of the way")                                              \

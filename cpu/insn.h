@@ -50,7 +50,7 @@ struct insn {
 	int64_t disp;               /* displacement, or the moffs address; RIP-relative: from the
 	                               start of the block, so that base REG_RIP is v.rip */
 	uint16_t imm2;              /* ENTER level, far selector, second immediate, is4 register */
-	uint16_t end;               /* offset of the next instruction from the start of the block */
+	int16_t end;                /* offset of what follows it in memory from the start of the block */
 	uint8_t len;                /* 1-15 */
 	uint8_t nth;                /* how many instructions of the block come before */
 	uint8_t osz, asz;           /* effective operand size 2/4/8, address size 2/4/8 (bytes) */

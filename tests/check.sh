@@ -58,7 +58,7 @@ suite "boots with disks" python3 tests/boot/disks.py --doppel ./doppel
 suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel interp
 suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit
 suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \
-	--accel jit,cache=1M,hot=1 debian_amd64 debian_smp2
+	--accel jit,cache=1M,hot=2 debian_amd64 debian_smp2
 
 echo
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -285,9 +285,11 @@ void codemem_reset(struct jit *j)
 	use_region(j, 0);
 }
 
-void jit_make(struct engine_cpu *e, struct block *b)
+struct block *jit_make(struct engine_cpu *e, struct block *b)
 {
 	struct jit *j = e->jit;
+	b = jit_trace(e, b);
+	j->stats.n[STAT_TRACES] += b->trace;
 	const uint8_t *hot = j->next, *cold = j->next_cold;
 	if (!jit_translate(j, e->core.model, b, e->core.v.rip)) {
 		jit_evict(e);
@@ -298,4 +300,5 @@ void jit_make(struct engine_cpu *e, struct block *b)
 	}
 	perf_block(e, b, e->core.v.rip, hot, j->next, "");
 	perf_block(e, b, e->core.v.rip, cold, j->next_cold, "_slow");
+	return b;
 }

@@ -69,7 +69,7 @@ void flags_effect(const struct insn *i, uint64_t *reads, uint64_t *writes)
 		*reads = CC_ALL;
 }
 
-enum flags_use flags_use_at(const struct tr *t, int32_t off)
+static enum flags_use look_ahead(const struct tr *t, int32_t off)
 {
 	const struct block *b = t->b;
 	uint64_t live = CC_ALL, reads, writes;
@@ -95,30 +95,48 @@ enum flags_use flags_use_at(const struct tr *t, int32_t off)
 	return live == CC_ALL ? FLAGS_KEPT : FLAGS_NEEDED;
 }
 
+enum flags_use flags_use_at(struct tr *t, int32_t off)
+{
+	for (unsigned n = 0; n < FLAGS_SEEN && n < t->nr_seen; n++)
+		if (t->seen[n].off == off)
+			return t->seen[n].use;
+	struct flags_memo *m = &t->seen[t->nr_seen++ % FLAGS_SEEN];
+	*m = (struct flags_memo){off, look_ahead(t, off)};
+	return m->use;
+}
+
+/* Whether what is at a page offset, in this page or elsewhere, may need them. */
+static bool live_at(struct tr *t, int64_t off)
+{
+	return off < 0 || off >= PAGE_SIZE || flags_use_at(t, (int32_t)off) != FLAGS_DEAD;
+}
+
 /* Whether any way out of the block needs the flags. */
-static bool live_out(const struct tr *t)
+static bool live_out(struct tr *t)
 {
 	const struct insn *i = &t->b->insn[t->b->nr - 1];
 	int64_t next = (int64_t)t->off + i->end, to = next + (int64_t)i->imm;
 	bool direct = i->op == op_jmp_rel || i->op == op_jcc || i->op == op_call_rel;
 	if (i->desc->attrs & (A_BR | A_END) && !direct)
 		return true;
-	if (direct && (to < 0 || to >= PAGE_SIZE || i->osz != t->word ||
-		       flags_use_at(t, (int32_t)to) != FLAGS_DEAD))
+	if (direct && (i->osz != t->word || live_at(t, to)))
 		return true;
 	if (direct && i->op != op_jcc)
 		return false;
-	return next >= PAGE_SIZE || flags_use_at(t, (int32_t)next) != FLAGS_DEAD;
+	return live_at(t, next);
 }
 
-void flags_plan(const struct tr *t, struct flags_plan *plan)
+void flags_plan(struct tr *t, struct flags_plan *plan)
 {
 	bool read_later = false;
 	uint64_t live = live_out(t) ? CC_ALL : 0, reads, writes;
 	plan->first_reads = false;
 	plan->live[t->b->nr] = live;
 	for (int n = t->b->nr - 1; n >= 0; n--) {
-		flags_effect(&t->b->insn[n], &reads, &writes);
+		const struct insn *i = &t->b->insn[n];
+		if (n < t->b->nr - 1 && i->op == op_jcc && live_at(t, side_of(t, i)))
+			live = CC_ALL;
+		flags_effect(i, &reads, &writes);
 		live = (live & ~writes) | reads;
 		plan->live[n] = live;
 		/* C operations and what system.c translates take them from js.flags. */

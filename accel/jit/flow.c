@@ -329,8 +329,38 @@ static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
 	return true;
 }
 
+/* In the midst of a trace, where it goes on. */
+static int64_t goes_on(const struct tr *t, const struct insn *i)
+{
+	return (int64_t)t->off + i[1].end - i[1].len;
+}
+
+int64_t side_of(const struct tr *t, const struct insn *i)
+{
+	int64_t next = (int64_t)t->off + i->end;
+	return goes_on(t, i) == next ? target(t, i) : next;
+}
+
+/* What leaves a trace is out of the way, unless it is nothing but a jump. */
+static void tr_side(struct tr *t, const struct insn *i)
+{
+	unsigned cc = i->desc->opcode & 15;
+	int64_t side = side_of(t, i);
+	enum flags_use use = in_page(side) ? flags_use_at(t, (int32_t)side) : FLAGS_KEPT;
+	bool plain = use != FLAGS_KEPT && side > t->off && !t->j->count;
+	uint8_t *from = emit_jcc(&t->e, side == target(t, i) ? cc : cc ^ 1);
+	if (plain)
+		add_link(t, from, (int32_t)side, use);
+	else
+		add_slow(t, SLOW_SIDE, from, i, false, (int32_t)side);
+}
+
 static void tr_jcc(struct tr *t, const struct insn *i)
 {
+	if (i->nth + 1 < t->b->nr) {
+		tr_side(t, i);
+		return;
+	}
 	struct emit *e = &t->e;
 	unsigned cc = i->desc->opcode & 15;
 	int64_t taken = target(t, i), next = (int64_t)t->off + i->end;
@@ -390,7 +420,9 @@ bool tr_flow(struct tr *t, const struct insn *i)
 		return tr_indirect(t, i, i->op == op_call);
 	if (target(t, i) != (int32_t)target(t, i))
 		return false;
-	if (i->op == op_jmp_rel) {
+	if (i->op == op_jmp_rel && i->nth + 1 < t->b->nr) {
+		/* a trace goes on at its target */
+	} else if (i->op == op_jmp_rel) {
 		emit_goto(t, target(t, i));
 	} else if (i->op == op_jcc) {
 		tr_jcc(t, i);

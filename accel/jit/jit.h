@@ -159,8 +159,8 @@ bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b
 void jit_run(struct jit *j, struct engine_cpu *e, struct block *b);
 /* After generated code was left by the fault jump: makes v canonical. */
 void jit_left(struct engine_cpu *e);
-/* The same, with room made if need be. */
-void jit_make(struct engine_cpu *e, struct block *b);
+/* The same for b, or for the trace that takes its place, with room made if need be. Returns which. */
+struct block *jit_make(struct engine_cpu *e, struct block *b);
 /* Makes room for translations. */
 void jit_evict(struct engine_cpu *e);
 /* The decoded blocks that are here are no more. */

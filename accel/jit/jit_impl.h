@@ -136,6 +136,9 @@ void x87_to_guest(struct engine_cpu *e);
 /* FIP and FDP, and what belongs to them, to v.fpu. */
 void x87_pointers(struct engine_cpu *e);
 
+/* trace.c. b, which has no translation yet, or what has taken its place: a trace that begins with it. */
+struct block *jit_trace(struct engine_cpu *e, struct block *b);
+
 /* jit.c. Called when generated code has been left with v in memory: the translation to go on with, with
  * everything ready for it, or NULL when the engine loop is needed. May raise the fault of the fetch. */
 const uint8_t *jit_next(struct engine_cpu *e);

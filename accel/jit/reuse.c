@@ -47,15 +47,16 @@ static void add(const struct tr *t, struct value *v, int64_t n)
 
 /* ---- what instructions do to registers ---- */
 
-/* Those that write the first operand only, if any. */
+static op_fn *const no_result[] = {op_cmp, op_test, op_bt, op_nop, op_jcc, op_jmp, op_jmp_rel};
+
+/* Those that write the first operand only. */
 static op_fn *const one_result[] = {
-    op_mov,   op_movsx, op_lea,  op_add,    op_or,    op_adc,   op_sbb,    op_and,
-    op_sub,   op_xor,   op_cmp,  op_test,   op_inc,   op_dec,   op_not,    op_neg,
-    op_imul2, op_imul3, op_cmov, op_setcc,  op_rol,   op_ror,   op_rcl,    op_rcr,
-    op_shl,   op_shr,   op_sar,  op_bt,     op_bts,   op_btr,   op_btc,    op_bswap,
-    op_bsf,   op_bsr,   op_nop,  op_popcnt, op_tzcnt, op_lzcnt, op_andn,   op_blsr,
-    op_blsi,  op_bextr, op_bzhi, op_pdep,   op_pext,  op_sarx,  op_blsmsk, op_shlx,
-    op_shrx,  op_rorx,  op_shld, op_shrd,   op_movbe, op_jcc,   op_jmp,    op_jmp_rel,
+    op_mov,  op_movsx, op_lea,  op_add,   op_or,     op_adc,   op_sbb,    op_and,  op_sub,
+    op_xor,  op_inc,   op_dec,  op_not,   op_neg,    op_imul2, op_imul3,  op_cmov, op_setcc,
+    op_rol,  op_ror,   op_rcl,  op_rcr,   op_shl,    op_shr,   op_sar,    op_bts,  op_btr,
+    op_btc,  op_bswap, op_bsf,  op_bsr,   op_popcnt, op_tzcnt, op_lzcnt,  op_andn, op_blsr,
+    op_blsi, op_bextr, op_bzhi, op_pdep,  op_pext,   op_sarx,  op_blsmsk, op_shlx, op_shrx,
+    op_rorx, op_shld,  op_shrd, op_movbe,
 };
 /* RAX and RDX. */
 static op_fn *const product[] = {op_mul, op_imul, op_div, op_idiv, op_cbw, op_cwd};
@@ -127,6 +128,8 @@ static void step(const struct tr *t, struct values *v, const struct insn *i)
 		v->reg[RSP] = v->reg[RBP];
 		move_stack(t, v, t->word);
 		set_new(v, RBP);
+	} else if (LISTED(no_result, i->op)) {
+		return;
 	} else if (LISTED(one_result, i->op) || is_vector(i)) {
 		write_operand(v, &i->o[0]);
 	} else if (i->desc->map == M1 && i->desc->attrs & A_X87) {

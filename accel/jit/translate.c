@@ -144,6 +144,26 @@ static bool same_slow(const struct slow *a, const struct slow *b)
 	       a->retry == b->retry && a->kind != SLOW_LINK && a->kind != SLOW_LINK_FLAGS;
 }
 
+/* Gives back what emit_count() has deducted for the instructions behind i. */
+static void emit_count_back(struct tr *t, const struct insn *i)
+{
+	emit_load(&t->e, S2, state(OFF_JS(left)));
+	emit_lea(&t->e, 8, S2, rm_mem(S2, t->b->nr - 1 - i->nth));
+	emit_store(&t->e, state(OFF_JS(left)), S2);
+}
+
+static void emit_side(struct tr *t, const struct slow *s)
+{
+	bool vec = t->vec;
+	if (t->j->count)
+		emit_count_back(t, s->i);
+	t->in_mem = t->dead = !s->save;
+	t->vec = s->vec;
+	emit_goto(t, s->off);
+	t->in_mem = t->dead = true;
+	t->vec = vec;
+}
+
 static void emit_slow(struct tr *t, struct slow *s)
 {
 	struct emit *e = &t->e;
@@ -171,6 +191,10 @@ static void emit_slow(struct tr *t, struct slow *s)
 	}
 	if ((s->kind == SLOW_MISS || s->kind == SLOW_OP) && t->led >> (s->i - t->b->insn) & 1) {
 		emit_careful(t, s);
+		return;
+	}
+	if (s->kind == SLOW_SIDE) {
+		emit_side(t, s);
 		return;
 	}
 	if (s->save)
@@ -237,6 +261,8 @@ static void emit_slow(struct tr *t, struct slow *s)
 		return;
 	case SLOW_LOOKUP:
 		emit_slow_lookup(t, s->i, s->found);
+		return;
+	case SLOW_SIDE:
 		return;
 	case SLOW_RET:
 		emit_slow_ret(t, s->i);
@@ -363,6 +389,7 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	struct emit before = t->e;
 	unsigned slow_before = t->nr_slow, groups_before = t->nr_groups;
 	bool in_mem = t->in_mem, live = plan->live[n], x87 = t->x87, ended;
+	bool turn = i->desc->attrs & A_BR && n + 1u < t->b->nr; /* only ways out */
 
 	t->n = n;
 	t->touches = plan->touches[n];
@@ -403,7 +430,7 @@ static bool emit_insn(struct tr *t, const struct flags_plan *plan, unsigned n)
 	t->dead = t->in_mem || !plan->live[n + 1];
 	/* What is out of the way and comes back leaves S1 as it likes. Only what begins a group does not
 	 * come back, if that is joined later: see emit_careful(). */
-	for (unsigned k = slow_before; k < t->nr_slow; k++)
+	for (unsigned k = slow_before; k < t->nr_slow && !turn; k++)
 		if ((t->slow[k].kind != SLOW_MISS && t->slow[k].kind != SLOW_OP) ||
 		    (t->in_s1 && t->in_s1->leader != n))
 			t->in_s1 = NULL;
@@ -454,7 +481,8 @@ static bool emit_block(struct tr *t)
 		go_cold(t);
 	}
 	t->in_mem = t->dead = true;
-	for (unsigned n = 0; n < t->nr_slow; n++)
+	/* Where a jump from here did not fit there is nothing of this block to patch. */
+	for (unsigned n = 0; n < t->nr_slow && !t->e.overflow; n++)
 		emit_slow(t, &t->slow[n]);
 	return !t->e.overflow;
 }

@@ -7,7 +7,8 @@
 
 #include "accel/jit/jit_impl.h"
 
-#define MAX_SLOW (BLOCK_MAX_INSNS * 4)
+#define MAX_SLOW   (BLOCK_MAX_INSNS * 4)
+#define FLAGS_SEEN 8
 
 enum slow_kind {
 	SLOW_OP,         /* the C operation */
@@ -18,6 +19,7 @@ enum slow_kind {
 	SLOW_LINK,       /* a jump within the page has no link yet; */
 	SLOW_ENTRY,      /* the entry that is less likely to be used */
 	SLOW_LINK_FLAGS, /* one that leads to where flags are expected in RFLAGS */
+	SLOW_SIDE,       /* out of a trace */
 	SLOW_LEAVE,      /* something is pending */
 	SLOW_CELL,       /* a jump out of the page has to be looked up */
 	SLOW_RETURN,     /* a return point has no translation yet */
@@ -130,6 +132,11 @@ struct tr {
 	    *in_s1; /* whose host address S1 still has, if e.rcx_changed is not set */
 	struct group group[REUSE_GROUPS];
 	uint64_t led; /* instructions whose groups are used */
+	struct flags_memo {
+		int32_t off;
+		enum flags_use use;
+	} seen[FLAGS_SEEN]; /* what flags_use_at() has found */
+	unsigned nr_seen;
 	unsigned nr_slow;
 	struct slow slow[MAX_SLOW];
 };
@@ -206,6 +213,8 @@ struct group *reuse_begin(struct tr *t, const struct touch *a);
 
 /* flow.c: goes to page offset `to`, in this page or elsewhere. */
 void emit_goto(struct tr *t, int64_t to);
+/* Where a branch in the midst of a trace, i, leads when it does not lead on there. */
+int64_t side_of(const struct tr *t, const struct insn *i);
 /* RET that js.returns does not know, with its target in S1. */
 void emit_slow_ret(struct tr *t, const struct insn *i);
 /* An address that is not in its first place in the jump table, in S1: on at `found`, with the code in S2. */
@@ -220,9 +229,9 @@ void emit_flags_restore(struct emit *e);
 void flags_to_memory(struct tr *t);
 /* The flags that i reads and those it surely overwrites or leaves undefined (CC_BITS()). */
 void flags_effect(const struct insn *i, uint64_t *reads, uint64_t *writes);
-void flags_plan(const struct tr *t, struct flags_plan *plan);
+void flags_plan(struct tr *t, struct flags_plan *plan);
 /* At a page offset of the block's page. */
-enum flags_use flags_use_at(const struct tr *t, int32_t off);
+enum flags_use flags_use_at(struct tr *t, int32_t off);
 
 /* bits.c: D2 group `ext`, by CL */
 void emit_shift_memory(struct tr *t, const struct insn *i, unsigned ext);

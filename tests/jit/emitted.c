@@ -15,6 +15,7 @@
 
 #include "accel/jit/jit_impl.h"
 #include "cpu/decode.h"
+#include "cpu/opcode.h"
 
 #define SHAPES(X)                                                                                  \
 	X(registers, "add %rbx, %rax", "xor %r13d, %ecx", "mov %rsp, %r14", "sub $8, %rsp")        \
@@ -44,7 +45,11 @@
 	X(x87, "fldl (%rsi)", "fmul %st(1), %st", "fstpt 16(%rdi)", "add $8, %rsi")                \
 	X(interrupt_flag, "sti", "nop", "cli", "test %eax, %eax")                                  \
 	X(push_flags, "pushf", "pop %rax")                                                         \
-	X(sum_of_a_list, "1: add 8(%rdi), %rax", "mov (%rdi), %rdi", "test %rdi, %rdi", "jne 1b")
+	X(sum_of_a_list, "1: add 8(%rdi), %rax", "mov (%rdi), %rdi", "test %rdi, %rdi", "jne 1b")  \
+	X(trace_of_a_stream, "1: mov (%rdi,%rax,8), %rdx", "add (%rsi,%rax,8), %rdx",              \
+	  "mov %rdx, (%rbx,%rax,8)", "inc %rax\ncmp %r8, %rax\njne 1b")                            \
+	X(trace_with_ways_out, "cmp $5, %rdi\nje . + 0x30", "mov %rax, (%rsp)\nmov 8(%rsp), %rcx", \
+	  "cmp $5, %rcx\njbe . + 0x2000", "add %rdx, %rcx")
 
 #define TEXT1(a)                 a
 #define TEXT2(a, b)              a "\n" b
@@ -108,6 +113,7 @@ static const struct {
     {OFF_JS(reuse[0].page), "reuse[0].page"},
     {OFF_JS(reuse[1].host), "reuse[1].host"},
     {OFF_JS(reuse[1].page), "reuse[1].page"},
+    {OFF_JS(reuse[2].host), "reuse[2].host"},
     {OFF_JS(x87_dead), "x87_dead"},
     {OFF_JS(x87_last), "x87_last"},
     {OFF_JS(x87_page), "x87_page"},
@@ -306,16 +312,23 @@ static struct block *make_block(const struct shape *s, struct ram_page *page, ui
 	b->host = host;
 	memcpy(host + BLOCK_AT, s->code, (size_t)(s->end - s->code));
 	size_t off = 0, len = (size_t)(s->end - s->code);
+	bool unroll = !strncmp(s->name, "trace", 5); /* if it ends in a loop */
 	while (off < len) {
-		struct insn *i = &b->insn[b->nr++];
+		struct insn *i = &b->insn[b->nr];
 		if (decode(i, (const uint8_t *)s->code + off, len - off, 8, all) != DECODE_OK)
 			abort();
 		if (i->base == REG_RIP)
 			i->disp += (int64_t)off;
 		off += i->len;
-		i->end = (uint16_t)off;
+		i->end = (int16_t)off;
+		i->nth = (uint8_t)b->nr++;
+		b->trace = unroll;
+		if (unroll && off == len && i->desc->attrs & A_BR) {
+			off += i->imm;
+			unroll = false;
+		}
 	}
-	b->insn[b->nr].end = (uint16_t)off;
+	b->insn[b->nr].end = (int16_t)off;
 	return b;
 }
 

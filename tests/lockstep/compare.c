@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accel/jit/translate.h"
 #include "cpu/opcode.h"
 #include "cpu/ops.h"
 #include "mmu/walk.h"
@@ -68,13 +69,15 @@ static void note_open(struct open_flags *f, uint32_t diff)
 	f->seen[n].times++;
 }
 
-/* Flags that nothing reads when a block is gone on with at i. */
+/* Flags that nothing reads when a block is gone on with at i. Where a branch leads out of a trace they are
+ * compared. */
 static uint32_t dead_flags(const struct insn *i)
 {
-	uint64_t dead = 0, live = 0;
-	for (; i->desc; i++) {
-		live |= i->desc->attrs >> 12 & CC_ALL & ~dead;
-		dead |= (i->desc->attrs | i->desc->attrs >> 6) & CC_ALL & ~live;
+	uint64_t dead = 0, live = 0, reads, writes;
+	for (; i->desc && i->op != op_jcc; i++) {
+		flags_effect(i, &reads, &writes);
+		live |= reads & ~dead;
+		dead |= writes & ~live;
 	}
 	return flags_of(dead);
 }

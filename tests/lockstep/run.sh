@@ -106,7 +106,7 @@ else
 	linux "amd64, linked" amd64 -linked
 	linux "amd64, saved and loaded" amd64 -linked -reload 20000000
 	linux "amd64, linked, short slices" amd64 -linked -slice 500 -seed 2
-	linux "amd64, little code memory" amd64 -hot 1 -cache 1 -from 160000000
+	linux "amd64, little code memory" amd64 -hot 2 -cache 1 -from 160000000
 	workloads workloads -from 1250000000
 	workloads programs -from 2500000000
 	linux "i386" i386

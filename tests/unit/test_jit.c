@@ -3,7 +3,7 @@
  * Small 64-bit guests on the interpreter, on the translator, and on the translator with instructions
  * counted; state and RAM compared at every HLT: code that changes under the translator's feet by every
  * route there is, mappings that change, and loops that an event must leave. Everything is translated at
- * its first run.
+ * its first run, or after some runs as traces.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -29,8 +29,19 @@ enum {
 	FUNC = 0x9000,    /* ... this page is FUNC_2 */
 	FUNC_2 = 0xb000,
 	BITS = 7,
-	COUNTED = 2, /* which one counts like the interpreter */
-	NR = 3,
+	NR = 5,
+};
+
+static const struct kind {
+	const struct engine *engine;
+	uint32_t hot;
+	bool count; /* like the interpreter */
+} kinds[NR] = {
+    {.engine = &engine_interp},
+    {.engine = &engine_jit, .hot = 1},
+    {.engine = &engine_jit, .hot = 1, .count = true},
+    {.engine = &engine_jit, .hot = 4}, /* traces */
+    {.engine = &engine_jit, .hot = 4, .count = true},
 };
 
 struct pair {
@@ -39,8 +50,6 @@ struct pair {
 	_Atomic uint32_t events[NR];
 	bool faults;
 };
-
-static const struct engine *const engines[NR] = {&engine_interp, &engine_jit, &engine_jit};
 
 static void map_small_pages(struct synth *s)
 {
@@ -67,22 +76,23 @@ static void pair_new(struct pair *p, const char *code, const char *end, const ch
 	p->faults = handler != NULL;
 	for (unsigned k = 0; k < NR; k++) {
 		const struct engine_config config = {
-		    .cache = cache, .hot = 1, .count = k == COUNTED};
+		    .cache = cache, .hot = kinds[k].hot, .count = kinds[k].count};
 		struct synth *s = p->s[k] = synth_new("max");
 		enter_long(s, 0);
 		map_small_pages(s);
 		s->c.v.efer |= EFER_NXE;
 		s->c.v.cr0 |= CR0_WP;
+		s->c.v.cr4 |= CR4_OSFXSR;
 		memcpy(s->ram.host + TEXT, code, end - code);
 		if (handler)
 			poke(s, IDT + EXC_PF * 16, gate(CODE64, TEXT + (handler - code), 0x8e, 0),
 			     8);
-		int err = engines[k]->create(&p->e[k], &s->model, &s->bus, 0, &p->events[k]);
+		int err = kinds[k].engine->create(&p->e[k], &s->model, &s->bus, 0, &p->events[k]);
 		if (err == -ENOTSUP)
 			cr_skip_test("the translator does not run on this CPU");
 		cr_assert_eq(err, 0);
-		if (engines[k]->configure)
-			cr_assert_eq(engines[k]->configure(p->e[k], &config), 0);
+		if (kinds[k].engine->configure)
+			cr_assert_eq(kinds[k].engine->configure(p->e[k], &config), 0);
 	}
 }
 #define PAIR(p, name) pair_new(p, name, name##_end, NULL, 0)
@@ -90,7 +100,7 @@ static void pair_new(struct pair *p, const char *code, const char *end, const ch
 static void pair_free(struct pair *p)
 {
 	for (unsigned k = 0; k < NR; k++) {
-		engines[k]->destroy(p->e[k]);
+		kinds[k].engine->destroy(p->e[k]);
 		synth_free(p->s[k]);
 	}
 }
@@ -109,7 +119,7 @@ static void compare(struct pair *p, unsigned k)
 	fx_pack_x87(fx[1], &b->fpu, 0);
 	cr_expect_arr_eq(fx[0], fx[1], FX_X87_SIZE);
 	cr_expect(!memcmp(p->s[0]->ram.host, p->s[k]->ram.host, 1 << 20), "RAM differs");
-	if (k == COUNTED)
+	if (kinds[k].count)
 		cr_expect_eq(engine_interp.retired(p->e[0]), engine_jit.retired(p->e[k]),
 			     "interpreted %lu, counted %lu", engine_interp.retired(p->e[0]),
 			     engine_jit.retired(p->e[k]));
@@ -119,9 +129,9 @@ static enum run_exit run_one(struct pair *p, unsigned k, uint64_t insns)
 {
 	struct vcpu *v = &p->s[k]->c.v;
 	v->activity = ACT_RUNNING;
-	engines[k]->load(p->e[k], v);
-	enum run_exit why = engines[k]->run(p->e[k], insns);
-	engines[k]->store(p->e[k], v);
+	kinds[k].engine->load(p->e[k], v);
+	enum run_exit why = kinds[k].engine->run(p->e[k], insns);
+	kinds[k].engine->store(p->e[k], v);
 	if (p->faults) /* likewise in its frame */
 		poke(p->s[k], STACK0 - 24, peek(p->s[k], STACK0 - 24, 8) & ~(uint64_t)FL_STATUS, 8);
 	return why;
@@ -131,7 +141,9 @@ static enum run_exit run_one(struct pair *p, unsigned k, uint64_t insns)
 static struct vcpu *run(struct pair *p)
 {
 	for (unsigned k = 0; k < NR; k++) {
-		cr_assert_eq(run_one(p, k, UINT64_MAX), RUN_HALTED, "%s", engines[k]->name);
+		cr_assert_eq(run_one(p, k, UINT64_MAX), RUN_HALTED, "%s", kinds[k].engine->name);
+		if (p->faults) /* in that of one in a function */
+			poke(p->s[k], STACK0 - 40, 0, 8);
 		if (k)
 			compare(p, k);
 	}
@@ -145,8 +157,12 @@ static void run_slices(struct pair *p, unsigned least, unsigned most)
 	for (unsigned n = least, k = 0; k < 100000; k++) {
 		n = n == most ? least : n + 1;
 		why = run_one(p, 0, n);
-		cr_expect_eq(run_one(p, COUNTED, n), why);
-		compare(p, COUNTED);
+		for (unsigned kind = 1; kind < NR; kind++) {
+			if (!kinds[kind].count)
+				continue;
+			cr_expect_eq(run_one(p, kind, n), why);
+			compare(p, kind);
+		}
 		if (p->s[0]->c.v.activity == ACT_HALTED)
 			return;
 	}
@@ -684,8 +700,10 @@ GUEST(linked_function, "1: call 2f\n"
 		       "jz 3f\n"
 		       "add $7, %rbx\n"
 		       "3: ror $3, %rax\n"
+		       "add 4f(%rip), %rbx\n" /* also while its trace is interpreted again */
 		       "add %rbx, %rax\n"
-		       "ret");
+		       "ret\n"
+		       "4: .quad 0x123456789");
 static void run_linked(size_t cache, size_t part_size, enum engine_stat dropped)
 {
 	struct engine_stats stats;
@@ -730,6 +748,117 @@ GUEST(many, "1: mov $0x20000, %esi\n"
 	    "dec %r8d\n"
 	    "jnz 1b\n"
 	    "hlt");
+/* Loops with ways out that are seldom taken: to where flags are needed, backwards, to another page; and with
+ * accesses and x87 instructions on both sides of them. */
+GUEST(ways_out, "mov $300, %r8d\n"
+		"mov $0xd000, %edi\n"
+		"fninit\n"
+		"fld1\n"
+		"jmp 1f\n"
+		"6: adc $3, %rbx\n" /* backwards */
+		"jmp 7f\n"
+		"1: imul $0x9e3779b1, %r8d, %eax\n"
+		"add %eax, 8(%rdi)\n"
+		"jc 2f\n"
+		"3: fldl (%rdi)\n"
+		"fadd %st(1), %st\n"
+		"cmp $0xf0000000, %eax\n"
+		"ja 4f\n"
+		"5: fstpl 16(%rdi)\n"
+		"add $8, %rdi\n"
+		"sub $0x18000000, %eax\n"
+		"jb 6b\n"
+		"7: movdqu 8(%rdi), %xmm2\n"
+		"paddd %xmm2, %xmm1\n"
+		"test $31, %r8b\n"
+		"jnz 8f\n"
+		"mov $0xd000, %edi\n"
+		"8: dec %r8d\n"
+		"jnz 1b\n"
+		"hlt\n"
+		"2: adc $0, %rbx\n"
+		"pushf\n"
+		"pop %rcx\n"
+		"add %rcx, %rbx\n"
+		"jmp 3b\n"
+		".org ways_out + 0x1010\n"
+		"4: adc $5, %rbx\n"
+		"fxsave 0xe000\n"
+		"jmp 5b");
+/* Where a trace goes through is written now and then, from within. */
+GUEST(trace_written, "mov $400, %r8d\n"
+		     "1: test $31, %r8b\n"
+		     "jnz 2f\n"
+		     "mov %r8d, 3f + 1(%rip)\n"
+		     "2: cmp $7, %r8d\n"
+		     "jb 4f\n"
+		     "3: mov $0, %eax\n"
+		     "add %rax, %rbx\n"
+		     "4: dec %r8d\n"
+		     "jnz 1b\n"
+		     "hlt");
+/* Loops that are unrolled, over the ends of pages of which one is not there or cannot be written. */
+GUEST(over_pages, "mov $30, %r8d\n"
+		  "1: mov $0xdf80, %edi\n"
+		  "mov $1, %ecx\n"
+		  "lea 0xdf88(%r8), %esi\n"
+		  "movq $0xe006, 0x11070\n"
+		  "invlpg 0xe000\n"
+		  "btrq $1, 0x11068\n"
+		  "invlpg 0xd000\n"
+		  "2: mov (%rdi), %rax\n"
+		  "add %rcx, %rax\n"
+		  "mov %rax, (%rsi, %rcx, 8)\n"
+		  "add $8, %rdi\n"
+		  "inc %ecx\n"
+		  "cmp $0xe080, %edi\n"
+		  "jb 2b\n"
+		  "3: addb %cl, -1(%rdi)\n"
+		  "dec %rdi\n"
+		  "cmp $0xdff8, %edi\n"
+		  "ja 3b\n"
+		  "dec %r8d\n"
+		  "jnz 1b\n"
+		  "hlt\n"
+		  "over_pages_pf: push %rax\n"
+		  "mov %cr2, %rax\n"
+		  "rolq $7, 0x18000\n"
+		  "xor %rax, 0x18000\n"
+		  "mov 16(%rsp), %rax\n"
+		  "xor %rax, 0x18000\n"
+		  "pop %rax\n"
+		  "movq $0xe007, 0x11070\n"
+		  "btsq $1, 0x11068\n"
+		  "add $8, %rsp\n"
+		  "iretq");
+extern const char over_pages_pf[];
+static uint64_t traces_of(struct pair *p, unsigned k)
+{
+	struct engine_stats stats;
+	cr_assert_eq(engine_stats_init(&stats), 0);
+	engine_jit.stats(p->e[k], &stats);
+	uint64_t n = stats.n[STAT_TRACES];
+	engine_stats_fini(&stats);
+	return n;
+}
+
+static void run_traces(const char *code, const char *end, const char *handler, size_t cache)
+{
+	struct pair p;
+	pair_new(&p, code, end, handler, cache);
+	run(&p);
+	cr_expect_gt(traces_of(&p, 3), 0);
+	pair_free(&p);
+}
+
+Test(traces, have_ways_out)
+{
+	run_traces(ways_out, ways_out_end, NULL, 0);
+	run_traces(trace_written, trace_written_end, NULL, 0);
+	run_traces(over_pages, over_pages_end, over_pages_pf, 0);
+	run_traces(over_pages, over_pages_end, over_pages_pf, 64 << 10);
+}
+
 /* Part of a pointer is no pointer to the same place. */
 GUEST(narrowed, "mov $20, %r8d\n"
 		"mov $0x1d000, %esi\n"
@@ -1048,4 +1177,7 @@ Test(counting, stops_after_any_instruction, .timeout = 60)
 	must_count(edges, edges_end, edges_pf);
 	must_count(shared, shared_end, shared_pf);
 	must_count(x87_mixed, x87_mixed_end, NULL);
+	must_count(ways_out, ways_out_end, NULL);
+	must_count(trace_written, trace_written_end, NULL);
+	must_count(over_pages, over_pages_end, over_pages_pf);
 }
