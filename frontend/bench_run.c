@@ -76,13 +76,28 @@ static void tell_error(struct child *c, const char *why)
 	tell(c, &m);
 }
 
+static void *map_arena(int prot)
+{
+	void *arena = mmap(NULL, BENCH_ARENA, PROT_READ | PROT_WRITE | prot,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return arena == MAP_FAILED ? NULL : arena;
+}
+
+static bool runs_here(const struct child *c, unsigned id, bool executable)
+{
+	return !(id == BENCH_AVX2 && !bench_has_avx2()) && !(id == BENCH_SMC && !executable) &&
+	       !(bench_workloads[id].group == GROUP_DISK && c->disk < 0);
+}
+
 static void run_native(struct child *c)
 {
-	uint64_t *arena =
-	    mmap(NULL, BENCH_ARENA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	/* Some hosts do not let memory be both. */
+	uint64_t *executable = map_arena(PROT_EXEC),
+		 *arena = executable ? executable : map_arena(0);
 	uint32_t id, rounds, last = BENCH_DONE;
 
-	if (arena == MAP_FAILED) {
+	if (!arena) {
 		tell_error(c, strerror(errno));
 		return;
 	}
@@ -93,19 +108,12 @@ static void run_native(struct child *c)
 		const struct bench_job *job = &bench_jobs[id];
 		struct bench_result r;
 
-		if (bench_workloads[id].group == GROUP_DISK && c->disk < 0) {
-			meter_unsupported(&c->meter);
-			continue;
-		}
-
-		if (id == BENCH_AVX2 && !bench_has_avx2()) {
+		if (!runs_here(c, id, executable)) {
 			meter_unsupported(&c->meter);
 			continue;
 		}
 		if (id != last && job->prepare)
 			job->prepare(arena);
-		if (id == BENCH_DISK_WRITE && id != last)
-			bench_disk_prepare(arena);
 		last = id;
 		meter_begin(&c->meter, now_ns());
 		r = job->round ? bench_run(job, arena, rounds)

@@ -85,6 +85,7 @@ uint64_t bench_x87(uint64_t *arena);
 uint64_t bench_sse(uint64_t *arena);
 uint64_t bench_avx2(uint64_t *arena);
 uint64_t bench_atomic(uint64_t *arena);
+uint64_t bench_smc(uint64_t *arena); /* executes from the arena */
 void bench_stream_prepare(uint64_t *arena);
 uint64_t bench_stream(uint64_t *arena);
 uint64_t bench_rep_movs(uint64_t *arena);

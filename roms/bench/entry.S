@@ -63,8 +63,8 @@ trap_entry:
 	incq %rax
 	iretq
 
-/* Saves what C may change and calls it; after: what lies on the stack before the return address. */
-	.macro handler name, fn, arg, after
+/* Calls C with what lies on the stack, and saves what C may change; error: bytes before the return address. */
+	.macro handler name, fn, error=0
 	.globl \name
 \name:
 	pushq %rax
@@ -77,7 +77,7 @@ trap_entry:
 	pushq %r10
 	pushq %r11
 	cld
-	leaq 72(%rsp), \arg
+	leaq 72(%rsp), %rdi
 	call \fn
 	popq %r11
 	popq %r10
@@ -88,14 +88,14 @@ trap_entry:
 	popq %rdx
 	popq %rcx
 	popq %rax
-	addq $\after, %rsp
+	addq $\error, %rsp
 	iretq
 	.endm
 
-	handler page_fault_entry, on_page_fault, %rdi, 8
-	handler interrupt_entry, on_interrupt, %rdi, 0
-	handler disk_entry, on_disk, %rdi, 0
-	handler ping_entry, on_ping, %rdi, 0
+	handler page_fault_entry, on_page_fault, 8
+	handler interrupt_entry, on_interrupt
+	handler disk_entry, on_disk
+	handler ping_entry, on_ping
 
 /* ---- the second processor, copied below 1 MiB ---- */
 
@@ -113,7 +113,6 @@ second_start:
 	movl %eax, %cr0
 	ljmpl $0x18, $second32
 	.balign 8
-	.globl second_gdt_ptr
 second_gdt_ptr:
 	.word 0x3f
 	.long gdt_table

@@ -15,6 +15,7 @@ const struct bench_job bench_jobs[BENCH_WORKLOADS] = {
     [BENCH_SSE] = {bench_stream_prepare, bench_sse},
     [BENCH_AVX2] = {bench_stream_prepare, bench_avx2},
     [BENCH_ATOMIC] = {0, bench_atomic},
+    [BENCH_SMC] = {0, bench_smc},
     [BENCH_STREAM] = {bench_stream_prepare, bench_stream},
     [BENCH_REP_MOVS] = {bench_stream_prepare, bench_rep_movs},
     [BENCH_CHASE] = {bench_chase_prepare, bench_chase},
@@ -22,6 +23,7 @@ const struct bench_job bench_jobs[BENCH_WORKLOADS] = {
     [BENCH_RANDOM] = {bench_random_prepare, bench_random},
     [BENCH_RDTSC] = {0, bench_rdtsc},
     [BENCH_CPUID] = {0, bench_cpuid},
+    [BENCH_DISK_WRITE] = {bench_disk_prepare, 0}, /* whose rounds are each side's own */
 };
 
 struct bench_result bench_run(const struct bench_job *job, uint64_t *arena, uint32_t rounds)

@@ -162,6 +162,22 @@ uint64_t bench_indirect(uint64_t *arena)
 	return x;
 }
 
+/* MOV EAX, imm32; RET */
+uint64_t bench_smc(uint64_t *arena)
+{
+	volatile uint8_t *code = (volatile uint8_t *)arena;
+	uint32_t (*function)(void) = (uint32_t(*)(void))(uintptr_t)arena;
+	uint64_t sum = 0;
+
+	code[0] = 0xb8;
+	code[5] = 0xc3;
+	for (uint32_t n = 0; n < 64; n++) {
+		*(volatile uint32_t *)(code + 1) = n * 0x01010101;
+		sum = sum * 31 + function();
+	}
+	return sum;
+}
+
 /* ---- instructions that hypervisors may intercept ---- */
 
 uint64_t bench_rdtsc(uint64_t *arena)
