@@ -39,10 +39,10 @@ struct cpu_thread {
 	unsigned index;
 	struct unit unit[MAX_UNITS]; /* filled from the front; under cpus.lock */
 	_Atomic(struct unit *) on;   /* the one that owns the state; set by the thread */
-	/* Hops for one instruction, by reason: ever, and since `since`. */
+	/* Hops for one instruction, by reason: ever; and since `since`, with the ns that they took. */
 	_Atomic uint64_t hops[FAILURES];
 	unsigned recent[FAILURES];
-	uint64_t since;
+	uint64_t spent[FAILURES], since;
 	struct vcpu state; /* valid while paused */
 	_Atomic uint32_t events;
 	pthread_t thread;
@@ -292,14 +292,19 @@ static bool park_locked(struct cpu_thread *t)
 }
 
 /* All vCPUs are to go on elsewhere, where they have been prepared for. Any thread, no lock held. */
-static void move_all(struct cpus *c, const struct engine *en)
+static void post_hop(struct cpus *c)
 {
-	atomic_store(&c->engine, en);
 	for (unsigned n = 0; n < c->n; n++)
 		post(&c->cpu[n], EV_HOP, 0);
 	pthread_mutex_lock(&c->lock);
 	pthread_cond_broadcast(&c->drained);
 	pthread_mutex_unlock(&c->lock);
+}
+
+static void move_all(struct cpus *c, const struct engine *en)
+{
+	atomic_store(&c->engine, en);
+	post_hop(c);
 }
 
 /* The best engine that has no limits. */
@@ -316,26 +321,34 @@ static const struct engine *wanted(struct cpus *c)
 	return c->watch && !en->watch ? fallback() : en;
 }
 
-/* Many failures for one reason in a short time: where the engine fails that often, another is faster. */
-enum { HOPS_MAX = 1000 };
+/* Many failures for one reason in a short time, or some that take most of it: where the engine fails that
+ * often, another is faster. */
+enum { HOPS_MAX = 1000, HOPS_SLOW = 16 };
 #define HOPS_NS 200000000ull
 
-static void count_hop(struct cpu_thread *t, enum run_failure why)
+static void count_hop(struct cpu_thread *t, const struct engine *failed, enum run_failure why,
+		      uint64_t begin)
 {
 	struct cpus *c = t->cpus;
 	uint64_t now = host_ns();
 
 	atomic_fetch_add(&t->hops[why], 1);
 	if (now - t->since > HOPS_NS) {
-		t->since = now;
+		t->since = begin;
 		memset(t->recent, 0, sizeof(t->recent));
+		memset(t->spent, 0, sizeof(t->spent));
 	}
+	t->spent[why] += now - begin;
+	bool often = ++t->recent[why] >= HOPS_MAX;
+	bool slow = t->recent[why] >= HOPS_SLOW && t->spent[why] > HOPS_NS / 2;
 	/* A memory map that cannot be had stays so until it changes. */
-	if (++t->recent[why] < HOPS_MAX && why != FAIL_MEMORY)
+	if (!often && !slow && why != FAIL_MEMORY)
 		return;
-	t->recent[why] = 0;
-	if (cpus_prepare(c, fallback()) == 0)
-		move_all(c, fallback());
+	t->since = 0;
+	/* Unless somebody has moved the machine meanwhile. */
+	if (cpus_prepare(c, fallback()) == 0 &&
+	    atomic_compare_exchange_strong(&c->engine, &failed, fallback()))
+		post_hop(c);
 }
 
 /* The interpreter executes the instruction that the engine cannot. It decodes it anew, so that it may run
@@ -381,11 +394,12 @@ static enum run_exit run(struct cpu_thread *t)
 		return RUN_STOPPED;
 	why = go(t, u);
 	bool failed = why == RUN_FAILED && u->engine->failure;
+	uint64_t begin = failed ? host_ns() : 0;
 	if (failed)
 		why = hop(t, u);
 	leave(t, u);
 	if (failed)
-		count_hop(t, u->engine->failure(u->e));
+		count_hop(t, u->engine, u->engine->failure(u->e), begin);
 	return why;
 }
 

@@ -260,6 +260,7 @@ static void fill_tables(void)
 	system_segment(SEL_LDT, KBASE + P_GDT, GDT_BYTES - 1, 0x82);
 	for (unsigned n = 1; n <= 4; n++)
 		poke(P_TSS + 0x24 + 8 * (n - 1), KBASE + P_STACKS + 0x1000 * n, 8);
+	poke(P_TSS + 0x66, 0x68, 2); /* no I/O permissions */
 	poke(P_TSS + 4, KBASE + P_STACKS + 0x5000, 8);
 	for (unsigned n = 0; n < NR_VECTORS; n++)
 		gate(n, RT(hop_rt) + 16 * n,
@@ -291,7 +292,7 @@ static uint64_t usual_xcr0(void)
 static void fill_memory(const struct program *p)
 {
 	const uint64_t data[] = {usual_cr4(), usual_xcr0(), P_RW | PTE_P | PTE_W | PTE_U | PTE_AD,
-				 ma.limits.software};
+				 ma.limits.software, ma.limits.software || ma.limits.plain};
 	uint64_t at = P_OWN + OWN_POINT;
 
 	memset(ma.ram.host, 0, RAM_BYTES);

@@ -23,6 +23,8 @@ enum mode { K64, U64, U32, K32, MODES };
 struct limits {
 	bool native;   /* what processors do differently from each other */
 	bool software; /* what a software KVM gets wrong */
+	bool
+	    plain; /* x87 and vectors, and how exactly a page fault is told: for a processor that QEMU emulates */
 };
 
 struct program {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- *   hop [-n COUNT] [-s SEED] [-e soft|threads|all] [-c MODEL] [-t SEED]
+ *   hop [-n COUNT] [-s SEED] [-e soft|threads|all] [-c MODEL] [-p] [-t SEED]
  *
  * -e soft: interpreter and translator, with exact boundaries; threads: asked to move while they run; all: under
- * KVM as well, if there is one. -t: only the program of this seed, and where it goes wrong. Exit status: 0 when
+ * KVM as well, if there is one. -t: only the program of this seed, and where it goes wrong. -p: within what
+ * QEMU's emulation of a processor does as a processor. Exit status: 0 when
  * all ended as without hops, 1 when not, 2 when it could not run.
  */
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 
 struct options {
 	uint64_t count, seed;
-	bool one;
+	bool one, plain;
 	const char *engines; /* NULL: each of kinds[] */
 	const char *model;
 };
@@ -101,7 +102,7 @@ static void forget(struct vcpu *v, struct limits limits)
 	for (unsigned n = 0; n < NR_SREGS; n++)
 		if (n != CS)
 			v->seg[n].attr &= ~(uint32_t)SEG_L;
-	if (limits.software)
+	if (limits.software || limits.plain)
 		v->cr2 = 0;
 	if (!v->taken.valid)
 		memset(&v->taken, 0, sizeof(v->taken));
@@ -191,7 +192,7 @@ static void check(const struct options *opt, const struct kind *kind, unsigned h
 /* 0, or -1 when it cannot run. */
 static int run_kind(const struct options *opt, const struct kind *kind)
 {
-	struct limits limits = {false};
+	struct limits limits = {.plain = opt->plain};
 	static struct cpu_model model;
 	char err[128];
 	bool kvm = false;
@@ -239,7 +240,7 @@ static bool parse(struct options *opt, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:s:e:c:t:")) != -1) {
+	while ((c = getopt(argc, argv, "n:s:e:c:t:p")) != -1) {
 		switch (c) {
 		case 'n':
 			opt->count = strtoull(optarg, NULL, 0);
@@ -252,6 +253,9 @@ static bool parse(struct options *opt, int argc, char **argv)
 			break;
 		case 'c':
 			opt->model = optarg;
+			break;
+		case 'p':
+			opt->plain = true;
 			break;
 		case 't':
 			opt->seed = strtoull(optarg, NULL, 0);
@@ -282,8 +286,9 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (!known || optind != argc) {
-		fprintf(stderr, "usage: hop [-n COUNT] [-s SEED] [-e soft|threads|all] [-c MODEL] "
-				"[-t SEED]\n");
+		fprintf(stderr,
+			"usage: hop [-n COUNT] [-s SEED] [-e soft|threads|all] [-c MODEL] [-p] "
+			"[-t SEED]\n");
 		return 2;
 	}
 	printf("%lu passed, %lu failed\n", passed, failed);

@@ -29,8 +29,8 @@ hop_rt_data:				/* struct usual of box.c */
 usual_cr4:	.quad 0
 usual_xcr0:	.quad 0
 pte_rw:		.quad 0
-quiet:		.quad 0			/* a software KVM: interrupts may come late and are only
-					   counted; address and P of a page fault may be wrong */
+quiet:		.quad 0			/* interrupts may come late and are only counted */
+vague:		.quad 0			/* address and error code of a page fault may be wrong */
 
 /* rsp: rdx 0, rcx 8, rax 16, vector 24, error 32, rip 40, cs 48, rflags 56, rsp 64, ss 72 */
 #define VEC    24(%rsp)
@@ -45,13 +45,16 @@ event:
 	push	%rcx
 	push	%rdx
 	cld
-	cmpq	$0, quiet(%rip)
-	je	1f
 	mov	VEC, %ecx
 	cmp	$14, %ecx
 	jne	2f
-	andl	$~1, ERROR
-2:	sub	$VEC_IRQ, %ecx
+	cmpq	$0, vague(%rip)
+	je	1f
+	andl	$0x10, ERROR
+	jmp	1f
+2:	cmpq	$0, quiet(%rip)
+	je	1f
+	sub	$VEC_IRQ, %ecx
 	cmp	$VEC_MODE - VEC_IRQ, %ecx
 	jae	1f
 	movabs	$KBASE + P_LOG, %rdx
@@ -98,7 +101,7 @@ event:
 	mov	VEC, %ecx
 	cmp	$14, %ecx
 	jne	1f
-	cmpq	$0, quiet(%rip)
+	cmpq	$0, vague(%rip)
 	jne	fault
 	mov	%cr2, %rcx
 	rol	$7, %rax

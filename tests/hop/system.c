@@ -79,7 +79,8 @@ static void soft_interrupt(struct maker *m)
 		call_vector(m, VEC_CALL);
 		break;
 	case 3:
-		PUT(m, 0xcd, (uint8_t)rnd(&m->r) | 0x40); /* there is no such gate */
+		/* There is no such gate; QEMU reports another. */
+		PUT(m, 0xcd, m->limits.plain ? VEC_CALL : (uint8_t)rnd(&m->r) | 0x40);
 		break;
 	default:
 		PUT(m, 0xce); /* into, #UD in 64-bit mode */
