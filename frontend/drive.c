@@ -507,7 +507,7 @@ int drives_finish(struct parse *p, unsigned ide_units)
 		if (s->opt.aio == AIO_NATIVE && !s->opt.direct)
 			return fail(p, "-drive %s: aio=native needs cache=none or directsync",
 				    s->id);
-		if (d->snapshot && !s->node && s->iface != IF_PFLASH)
+		if (d->snapshot && !s->node)
 			s->opt.snapshot = true;
 		for (unsigned k = 0; k < i; k++)
 			if (strcmp(d->spec[k].id, s->id) == 0)

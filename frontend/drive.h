@@ -64,7 +64,7 @@ bool drive_device(const struct drive_spec *s, char *text, size_t len);
 
 struct drive_set;
 
-/* Opens all but those that another uses, and IF_PFLASH. warn: shows one line to the user; any thread,
+/* Opens all but those that another uses. warn: shows one line to the user; any thread,
  * machine lock held. NULL with one line in err. */
 struct drive_set *drives_open(const struct drives *d, struct machine *m,
 			      void (*warn)(void *opaque, const char *line), void *opaque, char *err,

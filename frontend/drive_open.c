@@ -53,7 +53,7 @@ struct drive_set *drives_open(const struct drives *d, struct machine *m,
 		struct block_options o = spec->opt;
 		char why[600], ignored[600];
 
-		if (spec->used || spec->iface == IF_PFLASH)
+		if (spec->used)
 			continue;
 		o.name = spec->id;
 		o.file = spec->has_file ? spec->file : NULL;

@@ -177,7 +177,8 @@ static int read_modules(struct app *a)
 
 static int read_images(struct app *a)
 {
-	if (a->opt.firmware && firmware_find(&a->firmware, &a->opt, a->err, sizeof(a->err)) < 0)
+	if (a->opt.firmware && !a->opt.flash[0] &&
+	    firmware_find(&a->firmware, &a->opt, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	if (a->opt.firmware && !a->opt.kernel)
 		return 0;
@@ -634,6 +635,11 @@ static int load_state(void *opaque)
 	return -1;
 }
 
+static struct block *flash(struct app *a, unsigned n)
+{
+	return a->opt.flash[n] ? drives_find(a->drives, a->opt.flash[n]) : NULL;
+}
+
 static int run(struct app *a)
 {
 	struct machine *m;
@@ -652,6 +658,7 @@ static int run(struct app *a)
 	if (a->opt.firmware) {
 		const struct pc_firmware fw = {
 		    .image = a->firmware,
+		    .flash = {flash(a, 0), flash(a, 1)},
 		    .order = *a->opt.boot.order ? a->opt.boot.order : NULL,
 		    .once = *a->opt.boot.once ? a->opt.boot.once : NULL,
 		    .kernel = a->opt.kernel ? &a->kernel : NULL,

@@ -684,7 +684,7 @@ static const struct {
 	const char *name, *nearest;
 } later[] = {
     {"sd", "-initrd with a root file system in memory"},
-    {"pflash", "-kernel, which needs no firmware"},
+    {"pflash", "-drive if=pflash,format=raw,file=FILE"},
     {"option-rom", "-kernel"},
     {"dtb", "-append"},
     {"shim", "-kernel"},

@@ -61,6 +61,7 @@ struct options {
 	const char *kernel, *initrd, *append, *loadvm;
 	bool firmware; /* starts at the reset vector */
 	const char *bios;
+	const char *flash[2]; /* ids of the drives with if=pflash, by unit; NULL: none */
 	const char *rom_dir[MAX_ROM_DIRS]; /* -L */
 	unsigned nr_rom_dirs;
 	struct {

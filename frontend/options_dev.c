@@ -492,6 +492,29 @@ static int resolve(struct parse *p, struct chardev_spec *s)
 	return fail(p, "there is no -chardev with id=%s", s->id);
 }
 
+/* Flash is the board's own. */
+static int find_flash(struct parse *p)
+{
+	struct options *o = p->o;
+
+	for (unsigned i = 0; i < o->drives.nr; i++) {
+		const struct drive_spec *s = &o->drives.spec[i];
+
+		if (s->iface != IF_PFLASH)
+			continue;
+		if (s->bus > 0 || s->unit > 1)
+			return fail(p, "-drive if=pflash: there are unit 0 and unit 1 only");
+		o->flash[s->unit] = s->id;
+	}
+	if (o->flash[1] && !o->flash[0])
+		return fail(p, "-drive if=pflash,unit=1 needs another with unit=0, which holds the "
+			       "firmware");
+	if (o->flash[0] && o->bios)
+		return fail(p, "-bios and -drive if=pflash both name firmware; leave one out");
+	o->firmware |= o->flash[0] != NULL;
+	return 0;
+}
+
 /* A drive with an interface is a device, too. */
 static int add_drives(struct parse *p)
 {
@@ -511,7 +534,7 @@ int finish_devices(struct parse *p)
 	struct options *o = p->o;
 	unsigned stdio = 0;
 
-	if (add_drives(p) < 0)
+	if (add_drives(p) < 0 || find_flash(p) < 0)
 		return -1;
 
 	if (!o->nr_serial) {

@@ -406,6 +406,9 @@ void pc_free(struct pc *pc)
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);
 	}
 	pc->board->unwire(pc);
+	for (unsigned i = 0; i < PC_FLASHES; i++)
+		if (pc->flash[i].block)
+			pflash_fini(&pc->flash[i]);
 	pthread_mutex_unlock(&pc->m.lock);
 	machine_fini(&pc->m);
 	ram_fini(&pc->rom);

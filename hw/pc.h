@@ -35,6 +35,7 @@
 #include "hw/pam.h"
 #include "hw/pc_testdev.h"
 #include "hw/pci.h"
+#include "hw/pflash.h"
 #include "hw/port92.h"
 #include "hw/pvpanic.h"
 #include "hw/q35.h"
@@ -48,6 +49,7 @@
 #define PC_MIN_RAM     0x200000ull
 #define PC_MAX_CPUS    64
 #define PC_MAX_DEVICES 64
+#define PC_FLASHES     2
 #define PC_ACPI_BASE   0xe0000ull
 #define PC_SMBIOS_BASE 0xf0000ull
 
@@ -109,8 +111,10 @@ struct pc_config {
 /* How firmware starts; strings are borrowed, devices by QEMU's letters: a floppy, c disk, d CD, n net. */
 struct pc_firmware {
 	struct blob image; /* ends at 4 GiB; a multiple of 4 KiB, PC_ROM_MAX at most */
-	const char *order; /* or NULL: firmware's own */
-	const char *once;  /* the order at the first start alone; or NULL */
+	struct block
+	    *flash[PC_FLASHES]; /* instead of an image: [0] ends at 4 GiB, [1] below it; or NULL */
+	const char *order;      /* or NULL: firmware's own */
+	const char *once;       /* the order at the first start alone; or NULL */
 	const struct blob *kernel, *initrd; /* for firmware to start instead, or NULL; borrowed */
 	const char *cmdline;
 	bool menu;
@@ -164,6 +168,7 @@ struct pc {
 	struct ahci ahci;
 	struct pam pam;
 	struct ram rom; /* of firmware */
+	struct pflash flash[PC_FLASHES];
 	bool has_firmware;
 	const char *boot_once, *boot_order;
 	struct fw_cfg fw_cfg;

@@ -146,12 +146,33 @@ static int add_rom(struct pc *pc, const struct blob *image, char *err, size_t er
 	return r;
 }
 
+static int add_flash(struct pc *pc, struct block *const flash[PC_FLASHES], char *err, size_t errlen)
+{
+	uint64_t end = FOUR_G;
+
+	for (unsigned n = 0; n < PC_FLASHES && flash[n]; n++) {
+		struct pflash *f = &pc->flash[n];
+		uint64_t size = block_size(flash[n]);
+		int r;
+
+		/* Where the image is no multiple of anything, its size is refused. */
+		end -= size < PC_ROM_MAX ? size : 0;
+		r = pflash_init(f, n, &pc->m.mem, end, flash[n], err, errlen);
+		if (r < 0)
+			return r;
+		machine_add_after(&pc->pci.dev, &f->dev);
+	}
+	pam_set_rom(&pc->pam, &pc->flash[0].ram);
+	return 0;
+}
+
 int pc_load_firmware(struct pc *pc, const struct pc_firmware *fw, char *err, size_t errlen)
 {
 	int r;
 
 	pthread_mutex_lock(&pc->m.lock);
-	r = add_rom(pc, &fw->image, err, errlen);
+	r = fw->flash[0] ? add_flash(pc, fw->flash, err, errlen)
+			 : add_rom(pc, &fw->image, err, errlen);
 	if (r == 0 && fw->kernel)
 		r = pc_firmware_kernel(pc, fw->kernel, fw->initrd, fw->cmdline, err, errlen);
 	if (r == 0) {

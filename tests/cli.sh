@@ -127,6 +127,10 @@ refuses "needs file=, or media=cdrom" -drive if=virtio
 refuses "needs driver= and node-name=" -blockdev driver=raw
 refuses "file=x is no -blockdev" -blockdev driver=qcow2,node-name=d,file=x
 refuses "there is no -drive with id=d" -device virtio-blk-pci,drive=d
+refuses "unit=1 needs another with unit=0" -drive "if=pflash,unit=1,format=raw,file=$dir/garbage"
+refuses "unit 0 and unit 1 only" -drive "if=pflash,unit=2,format=raw,file=$dir/garbage"
+refuses "leave one out" -bios x -drive "if=pflash,format=raw,file=$dir/garbage"
+refuses "cannot open firmware /nonexistent" -bios /nonexistent
 refuses "neither an option nor a disk image" ""
 refuses "not known" "-bad
 name"

@@ -152,6 +152,31 @@ class Suite:
     def debian_seabios(self):
         return self.by_seabios("debian_seabios")
 
+    def ovmf(self):
+        """UEFI firmware in flash, to its shell; a variable that it writes is there the next time."""
+        ovmf = fetch("ovmf", "amd64")
+        variables = os.path.join(self.logs, "ovmf_vars.fd")
+        shutil.copy(os.path.join(ovmf, "OVMF_VARS_4M.fd"), variables)
+        flash = "if=pflash,format=raw,unit=%d,readonly=%s,file=%s"
+        args = ["-m", "512M", "-drive", flash % (0, "on", os.path.join(ovmf, "OVMF_CODE_4M.fd")),
+                "-drive", flash % (1, "off", variables), "-nographic"]
+
+        def shell(board, *commands):
+            g = self.start("ovmf", "-machine", board, *args)
+            try:
+                g.expect(r"Press.*ESC", 100)
+                g.type("\033")
+                g.expect(r"Shell> ", 30)
+                for line, answer in commands:
+                    g.type(line + "\r")
+                    g.expect(answer, 30)
+                g.type("reset -s\r")
+                check(g.wait(30) == 0, "power-off does not give status 0")
+            finally:
+                g.close()
+        shell("q35", ("set kept across", r"Shell> "))
+        shell("pc", ("set kept", r"= \S*across"))
+
     def by_seabios(self, name, *args):
         """The kernel by way of SeaBIOS, with the tables that it has placed."""
         if not os.path.exists("/usr/share/qemu/linuxboot_dma.bin"):
@@ -302,7 +327,7 @@ class Suite:
 
 
 CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
-         "debian_q35_seabios", "debian_i386", "debian_pvh",
+         "debian_q35_seabios", "ovmf", "debian_i386", "debian_pvh",
          "cpu_models", "reboot", "saved_state", "same_time"]
 
 

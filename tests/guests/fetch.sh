@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|busybox|initrd|programs amd64|i386: prints the path of a guest file (of a folder for
-# programs: compiler, interpreters and tools for the benchmark), made from Debian's packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
+# fetch.sh kernel|busybox|initrd|programs|ovmf amd64|i386: prints the path of a guest file (of a folder for
+# programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware), made from Debian's packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
 # with its state in the cache. Exit 1 with one line when no package mirror can be reached.
 set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64) ;;
+kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | ovmf/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|busybox|initrd|programs amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|busybox|initrd|programs|ovmf amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -105,6 +105,11 @@ initrd() {
 		rm -rf "$root"
 	fi
 	echo "$img"
+}
+
+ovmf() {
+	[ -d "$cache/ovmf" ] || unpack ovmf "$cache/ovmf"
+	echo "$cache/ovmf/usr/share/OVMF"
 }
 
 programs() {
