@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What -perfmap and -jitdump write is what perf reads: map lines that name code without overlapping, and a
-jitdump whose records follow each other to the end (jitdump-specification.txt)."""
+jitdump whose records follow each other to the end (jitdump-specification.txt). Where perf is installed and
+allowed, it is asked which block of a loop most time goes to."""
 import argparse
 import os
+import re
+import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 
@@ -62,6 +66,48 @@ def check_dump(path, pid):
     return loads
 
 
+def profile(doppel, folder):
+    """Which part of a loop's samples perf gives to a block's name, or why it cannot be asked."""
+    def call(*argv):
+        env = {**os.environ, "PERF_BUILDID_DIR": folder}
+        return subprocess.run(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=120)
+
+    if not shutil.which("perf"):
+        return "perf is not installed"
+    loop = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../bench/loop.S")
+    built = call("gcc", "-nostdlib", "-static", "-no-pie", "-DROUNDS=100000000", "-Wl,--build-id=none",
+                 "-Wl,-Ttext=0x200000", "-Wl,-z,noseparate-code", "-o", "loop", loop)
+    assert built.returncode == 0, built.stderr
+    record = ["perf", "record", "-q", "-k", "1", "-e", "cpu-clock", "-o", "samples", "--"]
+    if call(*record, "true").returncode:
+        return "perf may not take samples here"
+    ran = call(*record, doppel, "-accel", "jit,hot=1", "-jitdump", "-m", "16M", "-kernel", "loop",
+               "-display", "none", "-serial", "none", "-device",
+               "isa-debug-exit,iobase=0xf4,iosize=4")
+    assert ran.returncode == 1, f"doppel under perf ended with {ran.returncode}: {ran.stderr}"
+    named = call("perf", "inject", "--jit", "-i", "samples", "-o", "named")
+    assert named.returncode == 0, named.stderr
+    report = call("perf", "report", "-i", "named", "--stdio", "--sort", "sym").stdout
+    return sum(float(part) for part in re.findall(r"([0-9.]+)% .*guest64k_[0-9a-f]+", report))
+
+
+def check_profile(doppel):
+    """1 for passed, 0 for failed, None for skipped."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            part = profile(doppel, folder)
+        except (AssertionError, subprocess.TimeoutExpired) as e:
+            print(f"FAIL  profile: {e}")
+            return 0
+    if isinstance(part, str):
+        print(f"skip  profile: {part}")
+        return None
+    ok = part > 30
+    print(f"{'ok' if ok else 'FAIL':5} profile: {part:.0f}% of the samples are in named blocks")
+    return int(ok)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--doppel", default="./doppel")
@@ -85,7 +131,10 @@ def main():
         finally:
             if os.path.exists(files[0]):
                 os.unlink(files[0])
-    print(f"names: {2 - bad} passed, {bad} failed")
+    profiled = check_profile(doppel)
+    bad += profiled == 0
+    skipped = int(profiled is None)
+    print(f"names: {3 - bad - skipped} passed, {bad} failed, {skipped} skipped")
     return 1 if bad else 0
 
 
