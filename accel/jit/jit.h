@@ -29,6 +29,8 @@ struct jit;
 #define REUSE_GROUPS     8
 #define JIT_TABLES       (TLB_MODES + 1)
 #define JIT_TLB_ENTRIES  (1u << JIT_TLB_BITS)
+#define JIT_STLB_BITS    12
+#define JIT_STLB_ENTRIES (1u << JIT_STLB_BITS)
 
 /* Translated accesses. */
 struct jit_tlb_entry {
@@ -42,6 +44,14 @@ struct jit_tlb {
 	struct jit_tlb_entry e[JIT_TLB_ENTRIES];
 	struct ram_page *page[JIT_TLB_ENTRIES];
 };
+
+/* Of the second level, which refills look at first. */
+struct jit_stlb_entry {
+	uint64_t rd, wr; /* page | asid where that is allowed, as in struct tlb_entry */
+	uint64_t host;   /* host page, plus STLB_GLOBAL */
+	struct ram_page *page;
+};
+#define STLB_GLOBAL 1u /* the same in every address space */
 
 /* Where a jump goes: an entry of the jump table or a cell of one jump (flow.c). */
 struct jit_jump {
@@ -117,8 +127,9 @@ struct jit_state {
 	uint64_t first; /* enum refill_kind */
 	uint64_t rax;   /* status flags, as of LAHF and SETO; then what C returned */
 	_Alignas(64) struct jit_tlb
-	    tlb[JIT_TABLES];     /* one per access mode and one more: block_table() */
-	struct jit_jump no_cell; /* where empty returns lead */
+	    tlb[JIT_TABLES]; /* one per access mode and one more: block_table() */
+	struct jit_stlb_entry stlb[JIT_TABLES][JIT_STLB_ENTRIES]; /* by jit_stlb_index() */
+	struct jit_jump no_cell;                                  /* where empty returns lead */
 	_Atomic uint32_t no_version;
 	uint32_t unused;
 	struct jit_return returns[JIT_RETURNS];

@@ -227,6 +227,13 @@ static inline bool jit_alone(const struct cpu_model *model)
 static_assert(sizeof(struct ram_page *) == 1 << TLB_SLOT_BITS, "scaled by shifting");
 static_assert(sizeof(struct jit_tlb_entry) == 1 << (TLB_SLOT_BITS + TLB_SCALE), "scaled");
 
+/* In the second level pages are spread: those that share a slot in the first do not there. */
+#define STLB_HASH 0x9e3779b1u
+static inline uint32_t jit_stlb_index(uint64_t lin)
+{
+	return (uint32_t)(lin >> PAGE_SHIFT) * STLB_HASH >> (32 - JIT_STLB_BITS);
+}
+
 /* tlb.c. Takes the entry of the core's TLB for lin over when it allows the access; these two use no
  * vector registers, which are the guest's when generated code calls. */
 #define NO_VECTORS                                                                                 \

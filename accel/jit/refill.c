@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What generated code does when its TLB has no entry for an access: it is filled from the core's TLB, or
- * after a page walk, and the access is tried again. Nothing is raised here: what still fails (faults,
- * devices, page crossings) is for the instruction's C operation.
+ * What generated code does when its TLB has no entry for an access: it is filled from a second level, in
+ * generated code too; from the core's TLB; or after a page walk. Then the access is tried again. Nothing is
+ * raised here: what still fails (faults, devices, page crossings) is for the instruction's C operation.
  *
  * A stub of each table and kind is called with the difference of address and tag in rcx and the
  * slot's offset (struct jit_tlb) in r14. It returns behind the call with the address in rcx when the access
@@ -160,6 +160,96 @@ static void save_rax(struct emit *e)
 	emit_store(e, JS(rax), H_RAX);
 }
 
+static struct rm stlb(unsigned table, size_t field)
+{
+	return rm_index(STATE, H_RAX, 0,
+			OFF_JS(stlb) + BIAS +
+			    (int32_t)(table * sizeof(((struct jit_state *)0)->stlb[0]) + field));
+}
+#define STLB(f) stlb(table, offsetof(struct jit_stlb_entry, f))
+
+static struct rm tlb(unsigned table, size_t field)
+{
+	return rm_index(STATE, S2, TLB_SCALE,
+			OFF_JS(tlb) + BIAS +
+			    (int32_t)(table * sizeof(((struct jit_state *)0)->tlb[0]) + field));
+}
+#define TLB(f) tlb(table, offsetof(struct jit_tlb_entry, f))
+
+/* reg op= imm32: group 81h /ext */
+static void op_imm(struct emit *e, unsigned size, unsigned ext, unsigned reg, uint32_t imm)
+{
+	emit_rm(e, 0x81, size, ext, rm_reg(reg));
+	emit32(e, imm);
+}
+
+static void shift(struct emit *e, unsigned size, unsigned ext, unsigned reg, unsigned n)
+{
+	emit_rm(e, 0xc1, size, ext, rm_reg(reg));
+	emit8(e, (uint8_t)n);
+}
+enum { OR = 1, AND = 4, XOR = 6, SHL = 4, SHR = 5 }; /* in their groups */
+
+/* Address S1, slot S2: fills the slot as jit_fill() does, from the second level, and goes back to the
+ * caller; or goes on behind, with registers but RAX and S1 as before. Pages with flags are left to
+ * jit_fill(). */
+static void emit_second_level(struct emit *e, unsigned table, bool write)
+{
+	enum { TMP = H_RSI, TAG = H_RDX };
+	static_assert(sizeof(struct jit_stlb_entry) == 32, "the index is shifted by 5");
+	emit_store(e, js(OFF_GPR(RDX)), TAG);
+	emit_store(e, js(OFF_GPR(RSI)), TMP);
+	emit_rm(e, 0x8b, 8, H_RAX, rm_reg(S1)); /* jit_stlb_index() */
+	shift(e, 8, SHR, H_RAX, PAGE_SHIFT);
+	emit_rm(e, 0x69, 4, H_RAX, rm_reg(H_RAX)); /* imul */
+	emit32(e, STLB_HASH);
+	shift(e, 4, SHR, H_RAX, 32 - JIT_STLB_BITS - 5);
+	op_imm(e, 4, AND, H_RAX, (JIT_STLB_ENTRIES - 1) << 5);
+	op_imm(e, 8, AND, S1, (uint32_t)PAGE_MASK);
+	emit_rm(e, 0x8b, 8, TAG, rm_reg(S1));
+	emit_rm(e, 0x0b, 2, TAG, js(OFF_CORE(tlb.asid)));      /* or */
+	emit_rm(e, 0x3b, 8, TAG, write ? STLB(wr) : STLB(rd)); /* cmp */
+	uint8_t *other = emit_jcc(e, CC_NE);
+	emit_load(e, TMP, STLB(page));
+	emit_rm(e, 0x80, 1, 7, rm_mem(TMP, offsetof(struct ram_page, flags))); /* cmp */
+	emit8(e, 0);
+	uint8_t *flagged = emit_jcc(e, CC_NE);
+	emit_store(e,
+		   rm_index(STATE, S2, 0,
+			    OFF_JS(tlb[0].page) + BIAS +
+				(int32_t)(table * sizeof(((struct jit_state *)0)->tlb[0]))),
+		   TMP);
+	emit_rm(e, 0x8b, 4, TMP, rm_reg(S2)); /* no_tag() */
+	op_imm(e, 4, XOR, TMP, JIT_TLB_ENTRIES / 2 << TLB_SLOT_BITS);
+	shift(e, 8, SHL, TMP, PAGE_SHIFT - TLB_SLOT_BITS);
+	op_imm(e, 8, OR, TMP, 1);
+	emit_rm(e, 0x3b, 8, TAG, STLB(wr));     /* cmp */
+	emit_rm(e, 0x0f44, 8, TMP, rm_reg(S1)); /* cmove */
+	emit_store(e, TLB(rd), S1);
+	emit_store(e, TLB(wr), TMP);
+	emit_load(e, TAG, STLB(host));
+	emit_rm(e, 0xf6, 1, 0, rm_reg(TAG)); /* test */
+	emit8(e, STLB_GLOBAL);
+	uint8_t *global = emit_jcc(e, CC_NE);
+	emit_rm(e, 0x8b, 4, TMP, rm_reg(S2));
+	shift(e, 4, SHR, TMP, TLB_SLOT_BITS);
+	emit_rm(e, 0x0fab, 8, TMP, /* bts */
+		js(OFF_JS(local) + (int32_t)(table * sizeof(((struct jit_state *)0)->local[0]))));
+	emit_patch(global, e->w);
+	op_imm(e, 8, AND, TAG, (uint32_t)PAGE_MASK);
+	emit_store(e, TLB(host), TAG);
+	emit_rm(e, 0x2b, 8, TAG, rm_reg(S1)); /* sub */
+	emit_store(e, TLB(addend), TAG);
+	emit_load(e, S1, JS(lin));
+	emit_load(e, TAG, js(OFF_GPR(RDX)));
+	emit_load(e, TMP, js(OFF_GPR(RSI)));
+	finish(e);
+	emit_patch(other, e->w);
+	emit_patch(flagged, e->w);
+	emit_load(e, TAG, js(OFF_GPR(RDX)));
+	emit_load(e, TMP, js(OFF_GPR(RSI)));
+}
+
 static void make_refill(struct jit *j, struct emit *e, unsigned table, enum refill_kind kind)
 {
 	int32_t tag = kinds[kind].write ? OFF_JS(tlb[0].e[0].wr) : OFF_JS(tlb[0].e[0].rd);
@@ -172,6 +262,7 @@ static void make_refill(struct jit *j, struct emit *e, unsigned table, enum refi
 	uint8_t *crosses = emit_jcc(e, CC_B);
 	emit_rm(e, 0x03, 8, S1, rm_index(STATE, S2, TLB_SCALE, tag + BIAS)); /* add */
 	emit_store(e, JS(lin), S1);
+	emit_second_level(e, table, kinds[kind].write);
 	emit_store_imm32(e, JS(table), table);
 	move_clobbered(e, true);
 	call_c(e, kinds[kind].fill);

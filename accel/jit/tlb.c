@@ -31,8 +31,11 @@ NO_VECTORS bool jit_fill(struct engine_cpu *e, uint64_t lin, bool write, unsigne
 	to->host = from->host;
 	to->addend = (uint64_t)(uintptr_t)from->host - page;
 	e->js.tlb[table].page[n] = from->page;
-	if (!(t->global[mode][k / 64] >> k % 64 & 1))
+	bool global = t->global[mode][k / 64] >> k % 64 & 1;
+	if (!global)
 		e->js.local[table][n / 64] |= 1ull << n % 64;
+	e->js.stlb[table][jit_stlb_index(lin)] = (struct jit_stlb_entry){
+	    from->rd, from->wr, (uintptr_t)from->host | (global ? STLB_GLOBAL : 0), from->page};
 	return true;
 }
 
@@ -65,6 +68,7 @@ void jit_drop_tlb(struct jit_state *js)
 		for (unsigned n = 0; n < JIT_TLB_ENTRIES; n++)
 			drop_entry(js, m, n);
 	memset(js->local, 0, sizeof(js->local));
+	memset(js->stlb, 0xff, sizeof(js->stlb)); /* TLB_NONE */
 }
 
 void jit_enter_tlb(struct jit_state *js, unsigned table, uint16_t asid)
@@ -82,6 +86,9 @@ void jit_enter_tlb(struct jit_state *js, unsigned table, uint16_t asid)
 void jit_drop_tlb_page(struct jit_state *js, uint64_t page)
 {
 	unsigned n = (page >> PAGE_SHIFT) % JIT_TLB_ENTRIES;
-	for (unsigned m = 0; m < JIT_TABLES; m++)
+	for (unsigned m = 0; m < JIT_TABLES; m++) {
+		struct jit_stlb_entry *second = &js->stlb[m][jit_stlb_index(page)];
 		drop_entry(js, m, n);
+		second->rd = second->wr = TLB_NONE;
+	}
 }

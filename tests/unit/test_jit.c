@@ -423,6 +423,61 @@ Test(mappings, lose_rights)
 	pair_free(&p);
 }
 
+/* Three pages that share a slot of the TLB, each in turn: their translations change, lose rights, and go, in two
+ * address spaces. */
+GUEST(conflicts, "mov $24, %r8d\n"
+		 "xor %r10d, %r10d\n"
+		 "1: mov $50, %r9d\n"
+		 "2: add %r9, 0xc000(%r10)\n"
+		 "mov 0x80c008(%r10), %rax\n"
+		 "add %rax, 0xc010(%r10)\n"
+		 "mov 0x100c008(%r10), %rbx\n"
+		 "xor %rbx, 0x80c010(%r10)\n"
+		 "inc %rbx\n"
+		 "mov %rbx, 0x100c018(%r10)\n"
+		 "dec %r9d\n"
+		 "jnz 2b\n"
+		 "mov %cr3, %rax\n"
+		 "xor $0x17000, %eax\n" /* 0x4000, PML4_2 */
+		 "test $4, %r8b\n"
+		 "jz 3f\n"
+		 "mov %rax, %cr3\n"
+		 "3: mov %r8d, %ecx\n"
+		 "and $1, %ecx\n"
+		 "btrq %rcx, 0x17060\n"
+		 "test $2, %r8b\n"
+		 "jz 4f\n"
+		 "xorq $0x1000, 0x18060\n"
+		 "invlpg 0x100c000\n"
+		 "4: invlpg 0x80c000\n"
+		 "dec %r8d\n"
+		 "jnz 1b\n"
+		 "hlt\n"
+		 "conflicts_pf: incq 0xa000(%r10)\n"
+		 "orq $3, 0x17060\n"
+		 "add $8, %rsp\n"
+		 "iretq");
+extern const char conflicts_pf[];
+Test(mappings, share_a_slot)
+{
+	struct pair p;
+	pair_new(&p, conflicts, conflicts_end, conflicts_pf, 0);
+	for (unsigned k = 0; k < NR; k++) {
+		for (uint64_t pd = 0x10000; pd <= 0x15000; pd += 0x5000) {
+			poke(p.s[k], pd + 0x20, 0x17000 | BITS, 8); /* 8 MiB */
+			poke(p.s[k], pd + 0x40, 0x18000 | BITS, 8); /* 16 MiB */
+		}
+		poke(p.s[k], 0x17060, 0xd000 | BITS, 8);
+		poke(p.s[k], 0x18060, 0xe000 | BITS, 8);
+		poke(p.s[k], PT_2 + 0x60, 0xf000 | BITS, 8);
+		for (uint64_t at = 0xc000; at < 0x10000; at += 8)
+			poke(p.s[k], at, at * 0x9e3779b97f4a7c15, 8);
+	}
+	run(&p);
+	cr_expect_eq(peek(p.s[1], 0xa000, 8), 23);
+	pair_free(&p);
+}
+
 /* Data at a distance from code that runs at two addresses, of which one is not in the TLB's slot that the
  * translation expects, and has the address that an empty slot seems to have. Pages change, lose rights, and go. */
 GUEST(relative, "mov $20, %r8d\n"
