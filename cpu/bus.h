@@ -33,6 +33,9 @@ struct cpu_bus {
 	/* Ticks of the invariant TSC since power-on (before IA32_TSC/TSC_ADJUST offsets). */
 	uint64_t (*tsc)(void *opaque);
 	uint64_t tsc_hz;
+	/* It is not below `tsc` from now on: the processor's own counter, under another engine, was ahead. NULL
+	 * where no engine runs on that. */
+	void (*tsc_at_least)(void *opaque, uint64_t tsc);
 	/* The vCPU's v.tsc_offset changed: TSC deadlines are in guest TSC. */
 	void (*tsc_offset_changed)(void *opaque, unsigned cpu, uint64_t offset);
 

@@ -56,6 +56,7 @@ struct lapic_bus {
 	const struct lapic_ops *ops;
 	void *opaque;
 	unsigned nr;
+	_Atomic uint64_t tsc_ahead;    /* of the machine's clock; see lapic_bus_tsc_at_least() */
 	unsigned turn;                 /* lowest priority: where the last search ended */
 	struct lapic *apic[LAPIC_MAX]; /* by id */
 };
@@ -111,5 +112,7 @@ int lapic_msr_write(struct lapic *l, uint32_t msr, uint64_t val);
 void lapic_set_tsc_offset(struct lapic *l, uint64_t offset);
 /* Ticks of the machine's TSC (before offsets) now. */
 uint64_t lapic_bus_tsc(const struct lapic_bus *b);
+/* Moves it on to `tsc` where it is behind. Any thread. */
+void lapic_bus_tsc_at_least(struct lapic_bus *b, uint64_t tsc);
 
 #endif

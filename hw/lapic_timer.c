@@ -30,7 +30,16 @@ _Static_assert(LAPIC_TIMER_HZ == NSEC_PER_SEC, "ticks_ns() counts nanoseconds");
 
 uint64_t lapic_bus_tsc(const struct lapic_bus *b)
 {
-	return muldiv64(clock_now(b->clock), b->cfg.tsc_hz, NSEC_PER_SEC);
+	return muldiv64(clock_now(b->clock), b->cfg.tsc_hz, NSEC_PER_SEC) +
+	       atomic_load(&b->tsc_ahead);
+}
+
+void lapic_bus_tsc_at_least(struct lapic_bus *b, uint64_t tsc)
+{
+	int64_t behind = (int64_t)(tsc - lapic_bus_tsc(b));
+
+	if (behind > 0)
+		atomic_fetch_add(&b->tsc_ahead, (uint64_t)behind);
 }
 
 uint32_t lapic_timer_current(const struct lapic *l)
@@ -72,7 +81,7 @@ static void arm_deadline(struct lapic *l)
 	/* Nobody waits for longer than a century. */
 	if (l->deadline - guest > UINT64_MAX / 4)
 		return;
-	target = now + (l->deadline - guest);
+	target = now + (l->deadline - guest) - atomic_load(&l->bus->tsc_ahead);
 	if (target / l->bus->cfg.tsc_hz >= UINT64_MAX / NSEC_PER_SEC / 2)
 		return;
 	timer_arm(&l->timer, muldiv64(target, NSEC_PER_SEC, l->bus->cfg.tsc_hz) + 1);

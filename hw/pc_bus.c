@@ -151,6 +151,13 @@ static uint64_t bus_tsc(void *opaque)
 	return lapic_bus_tsc(&pc->lapics);
 }
 
+static void bus_tsc_at_least(void *opaque, uint64_t tsc)
+{
+	struct pc *pc = opaque;
+
+	lapic_bus_tsc_at_least(&pc->lapics, tsc);
+}
+
 static void bus_tsc_offset_changed(void *opaque, unsigned cpu, uint64_t offset)
 {
 	struct pc *pc = opaque;
@@ -244,6 +251,7 @@ void pc_wire_bus(struct pc *pc, const struct pc_config *cfg)
 	    .apic_write = bus_apic_write,
 	    .tsc = bus_tsc,
 	    .tsc_hz = hz,
+	    .tsc_at_least = bus_tsc_at_least,
 	    .tsc_offset_changed = bus_tsc_offset_changed,
 	    .split_lock = &m->split_lock,
 	    .shutdown = bus_shutdown,

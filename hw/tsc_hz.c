@@ -20,14 +20,31 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
+/* Both counters at one moment: of several readings, the one that was interrupted least. */
+static void read_both(uint64_t *ns, uint64_t *tsc)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (unsigned n = 0; n < 16; n++) {
+		uint64_t before = __rdtsc(), t = now_ns(), took = __rdtsc() - before;
+
+		if (took >= least)
+			continue;
+		least = took;
+		*ns = t;
+		*tsc = before + took / 2;
+	}
+}
+
 static uint64_t measure(void)
 {
-	uint64_t t0 = now_ns(), c0 = __rdtsc(), t1, hz;
+	uint64_t t0, c0, t1, c1, hz;
 
+	read_both(&t0, &c0);
 	do
-		t1 = now_ns();
+		read_both(&t1, &c1);
 	while (t1 - t0 < 3000000);
-	hz = (uint64_t)((unsigned __int128)(__rdtsc() - c0) * 1000000000u / (t1 - t0));
+	hz = (uint64_t)((unsigned __int128)(c1 - c0) * 1000000000u / (t1 - t0));
 	return (hz + 500000) / 1000000 * 1000000;
 }
 

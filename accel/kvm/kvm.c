@@ -90,6 +90,7 @@ static void engine_close(struct engine_vm *vm)
 		close(vm->fd);
 	if (vm->kvm >= 0)
 		close(vm->kvm);
+	pthread_mutex_destroy(&vm->tsc_lock);
 	free(vm);
 }
 
@@ -127,6 +128,7 @@ static int engine_open(struct engine_vm **out, const struct cpu_model *model,
 	if (!vm)
 		return -ENOMEM;
 	vm->fd = -1;
+	pthread_mutex_init(&vm->tsc_lock, NULL);
 	vm->model = model;
 	vm->bus = bus;
 	vm->avx_offset = xstate_offset(2);
@@ -204,7 +206,6 @@ static void engine_load(struct engine_cpu *e, const struct vcpu *v)
 	e->state = *v;
 	e->refused = kvm_state_load(e, v) < 0;
 	e->unfinished = false;
-	e->fresh = true;
 	e->ready = v->rflags & FL_IF && !v->sti_shadow && !v->mov_ss_shadow && !v->taken.valid;
 	e->state.nmi_pending = false;
 	/* The caller may hold the machine lock: the bus is asked later. */
@@ -213,6 +214,7 @@ static void engine_load(struct engine_cpu *e, const struct vcpu *v)
 
 static void engine_store(struct engine_cpu *e, struct vcpu *v)
 {
+	kvm_tsc_leave(e);
 	if (!e->refused)
 		kvm_state_store(e, &e->state);
 	*v = e->state;
@@ -390,9 +392,7 @@ static void settle(struct engine_cpu *e)
 	    (base & (enabled | x2apic)) == enabled)
 		e->apic_page = base & 0x000ffffffffff000;
 	e->cr8_stale = true;
-	if (e->fresh)
-		kvm_tsc_load(e);
-	e->fresh = false;
+	kvm_tsc_join(e);
 }
 
 static bool nmi_blocked(struct engine_cpu *e)
@@ -432,7 +432,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 
 	if (ev & (EV_TLB | EV_TIME))
 		atomic_fetch_and(e->events, ~(uint32_t)(EV_TLB | EV_TIME));
-	if (ev & EV_TLB || e->fresh)
+	if (ev & EV_TLB || !e->tsc_joined)
 		settle(e);
 	if (ev & (EV_STOP | EV_INIT | EV_SIPI | EV_HOP)) {
 		*why = RUN_STOPPED;

@@ -40,8 +40,11 @@ struct engine_vm {
 	const struct cpu_model *model;
 	const struct cpu_bus *bus;
 	struct kvm_slot slot[ASPACE_MAX_RANGES];
-	_Atomic bool mem_failed;          /* the map cannot be given to KVM now */
-	uint8_t *spare;                   /* a page, for kvm_mem_changed() */
+	_Atomic bool mem_failed; /* the map cannot be given to KVM now */
+	uint8_t *spare;          /* a page, for kvm_mem_changed() */
+	pthread_mutex_t tsc_lock;
+	unsigned tsc_users;               /* vCPUs whose TSC is now the processor's */
+	uint64_t tsc_base;                /* what these add to it, beside their own offset */
 	uint32_t avx_offset, pkru_offset; /* in the host's XSAVE area; 0: not there */
 };
 
@@ -57,14 +60,13 @@ struct engine_cpu {
 	struct vcpu state;
 	uint32_t msr[KVM_MAX_MSRS]; /* those that KVM keeps */
 	unsigned nr_msrs;
-	uint64_t tsc_offset; /* between the host's TSC and the guest's */
-	bool tsc_attr;       /* the TSC is set by its offset */
+	bool tsc_attr;                   /* the TSC is set by its offset */
+	bool tsc_joined;                 /* one of vm->tsc_users */
 	uint64_t exits[NR_ENGINE_STATS]; /* by STAT_KVM_... */
-	bool refused;        /* KVM did not take the state */
-	bool fresh;          /* loaded, and not run since */
-	bool unfinished;     /* the next KVM_RUN completes an instruction */
-	bool ready;          /* KVM takes an interrupt now */
-	uint8_t cr8;         /* as KVM has it */
+	bool refused;                    /* KVM did not take the state */
+	bool unfinished;                 /* the next KVM_RUN completes an instruction */
+	bool ready;                      /* KVM takes an interrupt now */
+	uint8_t cr8;                     /* as KVM has it */
 	bool cr8_stale;
 	uint64_t apic_page; /* guest-physical, or ~0 */
 	enum run_failure failure;
@@ -97,8 +99,10 @@ int kvm_msr_open(struct engine_vm *vm);
 void kvm_msr_init(struct engine_cpu *e);
 int kvm_msrs_load(struct engine_cpu *e, const struct vcpu *v);
 int kvm_msrs_store(struct engine_cpu *e, struct vcpu *v);
-/* Makes KVM's TSC that of the bus. */
-void kvm_tsc_load(struct engine_cpu *e);
+/* The guest's TSC is the processor's from here on, and again that of the bus. It never goes back, and vCPUs that
+ * run at the same time have the same. */
+void kvm_tsc_join(struct engine_cpu *e);
+void kvm_tsc_leave(struct engine_cpu *e);
 /* KVM_EXIT_X86_RDMSR and WRMSR; false: another engine must execute the instruction. */
 bool kvm_msr_exit(struct engine_cpu *e);
 

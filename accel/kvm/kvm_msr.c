@@ -113,40 +113,79 @@ int kvm_msrs_store(struct engine_cpu *e, struct vcpu *v)
 	return 0;
 }
 
-/* Writes of the TSC itself are taken for attempts to synchronise vCPUs, and bent: the offset is better. */
-void kvm_tsc_load(struct engine_cpu *e)
+/* What to add to the processor's TSC for that of the bus; a little too low rather than too high. */
+static uint64_t tsc_distance(const struct cpu_bus *b)
 {
-	if (!e->bus->tsc)
-		return;
-	uint64_t guest = e->bus->tsc(e->bus->opaque) + e->state.tsc_offset;
-	uint64_t offset = guest - __rdtsc();
-	struct kvm_device_attr attr = {
-	    .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset};
-	struct msr_list l = {.head.nmsrs = 1, .entry[0] = {.index = MSR_TSC, .data = guest}};
+	uint64_t least = UINT64_MAX, distance = 0;
 
-	e->tsc_offset = offset;
-	if (!e->tsc_attr || kvm_ioctl(e->fd, KVM_SET_DEVICE_ATTR, &attr) < 0)
-		kvm_ioctl(e->fd, KVM_SET_MSRS, &l);
-	/* A software KVM shows the host's all the same; deadlines are in what the guest sees. */
-	uint64_t host = __rdtsc();
-	if (kvm_ioctl(e->fd, KVM_GET_MSRS, &l) == 1 &&
-	    l.entry[0].data - (host + offset) > e->bus->tsc_hz)
-		e->tsc_offset = l.entry[0].data - host;
+	for (unsigned n = 0; n < 4; n++) {
+		uint64_t before = __rdtsc(), bus = b->tsc(b->opaque), after = __rdtsc();
+
+		if (after - before >= least)
+			continue;
+		least = after - before;
+		distance = bus - after;
+	}
+	return distance;
 }
 
-/* The guest's TSC runs with the processor, the local APIC's with the machine's clock. A deadline that comes
- * early would be armed again and again until the guest's TSC has it: where that is behind it is moved on.
- * Returns by how much it is before. */
-static uint64_t tsc_lead(struct engine_cpu *e)
+/* Writes of the TSC itself are taken for attempts to synchronise vCPUs, and bent: the offset is better. */
+void kvm_tsc_join(struct engine_cpu *e)
 {
-	if (!e->bus->tsc)
-		return 0;
-	int64_t lead = (int64_t)(__rdtsc() + e->tsc_offset - e->bus->tsc(e->bus->opaque) -
-				 e->state.tsc_offset);
-	if (lead >= 0)
-		return (uint64_t)lead;
-	kvm_tsc_load(e);
-	return 0;
+	struct engine_vm *vm = e->vm;
+
+	if (!e->bus->tsc || e->tsc_joined)
+		return;
+	pthread_mutex_lock(&vm->tsc_lock);
+	if (!vm->tsc_users++)
+		vm->tsc_base = tsc_distance(e->bus);
+	pthread_mutex_unlock(&vm->tsc_lock);
+	e->tsc_joined = true;
+
+	uint64_t offset = vm->tsc_base + e->state.tsc_offset;
+	struct kvm_device_attr attr = {
+	    .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset};
+	struct msr_list l = {.head.nmsrs = 1,
+			     .entry[0] = {.index = MSR_TSC, .data = __rdtsc() + offset}};
+
+	if (!e->tsc_attr || kvm_ioctl(e->fd, KVM_SET_DEVICE_ATTR, &attr) < 0)
+		kvm_ioctl(e->fd, KVM_SET_MSRS, &l);
+	/* A software KVM shows the host's all the same, and that is then what the guest has seen. */
+	uint64_t host = __rdtsc();
+	if (kvm_ioctl(e->fd, KVM_GET_MSRS, &l) == 1 &&
+	    l.entry[0].data - (host + offset) > e->bus->tsc_hz) {
+		pthread_mutex_lock(&vm->tsc_lock);
+		vm->tsc_base = l.entry[0].data - host - e->state.tsc_offset;
+		pthread_mutex_unlock(&vm->tsc_lock);
+	}
+}
+
+void kvm_tsc_leave(struct engine_cpu *e)
+{
+	struct engine_vm *vm = e->vm;
+
+	if (!e->tsc_joined)
+		return;
+	e->tsc_joined = false;
+	if (e->bus->tsc_at_least)
+		e->bus->tsc_at_least(e->bus->opaque, __rdtsc() + vm->tsc_base);
+	pthread_mutex_lock(&vm->tsc_lock);
+	vm->tsc_users--;
+	pthread_mutex_unlock(&vm->tsc_lock);
+}
+
+/* The guest's TSC runs with the processor, the local APIC's with the machine's clock, and a deadline that came
+ * early would be armed again and again: it is that of the guest by the other's count. */
+static uint64_t deadline_on_bus(const struct engine_cpu *e, uint64_t deadline)
+{
+	if (!deadline || !e->tsc_joined)
+		return deadline;
+	int64_t lead = (int64_t)(__rdtsc() + e->vm->tsc_base - e->bus->tsc(e->bus->opaque));
+	uint64_t moved = deadline - (uint64_t)lead;
+
+	if (lead > 0)
+		return moved < deadline ? moved : 1;
+	return moved < deadline ? UINT64_MAX : moved;
 }
 
 bool kvm_msr_exit(struct engine_cpu *e)
@@ -164,10 +203,8 @@ bool kvm_msr_exit(struct engine_cpu *e)
 	}
 	if (write) {
 		uint64_t val = r->msr.data;
-		if (msr == MSR_TSC_DEADLINE && val) {
-			uint64_t lead = tsc_lead(e);
-			val = val > lead ? val - lead : 1;
-		}
+		if (msr == MSR_TSC_DEADLINE)
+			val = deadline_on_bus(e, val);
 		r->msr.error = b->apic_msr_write(b->opaque, e->index, msr, val) != 0;
 		e->cr8_stale = true;
 	} else {

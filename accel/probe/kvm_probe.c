@@ -28,6 +28,8 @@
 #define WAIT_NS   1500000000ull /* more than the child takes by itself */
 #define KILLED_NS 200000000ull
 
+enum { SLOW_TRIES = 3 };
+
 /* What an engine with interrupt controllers of its own needs. Not KVM_CAP_XCRS, which goes with the
  * processor's XSAVE. */
 static const struct {
@@ -190,7 +192,9 @@ void kvm_probe(struct kvm_probe *p)
 		p->cached = 1;
 		return;
 	}
-	kvm_probe_run(p);
+	/* A busy host can look slow once; the cache would remember that. */
+	for (unsigned n = 0; n < SLOW_TRIES && (!n || p->verdict == PROBE_SLOW); n++)
+		kvm_probe_run(p);
 	/* A cache that cannot be written costs the next start a few milliseconds, no more. What had no
 	 * answer may have been bad luck. */
 	if (r == 0 && p->verdict != PROBE_NO_ANSWER && p->verdict != PROBE_NO_VM)

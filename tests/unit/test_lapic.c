@@ -416,6 +416,17 @@ Test(lapic, tsc_deadline)
 	cr_assert_eq(lapic_msr_write(&l[0], 0x6e0, 0), 0);
 	clock_step(&b.clock, 10000);
 	cr_assert_eq(intr[0], 0);
+	/* The machine's TSC was moved on, and never goes back. */
+	uint64_t tsc = lapic_bus_tsc(&bus) + 7000;
+	lapic_bus_tsc_at_least(&bus, tsc);
+	cr_assert_eq(lapic_bus_tsc(&bus), tsc);
+	lapic_bus_tsc_at_least(&bus, tsc - 1);
+	cr_assert_eq(lapic_bus_tsc(&bus), tsc);
+	cr_assert_eq(lapic_msr_write(&l[0], 0x6e0, tsc + 10000 + 2000), 0);
+	clock_step(&b.clock, 990);
+	cr_assert_eq(intr[0], 0);
+	clock_step(&b.clock, 12);
+	cr_assert_eq(intr[0], 1);
 }
 
 Test(lapic, x2apic_transitions)
