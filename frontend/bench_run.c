@@ -3,7 +3,9 @@
  * Runs the workloads, natively or in a guest under an engine, in a child process that writes each cell to a pipe
  * as soon as it has it. A child that hangs or dies costs the cell it was at; another goes on behind it.
  */
+#include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -51,7 +53,8 @@ static uint64_t now_ns(void)
 
 /* ---- in the child ---- */
 
-/* Whole or not at all: it is shorter than PIPE_BUF. */
+static_assert(sizeof(struct message) <= PIPE_BUF, "written whole or not at all");
+
 static void tell(struct child *c, const struct message *m)
 {
 	if (write(c->out, m, sizeof(*m)) != sizeof(*m))
@@ -161,6 +164,9 @@ static void port_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	struct bench_result r = {(uint64_t)c->high << 32 | c->low, val == BENCH_END};
 
 	(void)size;
+	/* After the last workload there is nothing to say. */
+	if (c->meter.id >= BENCH_WORKLOADS)
+		return;
 	if (off == BENCH_LOW - BENCH_BASE)
 		c->low = (uint32_t)val;
 	else if (off == BENCH_HIGH - BENCH_BASE)
@@ -253,8 +259,8 @@ static unsigned next_selected(const bool *selected, unsigned id)
 }
 
 /* Reads what a child tells until its end. True when it came to the end of its list; else why not. */
-static bool listen(struct bench_column *c, const bool *selected, int in, int patience_ms,
-		   unsigned *at, bool *ready, bool progress, char *why, size_t len)
+static bool collect(struct bench_column *c, const bool *selected, int in, int patience_ms,
+		    unsigned *at, bool *ready, bool progress, char *why, size_t len)
 {
 	struct pollfd p = {.fd = in, .events = POLLIN};
 	struct message m;
@@ -327,8 +333,8 @@ static bool run_process(struct bench_report *r, struct bench_column *c, const bo
 		close(fd[0]);
 		return false;
 	}
-	done = listen(c, selected, fd[0], PATIENCE_MS + 10 * (int)r->pass_ms, at, ready, progress,
-		      why, len);
+	done = collect(c, selected, fd[0], PATIENCE_MS + 10 * (int)r->pass_ms, at, ready, progress,
+		       why, len);
 	close(fd[0]);
 	if (!done && *why)
 		kill(pid, SIGKILL);
