@@ -36,6 +36,7 @@ void console_monitor(struct console *c, bool on)
 	if (on == c->monitor)
 		return;
 	c->monitor = on;
+	c->written = true;
 	c->line_len = 0;
 	console_print(c, on ? "\n" PROMPT : "\n");
 }

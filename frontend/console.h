@@ -18,6 +18,7 @@ struct console {
 	bool mux;     /* Ctrl-A keys are looked for */
 	bool escaped; /* the last byte was Ctrl-A */
 	bool monitor; /* the monitor has the keyboard */
+	bool written; /* it has had it since somebody cleared this */
 	char line[CONSOLE_LINE];
 	size_t line_len;
 	void (*command)(void *opaque, const char *line); /* a line for the monitor */

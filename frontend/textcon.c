@@ -193,11 +193,13 @@ static void refresh(void *opaque)
 {
 	struct textcon *t = opaque;
 
-	/* The monitor writes over what is shown. */
-	if (t->console->monitor)
-		t->width = 0;
-	else
+	if (!t->console->monitor) {
+		/* The monitor writes over what is shown. */
+		if (t->console->written)
+			t->width = 0;
+		t->console->written = false;
 		show(t);
+	}
 	timer_arm(&t->timer, clock_now(t->timer.clock) + REFRESH_NS);
 }
 

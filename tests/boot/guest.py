@@ -20,23 +20,29 @@ class Guest:
     slow = 1  # factor on every patience, for builds under a sanitizer
     started = []
 
-    def __init__(self, argv, log=None):
+    def __init__(self, argv, log=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE):
         self.argv = argv
         self.output = ""
         Guest.started.append(self)
         self.seen = 0
         self.log = open(log, "wb") if log else None
         self.start = time.monotonic()
-        self.proc = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.proc = subprocess.Popen(argv, stdin=stdin, stdout=stdout,
                                      stderr=subprocess.STDOUT, start_new_session=True)
-        os.set_blocking(self.proc.stdout.fileno(), False)
+        os.set_blocking(self.read_fd(), False)
+
+    def read_fd(self):
+        return self.proc.stdout.fileno()
 
     def _read(self, timeout):
         """Takes what is there; False at end of file."""
-        fd = self.proc.stdout.fileno()
+        fd = self.read_fd()
         if not select.select([fd], [], [], timeout)[0]:
             return True
-        data = os.read(fd, 65536)
+        try:
+            data = os.read(fd, 65536)
+        except OSError:  # a terminal that nobody has open any more
+            data = b""
         if self.log:
             self.log.write(data)
             self.log.flush()

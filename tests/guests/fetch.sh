@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|busybox|initrd|programs|ovmf amd64|i386: prints the path of a guest file (of a folder for
+# fetch.sh kernel|busybox|initrd|programs|memtest|ovmf amd64|i386: prints the path of a guest file (of a folder for
 # programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware), made from Debian's packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
 # with its state in the cache. Exit 1 with one line when no package mirror can be reached.
 set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | ovmf/amd64) ;;
+kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | memtest/amd64 | ovmf/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|busybox|initrd|programs|ovmf amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|busybox|initrd|programs|memtest|ovmf amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -110,6 +110,18 @@ initrd() {
 ovmf() {
 	[ -d "$cache/ovmf" ] || unpack ovmf "$cache/ovmf"
 	echo "$cache/ovmf/usr/share/OVMF"
+}
+
+memtest() {
+	iso=$cache/memtest.iso
+	if [ ! -f "$iso" ]; then
+		unpack memtest86+ "$cache/memtest"
+		cp "$cache/memtest/usr/lib/memtest86+/memtest86+x64.iso" "$iso.tmp" ||
+			die "no image in memtest86+"
+		mv "$iso.tmp" "$iso"
+		rm -rf "$cache/memtest"
+	fi
+	echo "$iso"
 }
 
 programs() {
