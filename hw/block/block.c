@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Requests on their way: checked, collected while plugged, done at once where the host has the bytes in
- * memory, else on a thread of the pool; then through the error policy back to the controller.
+ * memory, by io_uring where they lie in one piece in the host's file, else on a thread of the pool; then
+ * through the error policy back to the controller. What io_uring does not do whole, a thread does again.
  *
  * Everything in struct block is under the machine lock, but what workers touch: the image, which has
  * locks of its own, and the list `done` under done_lock. An eventfd tells the main loop that there is
@@ -21,13 +22,17 @@
 #include <unistd.h>
 
 #include "hw/block/image.h"
+#include "hw/block/uring.h"
 #include "hw/loop.h"
 
 #define MAX_THREADS 16
 /* A copy of this much from the host's cache takes some 10 us, in which the guest waits for us. */
 #define MAX_INLINE (64u << 10)
 /* So many requests end in a row before others have their turn. */
-#define REAP_MAX 256
+#define REAP_MAX      256
+#define URING_ENTRIES 128
+/* Of the host; more iovecs are taken by threads. */
+#define MAX_IOV 1024
 
 enum way { WAY_NONE, WAY_INLINE, WAY_URING, WAY_THREAD, WAY_REFUSED };
 
@@ -40,6 +45,7 @@ struct block {
 	struct image *image; /* NULL: no medium */
 	struct block_env env;
 	struct pool *pool;
+	struct uring *uring; /* or NULL */
 	int event;
 
 	bool removable, writethrough, discard, locked, tray_open, direct, no_flush, no_lock;
@@ -178,15 +184,84 @@ static bool read_inline(struct block *b, struct block_req *req)
 	return true;
 }
 
-static void start(struct block *b, struct block_req *req)
+static bool sync_by_uring(struct block *b, struct block_req *req)
 {
-	if (req->way == WAY_REFUSED || read_inline(b, req)) {
+	struct image *img = b->image;
+
+	if (!img->ops->clean || !img->ops->clean(img))
+		return false;
+	if (img->read_only || img->file->no_flush) {
+		req->way = WAY_INLINE;
+		req->ret = 0;
 		list_add(&b->ready, req);
-		return;
+		return true;
 	}
+	return !img->file->broken && uring_sync(b->uring, img->file->fd, req);
+}
+
+static bool start_uring(struct block *b, struct block_req *req)
+{
+	struct image *img = b->image;
+	bool write = req->op == BLOCK_WRITE;
+	uint64_t host;
+
+	if (!b->uring || img->file->fd < 0)
+		return false;
+	req->way = WAY_URING;
+	if (req->op == BLOCK_FLUSH)
+		return sync_by_uring(b, req);
+	if ((req->op != BLOCK_READ && !write) || (write && req->sync) || !req->len ||
+	    req->nr_iov > MAX_IOV || !img->ops->map ||
+	    !img->ops->map(img, req->offset, req->len, write, &req->range, &host))
+		return false;
+	if (uring_rw(b->uring, write, img->file->fd, req->iov, req->nr_iov, host, req))
+		return true;
+	img->ops->unmap(img, &req->range);
+	return false;
+}
+
+static void start_thread(struct block *b, struct block_req *req)
+{
 	req->way = WAY_THREAD;
 	req->job.run = work;
 	pool_submit(b->pool, &req->job);
+}
+
+static void start(struct block *b, struct block_req *req)
+{
+	if (req->way == WAY_REFUSED || read_inline(b, req))
+		list_add(&b->ready, req);
+	else if (!start_uring(b, req))
+		start_thread(b, req);
+}
+
+static void submit_uring(struct block *b)
+{
+	if (b->uring)
+		uring_submit(b->uring);
+}
+
+/* The next that io_uring has done, if any. */
+static struct block_req *uring_done(struct block *b)
+{
+	struct block_req *req;
+	int res;
+
+	while (b->uring && (req = uring_next(b->uring, &res))) {
+		if (req->op == BLOCK_FLUSH) {
+			req->ret = res;
+			if (res < 0)
+				b->image->file->broken = true;
+			return req;
+		}
+		b->image->ops->unmap(b->image, &req->range);
+		if (res >= 0 && (uint64_t)res == req->len) {
+			req->ret = 0;
+			return req;
+		}
+		start_thread(b, req);
+	}
+	return NULL;
 }
 
 void block_submit(struct block *b, struct block_req *req)
@@ -202,6 +277,7 @@ void block_submit(struct block *b, struct block_req *req)
 		return;
 	}
 	start(b, req);
+	submit_uring(b);
 	if (b->ready.first && !b->reaping)
 		signal_loop(b);
 }
@@ -276,6 +352,8 @@ static void reap(struct block *b)
 			pthread_mutex_unlock(&b->done_lock);
 		}
 		if (!req)
+			req = uring_done(b);
+		if (!req)
 			break;
 		finish(b, req);
 		n++;
@@ -306,6 +384,7 @@ static void start_plugged(struct block *b)
 
 	while ((req = list_pop(&b->plugged)))
 		start(b, req);
+	submit_uring(b);
 }
 
 void block_unplug(struct block *b)
@@ -359,6 +438,7 @@ void block_resume(struct block *b)
 		b->nr_in_flight++;
 		start(b, req);
 	}
+	submit_uring(b);
 	signal_loop(b);
 }
 
@@ -489,6 +569,15 @@ static int open_medium(struct block *b, const struct block_options *o, char *err
 
 	if (!o->file)
 		return 0;
+	if (!b->uring && o->aio != AIO_THREADS)
+		b->uring = uring_new(URING_ENTRIES, b->event);
+	if (!b->uring && (o->aio == AIO_URING || o->aio == AIO_NATIVE)) {
+		image_error(err, errlen,
+			    "%s: the host has no io_uring, or forbids it; use "
+			    "aio=threads",
+			    o->file);
+		return -ENOSYS;
+	}
 	path = strdup(o->file);
 	if (!path) {
 		image_error(err, errlen, "out of memory");
@@ -560,6 +649,7 @@ fail:
 	if (b) {
 		close_medium(b);
 		pool_free(b->pool);
+		uring_free(b->uring);
 		if (b->event >= 0)
 			close(b->event);
 		pthread_mutex_destroy(&b->done_lock);
@@ -588,6 +678,7 @@ int block_close(struct block *b)
 	block_leave_loop(b);
 	pool_free(b->pool);
 	r = close_medium(b);
+	uring_free(b->uring);
 	close(b->event);
 	pthread_mutex_destroy(&b->done_lock);
 	free(b->name);
