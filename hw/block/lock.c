@@ -131,11 +131,33 @@ static void unlock(int fd)
 	}
 }
 
+/* 0, or -errno and in *byte where the other's lock is. */
+static int try_lock(int fd, unsigned uses, unsigned forbids, off_t *byte)
+{
+	int r = 0;
+
+	for (int i = 0; i < NR_PERMS && r == 0; i++) {
+		if (uses & 1u << i)
+			r = set_lock(fd, F_RDLCK, *byte = USES + i);
+		if (r == 0 && forbids & 1u << i)
+			r = set_lock(fd, F_RDLCK, *byte = FORBIDS + i);
+	}
+	for (int i = 0; i < NR_PERMS && r == 0; i++) {
+		if (uses & 1u << i && is_locked(fd, *byte = FORBIDS + i))
+			r = -EAGAIN;
+		else if (forbids & 1u << i && is_locked(fd, *byte = USES + i))
+			r = -EAGAIN;
+	}
+	if (r < 0)
+		unlock(fd);
+	return r;
+}
+
 int bfile_lock(struct bfile *f, enum bfile_lock_kind kind, char *err, size_t errlen)
 {
 	unsigned uses = PERM_READ, forbids = PERM_WRITE | PERM_RESIZE;
+	char holder[80] = "";
 	off_t byte = -1;
-	char holder[80];
 	int r = 0;
 
 	if (f->fd < 0)
@@ -145,26 +167,18 @@ int bfile_lock(struct bfile *f, enum bfile_lock_kind kind, char *err, size_t err
 		return 0;
 	if (kind == LOCK_WRITER)
 		uses |= PERM_WRITE | PERM_RESIZE;
-	for (int i = 0; i < NR_PERMS && r == 0; i++) {
-		if (uses & 1u << i)
-			r = set_lock(f->fd, F_RDLCK, byte = USES + i);
-		if (r == 0 && forbids & 1u << i)
-			r = set_lock(f->fd, F_RDLCK, byte = FORBIDS + i);
+	for (int wait_ms = 10; wait_ms < 1000; wait_ms *= 2) {
+		r = try_lock(f->fd, uses, forbids, &byte);
+		/* A host file system without such locks: there is nobody to ask. */
+		if (r == 0 || r == -ENOLCK || r == -EINVAL || r == -ENOSYS || r == -ENOTSUP)
+			return 0;
+		find_holder(f->fd, byte, holder, sizeof(holder));
+		if (holder[0])
+			break;
+		/* Nobody's: a process was killed, and the kernel has not finished its io_uring. */
+		usleep((useconds_t)wait_ms * 1000);
 	}
-	/* A host file system without such locks: there is nobody to ask. */
-	if (r == -ENOLCK || r == -EINVAL || r == -ENOSYS || r == -ENOTSUP)
-		return 0;
-	for (int i = 0; i < NR_PERMS && r == 0; i++) {
-		if (uses & 1u << i && is_locked(f->fd, byte = FORBIDS + i))
-			r = -EAGAIN;
-		else if (forbids & 1u << i && is_locked(f->fd, byte = USES + i))
-			r = -EAGAIN;
-	}
-	if (r == 0)
-		return 0;
-	find_holder(f->fd, byte, holder, sizeof(holder));
 	image_error(err, errlen, "%s is in use%s%s; it may have one writer, or readers only",
 		    f->path, holder[0] ? " " : "", holder);
-	unlock(f->fd);
 	return -EAGAIN;
 }

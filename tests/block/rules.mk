@@ -6,3 +6,26 @@ BLOCK_TESTS := $(patsubst %.c,%,$(wildcard tests/block/*.c))
 $(BLOCK_TESTS:%=$(B)/%): $(B)/tests/block/%: $(B)/tests/block/%.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 -include $(BLOCK_TESTS:%=$(B)/%.d)
+
+#: make kill-test        1,000 times kill -9 of a writer to a qcow2 image (KILLS=1000 SEED=1)
+KILLS ?= 1000
+.PHONY: kill-test
+kill-test: $(B)/tests/block/kill9
+	$< $(KILLS) $(SEED)
+
+#: make crash-test       20,000 power failures of one (CRASHES=20000 SEED=1)
+CRASHES ?= 20000
+.PHONY: crash-test
+crash-test: $(B)/tests/block/crash_qcow2
+	$< $(CRASHES) $(SEED)
+
+#: make fuzz-qcow2       images with broken tables for some seconds (use with MODE=asan; FUZZ_SECONDS=5)
+FUZZ_SECONDS ?= 5
+.PHONY: fuzz-qcow2
+fuzz-qcow2: $(B)/tests/block/fuzz_qcow2
+	$< $(FUZZ_SECONDS) $(SEED)
+
+#: make fuzz-long        the same for an hour
+.PHONY: fuzz-long
+fuzz-long:
+	$(MAKE) MODE=asan FUZZ_SECONDS=3600 fuzz-qcow2
