@@ -39,10 +39,11 @@ struct cpu_thread {
 	unsigned index;
 	struct unit unit[MAX_UNITS]; /* filled from the front; under cpus.lock */
 	_Atomic(struct unit *) on;   /* the one that owns the state; set by the thread */
-	/* Hops for one instruction, by reason: ever; and since `since`, with the ns that they took. */
+	/* Hops for one instruction, by reason: ever; since `since`; and the ns that they took since
+	 * `spent_since`. */
 	_Atomic uint64_t hops[FAILURES];
 	unsigned recent[FAILURES];
-	uint64_t spent[FAILURES], since;
+	uint64_t spent[FAILURES], since, spent_since;
 	struct vcpu state; /* valid while paused */
 	_Atomic uint32_t events;
 	pthread_t thread;
@@ -321,10 +322,11 @@ static const struct engine *wanted(struct cpus *c)
 	return c->watch && !en->watch ? fallback() : en;
 }
 
-/* Many failures for one reason in a short time, or some that take most of it: where the engine fails that
- * often, another is faster. */
-enum { HOPS_MAX = 1000, HOPS_SLOW = 16 };
-#define HOPS_NS 200000000ull
+/* Many failures for one reason in a short time, or hops that take most of a longer one: where the engine fails
+ * that often, another is faster. */
+enum { HOPS_MAX = 1000 };
+#define HOPS_NS  200000000ull
+#define SPENT_NS 2000000000ull
 
 static void count_hop(struct cpu_thread *t, const struct engine *failed, enum run_failure why,
 		      uint64_t begin)
@@ -334,17 +336,19 @@ static void count_hop(struct cpu_thread *t, const struct engine *failed, enum ru
 
 	atomic_fetch_add(&t->hops[why], 1);
 	if (now - t->since > HOPS_NS) {
-		t->since = begin;
+		t->since = now;
 		memset(t->recent, 0, sizeof(t->recent));
+	}
+	if (now - t->spent_since > SPENT_NS) {
+		t->spent_since = now;
 		memset(t->spent, 0, sizeof(t->spent));
 	}
+	t->recent[why]++;
 	t->spent[why] += now - begin;
-	bool often = ++t->recent[why] >= HOPS_MAX;
-	bool slow = t->recent[why] >= HOPS_SLOW && t->spent[why] > HOPS_NS / 2;
 	/* A memory map that cannot be had stays so until it changes. */
-	if (!often && !slow && why != FAIL_MEMORY)
+	if (t->recent[why] < HOPS_MAX && t->spent[why] < SPENT_NS / 2 && why != FAIL_MEMORY)
 		return;
-	t->since = 0;
+	t->since = t->spent_since = 0;
 	/* Unless somebody has moved the machine meanwhile. */
 	if (cpus_prepare(c, fallback()) == 0 &&
 	    atomic_compare_exchange_strong(&c->engine, &failed, fallback()))
