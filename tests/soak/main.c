@@ -6,14 +6,11 @@
  * looks whether anything has been lost: every interrupt that was acknowledged has been handled once, every
  * one-shot timer came, every character came back in order, clocks agree, and nothing was computed wrongly.
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel/cpus.h"
@@ -21,6 +18,7 @@
 #include "accel/probe/kvm_probe.h"
 #include "hw/chardev.h"
 #include "hw/pc.h"
+#include "tests/soak/host.h"
 #include "tests/soak/soak.h"
 
 enum { MOST_TYPED = 1 << 20 };
@@ -30,7 +28,7 @@ static struct soak {
 	struct chardev chr;
 	unsigned seconds;
 	const char *only; /* engines by name; NULL: all that this host has */
-	uint64_t random;
+	struct random random;
 	const struct engine *engine[3];
 	unsigned nr_engines;
 	uint8_t typed[MOST_TYPED];
@@ -71,27 +69,6 @@ static uint64_t told(unsigned off)
 }
 
 /* ---- hopping and typing ---- */
-
-static uint64_t rnd(uint64_t n)
-{
-	so.random = so.random * 6364136223846793005 + 1442695040888963407;
-	return (so.random >> 33) % n;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void sleep_us(uint64_t us)
-{
-	nanosleep(&(struct timespec){.tv_sec = (time_t)(us / 1000000),
-				     .tv_nsec = (long)(us % 1000000) * 1000},
-		  NULL);
-}
 
 /* As much of it as the port takes now. */
 static void type(uint8_t c)
@@ -176,14 +153,14 @@ static void *drive(void *arg)
 	}
 	double start = now(), end = start + so.seconds, next = start;
 	while (now() < end) {
-		cpus_set_engine(so.pc->m.cpus, so.engine[rnd(so.nr_engines)]);
+		cpus_set_engine(so.pc->m.cpus, so.engine[rnd(&so.random, so.nr_engines)]);
 		so.hops++;
-		sleep_us(500 + rnd(8000));
+		sleep_us(500 + rnd(&so.random, 8000));
 		if (now() < next)
 			continue;
-		for (unsigned n = 1 + (unsigned)rnd(12); n; n--)
-			type((uint8_t)('A' + rnd(58)));
-		next = now() + (double)rnd(30) / 1000;
+		for (unsigned n = 1 + (unsigned)rnd(&so.random, 12); n; n--)
+			type((uint8_t)('A' + rnd(&so.random, 58)));
+		next = now() + (double)rnd(&so.random, 30) / 1000;
 	}
 	for (unsigned n = 0; n < 2000 && so.nr_echoed < so.nr_typed; n++)
 		sleep_us(1000);
@@ -210,20 +187,6 @@ static int fail(const char *what)
 	return 2;
 }
 
-static bool read_guest(const char *path, struct blob *b)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	uint8_t *data = NULL;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !(data = malloc((size_t)st.st_size + 1)) ||
-	    read(fd, data, (size_t)st.st_size) != st.st_size)
-		return false;
-	close(fd);
-	*b = (struct blob){path, data, (size_t)st.st_size};
-	return true;
-}
-
 static int start(const char *path)
 {
 	struct pc_config c = {.ram_size = 16u << 20,
@@ -248,7 +211,7 @@ static int start(const char *path)
 			continue;
 		so.engine[so.nr_engines++] = en;
 	}
-	if (!read_guest(path, &guest))
+	if (!read_file(path, &guest))
 		return fail("no guest");
 	so.foreign_tsc = so.engine[so.nr_engines - 1] == &engine_kvm && kvm_probe_unusable();
 	if (pc_new(&so.pc, &c, err, sizeof(err)) < 0 ||
@@ -273,12 +236,12 @@ int main(int argc, char **argv)
 	int c;
 
 	so.seconds = 10;
-	so.random = 1;
+	so.random.s = 1;
 	while ((c = getopt(argc, argv, "t:s:e:")) != -1) {
 		if (c == 't')
 			so.seconds = (unsigned)strtoul(optarg, NULL, 0);
 		else if (c == 's')
-			so.random = strtoull(optarg, NULL, 0);
+			so.random.s = strtoull(optarg, NULL, 0);
 		else if (c == 'e')
 			so.only = optarg;
 		else
