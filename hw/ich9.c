@@ -200,6 +200,14 @@ static void lpc_changed(struct pci_func *f, unsigned off, unsigned size)
 		move_rcba(c);
 }
 
+static void tame(void *state)
+{
+	struct ich9 *c = state;
+
+	for (unsigned n = 0; n < ICH9_IR_REGS; n++)
+		c->ir[n] &= 0x7777;
+}
+
 static void rewire(void *state)
 {
 	struct ich9 *c = state;
@@ -214,6 +222,7 @@ int ich9_init(struct ich9 *c, struct pci_bus *bus, struct acpi_pm *acpi,
 
 	memset(c, 0, sizeof(*c));
 	device_init(&c->dev, "ich9", fields, c);
+	c->dev.tame = tame;
 	c->dev.reset_done = c->dev.loaded = rewire;
 	c->acpi = acpi;
 	for (int i = 0; i < 16; i++) {

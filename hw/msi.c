@@ -263,6 +263,17 @@ bool msi_notify(struct pci_func *f, unsigned vector)
 	return true;
 }
 
+/* How many vectors there are is the function's own. */
+void msi_tame(struct pci_func *f)
+{
+	for (unsigned i = 0; f->msi && i < 2; i++) {
+		unsigned at = f->msi + CTL + i;
+
+		f->config[at] =
+		    (uint8_t)((f->config[at] & f->wmask[at]) | (f->start[at] & ~f->wmask[at]));
+	}
+}
+
 void msi_config_changed(struct pci_func *f)
 {
 	if (msix_enabled(f))

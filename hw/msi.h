@@ -50,7 +50,8 @@ bool msix_enabled(const struct pci_func *f);
  * than there are: they wrap around). False when neither is enabled. */
 bool msi_notify(struct pci_func *f, unsigned vector);
 
-/* Called by pci.c after configuration space has changed. */
+/* Called by pci.c: after configuration space has changed, and from its tame(). */
 void msi_config_changed(struct pci_func *f);
+void msi_tame(struct pci_func *f);
 
 #endif

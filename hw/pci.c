@@ -230,6 +230,21 @@ static void func_reset_done(void *state)
 	config_done(f);
 }
 
+/* The header says what it said, but for what software may change, and the bits of capabilities that
+ * count something are those of this function. */
+static void func_tame(void *state)
+{
+	struct pci_func *f = state;
+
+	for (unsigned i = 0; i < CAPS_START; i++) {
+		uint8_t own = f->wmask[i] | f->w1c[i];
+
+		f->config[i] = (uint8_t)((f->config[i] & own) | (f->start[i] & ~own));
+	}
+	msi_tame(f);
+	f->intx = f->intx != 0;
+}
+
 static void func_loaded(void *state)
 {
 	config_done(state);
@@ -245,6 +260,7 @@ void pci_func_init(struct pci_func *f, const char *name, uint16_t vendor, uint16
 	f->config_size = 256;
 	f->caps_end = CAPS_START;
 	f->dev.reset_done = func_reset_done;
+	f->dev.tame = func_tame;
 	f->dev.loaded = func_loaded;
 	pci_set16(f->start + PCI_VENDOR, vendor);
 	pci_set16(f->start + PCI_DEVICE, device);

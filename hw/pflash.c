@@ -317,7 +317,7 @@ static void remap(struct pflash *f)
 		f->mapped = aspace_map_dev(f->mem, f->name, f->base, f->ram.size, &ops, f) == 0;
 }
 
-static void state_changed(void *state)
+static void tame(void *state)
 {
 	struct pflash *f = state;
 
@@ -325,7 +325,11 @@ static void state_changed(void *state)
 		f->step = STEP_COMMAND;
 	if (f->count >= PFLASH_BUFFER || f->taken > f->count)
 		f->count = f->taken = 0;
-	remap(f);
+}
+
+static void state_changed(void *state)
+{
+	remap(state);
 }
 
 int pflash_init(struct pflash *f, unsigned n, struct aspace *mem, uint64_t base,
@@ -344,6 +348,8 @@ int pflash_init(struct pflash *f, unsigned n, struct aspace *mem, uint64_t base,
 	snprintf(f->name, sizeof(f->name), "pflash%u", n);
 	device_init(&f->dev, f->name, fields, f);
 	f->dev.reset_done = f->dev.loaded = state_changed;
+	f->dev.tame = tame;
+	f->dev.ram = &f->ram;
 	if (!size || size % PFLASH_BLOCK || size > FLASH_MAX) {
 		snprintf(err, errlen,
 			 "%s: a flash is a multiple of 4 KiB, up to 8 MiB; this has %llu bytes",

@@ -264,6 +264,23 @@ class Suite:
             finally:
                 g.close()
 
+    def resets(self):
+        """Every way to reset or switch off, on both boards."""
+        kernel = os.path.join(self.logs, "resets.elf")
+        subprocess.run(["gcc", "-m32", "-nostdlib", "-static", "-no-pie", "-Wl,-N",
+                        "-Wl,-Ttext=0x100000", "-Wl,--build-id=none", "-o", kernel,
+                        os.path.join(HERE, "resets.S")], check=True, stderr=subprocess.DEVNULL)
+        for board in "pc", "q35":
+            g = self.start(f"resets_{board}", "-machine", board, "-kernel", kernel, "-serial",
+                           "stdio", "-display", "none")
+            try:
+                for way in ("reset control register", "port 92h", "keyboard controller",
+                            "triple fault", "soft off"):
+                    g.expect(way, 20)
+                check(g.wait(10) == 0, "power-off does not give status 0")
+            finally:
+                g.close()
+
     def cpu_models(self):
         """Every CPU model takes the kernel to a shell without a complaint."""
         for model in ("qemu64", "x86-64-v1", "x86-64-v2", "x86-64-v3"):
@@ -328,7 +345,7 @@ class Suite:
 
 CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
          "debian_q35_seabios", "ovmf", "debian_i386", "debian_pvh",
-         "cpu_models", "reboot", "saved_state", "same_time"]
+         "cpu_models", "resets", "reboot", "saved_state", "same_time"]
 
 
 def main():

@@ -157,6 +157,22 @@ Test(pci, intx_routing)
 	cr_assert_eq(b.irq[10], 0);
 }
 
+/* As from a file that somebody has made up. */
+Test(pci, loaded_configuration_is_tamed)
+{
+	struct pci_func *f = &b.test.func;
+
+	memset(f->config, 0xff, sizeof(f->config));
+	f->intx = 0xff;
+	f->dev.tame(f);
+	f->dev.loaded(f);
+	cr_assert_eq(config(0x10, 0, 4), 0x00051b36);
+	cr_assert_eq(config(0x10, 0x3d, 1), 0);
+	cr_assert_eq(config(0x10, 0x10, 4), 0xfffff000);
+	device_reset(&f->dev);
+	cr_assert_eq(config(0x10, 4, 2), 0);
+}
+
 Test(pci, assignment)
 {
 	static const uint8_t irq[4] = {10, 10, 11, 11};
