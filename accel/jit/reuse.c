@@ -110,7 +110,10 @@ static bool step_constant(const struct tr *t, struct values *v, const struct ins
 	else if (i->op == op_lea && i->index == REG_ZERO && i->base < 16 && i->asz == t->word) {
 		*r = v->reg[i->base];
 		add(t, r, i->disp);
-	} else
+	} else if (i->op == op_lea && i->index == REG_ZERO && i->base == REG_RIP &&
+		   i->asz == t->word)
+		*r = (struct value){VALUE_PAGE, (int64_t)((uint64_t)i->disp + (uint64_t)t->off)};
+	else
 		return false;
 	return true;
 }
@@ -264,10 +267,11 @@ static void look_ahead(const struct tr *t, struct group *g)
 				a = at_reg(t, &v, RBP, 0, t->word, false);
 				take(t, g, &a);
 			}
-			for (unsigned k = 0; k < 2; k++)
-				if (i->o[k].kind == OPK_MEM && i->desc->attrs & (A_LD | A_ST) &&
-				    mem_access(t, &v, i, i->o[k].size,
-					       k == 0 && i->desc->attrs & A_WR1, &a))
+			uint64_t attrs = i->desc->attrs;
+			for (unsigned k = 0; k < 4; k++)
+				if (i->o[k].kind == OPK_MEM && attrs & (A_LD | A_ST) &&
+				    !(attrs & A_VSIB) &&
+				    mem_access(t, &v, i, i->o[k].size, k == 0 && attrs & A_WR1, &a))
 					take(t, g, &a);
 		}
 		step(t, &v, i);
