@@ -24,6 +24,7 @@ const struct device_type *const device_types[] = {
     &ide_cd_type,
     &scsi_hd_type,
     &scsi_cd_type,
+    &floppy_type,
     &vga_type,
     NULL,
 };

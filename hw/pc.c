@@ -157,7 +157,6 @@ static void fill_cmos(struct pc *pc)
 		above16 = (pc->low_ram - 0x1000000) >> 16;
 	if (above16 > 0xffff)
 		above16 = 0xffff;
-	mc146818_set_cmos(&pc->rtc, 0x14, 0x06); /* coprocessor, PS/2 pointing device */
 	mc146818_set_cmos(&pc->rtc, 0x15, 640 & 0xff);
 	mc146818_set_cmos(&pc->rtc, 0x16, 640 >> 8);
 	mc146818_set_cmos(&pc->rtc, 0x17, (uint8_t)kib);
@@ -207,6 +206,7 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	struct irq_pin intr = {lapic_bus_set_lint, &pc->lapics, 0};
 	struct irq_pin irq0 = pc_pin(pc, pc_isa_set, 0, SRC_CHIP);
 	struct irq_pin irq1 = pc_pin(pc, pc_isa_set, 1, SRC_CHIP);
+	struct irq_pin irq6 = pc_pin(pc, pc_isa_set, 6, SRC_CHIP);
 	struct irq_pin irq8 = pc_pin(pc, pc_isa_set, 8, SRC_CHIP);
 	struct irq_pin irq12 = pc_pin(pc, pc_isa_set, 12, SRC_CHIP);
 	struct irq_pin hpet_gsi = pc_pin(pc, pc_gsi_set, 0, SRC_HPET);
@@ -225,6 +225,7 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	    (r = port92_init(&pc->port92, io, &a20, &reset)) < 0 ||
 	    (r = reset_port_init(&pc->reset_port, NULL, &reset)) < 0 ||
 	    (r = dma8237_init(&pc->dma, io, mem)) < 0 ||
+	    (r = fdc_init(&pc->fdc, io, &pc->dma, &irq6, &pc->drives)) < 0 ||
 	    (r = pci_bus_init(&pc->pci, mem, io, &pc->reset_port)) < 0 ||
 	    (r = fw_cfg_init(&pc->fw_cfg, io, mem)) < 0 ||
 	    (r = i8259_init(&pc->pic, io, &intr)) < 0 ||
@@ -239,6 +240,7 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	machine_add(m, &pc->port92.dev);
 	machine_add(m, &pc->reset_port.dev);
 	machine_add(m, &pc->dma.dev);
+	machine_add(m, &pc->fdc.dev);
 	machine_add(m, &pc->fw_cfg.dev);
 	machine_add(m, &pc->pci.dev);
 	return pc->board->wire(pc);
@@ -406,6 +408,7 @@ void pc_free(struct pc *pc)
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);
 	}
 	pc->board->unwire(pc);
+	fdc_fini(&pc->fdc);
 	for (unsigned i = 0; i < PC_FLASHES; i++)
 		if (pc->flash[i].block)
 			pflash_fini(&pc->flash[i]);

@@ -41,6 +41,7 @@
 #include "hw/q35.h"
 #include "hw/reset_port.h"
 #include "hw/storage/ahci.h"
+#include "hw/storage/fdc.h"
 #include "hw/storage/piix_ide.h"
 #include "hw/uart16550.h"
 
@@ -159,6 +160,7 @@ struct pc {
 	struct port92 port92;
 	struct reset_port reset_port;
 	struct dma8237 dma;
+	struct fdc fdc;
 	struct pci_bus pci;
 	struct drive_bus *drives; /* where drives plug in */
 	struct i440fx i440fx;     /* these, or those that follow */

@@ -106,12 +106,25 @@ static void set_up_chips(struct pc *pc)
 	aspace_set_a20(&pc->m.mem, true);
 }
 
+/* What drives the BIOS finds, which only now are all there. */
+static void fill_floppy_cmos(struct pc *pc)
+{
+	uint8_t a = fdc_cmos_type(&pc->fdc, 0), b = fdc_cmos_type(&pc->fdc, 1);
+	uint8_t equipment = 0x06; /* coprocessor, PS/2 pointing device */
+
+	if (a || b)
+		equipment |= (uint8_t)(0x01 | (a && b ? 0x40 : 0));
+	mc146818_set_cmos(&pc->rtc, 0x10, (uint8_t)(a << 4 | b));
+	mc146818_set_cmos(&pc->rtc, 0x14, equipment);
+}
+
 int pc_reset(void *opaque)
 {
 	struct pc *pc = opaque;
 	const struct boot_plan *plan = &pc->plan;
 	struct aspace *mem = &pc->m.mem;
 
+	fill_floppy_cmos(pc);
 	if (pc->has_firmware) {
 		pc_start_firmware(pc);
 		return 0;

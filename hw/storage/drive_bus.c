@@ -153,6 +153,17 @@ static int create_scsi_cd(void **self, const struct device_args *args, char *err
 	return create(self, args, DRIVE_SCSI, true, err, errlen);
 }
 
+static int create_floppy(void **self, const struct device_args *args, char *err, size_t errlen)
+{
+	return create(self, args, DRIVE_FLOPPY, false, err, errlen);
+}
+
+static const struct prop floppy_props[] = {
+    {"drive", PROP_DRIVE, "the diskette", NULL, 0, true},
+    {"unit", PROP_NUM, "0 for drive A, 1 for B", NULL, 1, false},
+    {0},
+};
+
 static const struct prop ide_props[] = {
     {"drive", PROP_DRIVE, "the disk or CD-ROM", NULL, 0, true},
     {"bus", PROP_STR, "the channel or port, as ide.0", NULL, 0, false},
@@ -209,5 +220,14 @@ const struct device_type scsi_cd_type = {
     .desc = "SCSI CD-ROM drive",
     .props = scsi_props,
     .create = create_scsi_cd,
+    .destroy = destroy,
+};
+
+const struct device_type floppy_type = {
+    .name = "floppy",
+    .bus = "floppy",
+    .desc = "floppy drive",
+    .props = floppy_props,
+    .create = create_floppy,
     .destroy = destroy,
 };

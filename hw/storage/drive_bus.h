@@ -44,6 +44,6 @@ void drive_bus_add(struct drive_bus **list, struct drive_bus *bus);
 void drive_bus_name(struct drive_bus *const *list, struct drive_bus *bus, const char *id,
 		    const char *prefix, unsigned n);
 
-extern const struct device_type ide_hd_type, ide_cd_type, scsi_hd_type, scsi_cd_type;
+extern const struct device_type ide_hd_type, ide_cd_type, scsi_hd_type, scsi_cd_type, floppy_type;
 
 #endif

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Boot tests with disks. Without names, the quick one: Debian's cloud kernel with one disk on each kind
-of controller that it has a driver for. The others boot a Debian 12 file system (tests/guests/disk.sh) to
+"""Boot tests with disks. Without names, the quick ones: Debian's cloud kernel with one disk on each kind
+of controller that it has a driver for, and SeaBIOS with each. The others boot a Debian 12 file system (tests/guests/disk.sh) to
 a login, write to it, shut it down, and look at it with e2fsck.
 
 disks.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [--keep] [NAME...|all]
@@ -12,6 +12,7 @@ import gzip
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -130,6 +131,60 @@ class Disks:
         finally:
             g.close()
 
+    def boot_image(self):
+        """A diskette whose boot sector reads the next one, and a CD-ROM that boots by emulating it."""
+        obj, flat = (os.path.join(self.logs, n) for n in ("boot.o", "boot.bin"))
+        subprocess.run(["gcc", "-m32", "-c", os.path.join(HERE, "bootsector.S"), "-o", obj], check=True)
+        subprocess.run(["ld", "-m", "elf_i386", "-Ttext", "0", "--oformat", "binary", "-o", flat, obj],
+                       check=True)
+        with open(flat, "rb") as f:
+            disk = f.read().ljust(1440 * 1024, b"\0")
+        # El Torito: volume descriptors from sector 16, the catalog in 19, the image from 20 on.
+        volume = b"\1CD001\1"
+        boot = b"\0CD001\1" + b"EL TORITO SPECIFICATION".ljust(64, b"\0") + struct.pack("<I", 19)
+        head = struct.pack("<BBH24sHBB", 1, 0, 0, b"", 0, 0x55, 0xaa)
+        words = sum(struct.unpack("<16H", head)) & 0xffff
+        head = struct.pack("<BBH24sHBB", 1, 0, 0, b"", -words & 0xffff, 0x55, 0xaa)
+        entry = struct.pack("<BBHBBHI", 0x88, 2, 0, 0, 0, 1, 20)
+        sectors = [b""] * 16 + [volume, boot, b"\xffCD001\1", head + entry]
+        iso = b"".join(s.ljust(2048, b"\0") for s in sectors) + disk
+        paths = [os.path.join(self.logs, n) for n in ("fd.img", "boot.iso")]
+        for path, data in zip(paths, (disk, iso)):
+            with open(path, "wb") as f:
+                f.write(data)
+        return paths
+
+    def bios(self):
+        """SeaBIOS finds a boot sector through its driver for every controller."""
+        fd, iso = self.boot_image()
+        none = ["-drive", f"file={fd},format=raw,if=none,id=x"]
+        cd = ["-drive", f"file={iso},format=raw,if=none,id=x,media=cdrom"]
+        ways = {
+            "floppy": ["-drive", f"file={fd},format=raw,if=floppy"],
+            "ide": ["-drive", f"file={fd},format=raw,if=ide"],
+            "slave": ["-drive", f"file={fd},format=raw,if=ide,index=3"],
+            "q35": ["-M", "q35", "-drive", f"file={fd},format=raw,if=ide"],
+            "ahci": [*none, "-device", "ahci,id=a", "-device", "ide-hd,drive=x,bus=a.2"],
+            "virtio-blk": ["-drive", f"file={fd},format=raw,if=virtio"],
+            "virtio-blk legacy": [*none, "-device", "virtio-blk-pci,drive=x,disable-modern=on"],
+            "virtio-scsi": [*none, "-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=x"],
+            "nvme": [*none, "-device", "nvme,drive=x,serial=1"],
+            "ide cd": ["-cdrom", iso],
+            "ahci cd": ["-M", "q35", "-cdrom", iso],
+            "scsi cd": [*cd, "-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=x"],
+        }
+        for name, args in ways.items():
+            g = self.start("bios " + name, *args, "-device",
+                           "isa-debug-exit,iobase=0xf4,iosize=1")
+            try:
+                g.expect("sector two was read by the BIOS", 60)
+                g.wait(20)
+            except GuestError as e:
+                raise GuestError(f"{name}: {e}")
+            finally:
+                g.close()
+        return f"{len(ways)} ways"
+
     def debian(self, name, root, *args, expect=""):
         """A whole system: to the login, writes with fsync, shutdown, file system check."""
         made = subprocess.run(["sh", os.path.join(HERE, "../guests/disk.sh")], capture_output=True,
@@ -192,7 +247,8 @@ class Disks:
                            "scsi-hd,drive=d", expect="virtio0-request")
 
 
-CASES = ["quick", "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
+QUICK = ["quick", "bios"]
+CASES = ["quick", "bios", "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
 
 
 def main():
@@ -209,7 +265,7 @@ def main():
     Guest.slow = a.slow
     suite = Disks(a, logs)
     passed = failed = skipped = 0
-    for name in CASES if a.names == ["all"] else a.names or ["quick"]:
+    for name in CASES if a.names == ["all"] else a.names or QUICK:
         t0 = time.monotonic()
         try:
             note = getattr(suite, name)()

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "hw/storage/ahci.h"
+#include "hw/storage/fdc.h"
 #include "hw/storage/nvme.h"
 #include "hw/storage/piix_ide.h"
 #include "hw/storage/virtio_blk.h"
@@ -503,6 +504,63 @@ static void nvme_fini_all(void)
 	free(nvme);
 }
 
+/* ---- floppy ---- */
+
+static struct fdc fdc;
+static struct dma8237 dma;
+
+static void fdc_init_all(void)
+{
+	const struct irq_pin pin = {no_irq, NULL, 6};
+
+	dma8237_init(&dma, &g.io, &g.mem);
+	fdc_init(&fdc, &g.io, &dma, &pin, &g.buses);
+	fdc_attach(&fdc, 0, g.disk);
+	fdc_attach(&fdc, 1, g.cd);
+	device_reset(&dma.dev);
+	device_reset(&fdc.dev);
+}
+
+static void fdc_round(void)
+{
+	static const uint8_t commands[] = {0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a,
+					   0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x12, 0x13, 0x14, 0x16};
+
+	out(0x3f2, one_in(16) ? value() : 0x1c | below(2), 1);
+	if (one_in(2)) {
+		out(0x0b, 0x42 | below(4) << 2, 1);
+		out(0x05, value(), 1);
+		out(0x05, value(), 1);
+		out(0x81, below(16), 1);
+		out(0x0a, one_in(8) ? 6 : 2, 1);
+	}
+	for (unsigned k = below(8); k < 8; k++) {
+		uint8_t track = (uint8_t)below(3);
+
+		out(0x3f5, commands[below(sizeof(commands))] | below(4) << 6, 1);
+		out(0x3f5, one_in(8) ? value() : below(2), 1);
+		out(0x3f5, one_in(8) ? value() : track, 1);
+		for (unsigned i = below(2); i < 6; i++)
+			out(0x3f5, one_in(2) ? 2 : one_in(2) ? below(20) : value(), 1);
+		if (one_in(2))
+			drain();
+		for (unsigned i = below(700); i; i--) {
+			if (one_in(2))
+				aspace_read(&g.io, 0x3f5, 1);
+			else if (one_in(2))
+				out(0x3f5, next(), 1);
+			aspace_read(&g.io, 0x3f4, 1);
+		}
+	}
+	if (one_in(16))
+		out(0x3f4, value(), 1);
+}
+
+static void fdc_fini_all(void)
+{
+	fdc_fini(&fdc);
+}
+
 /* ---- the harness ---- */
 
 static const struct {
@@ -514,6 +572,7 @@ static const struct {
     {"ide", ide_init_all, ide_round, ide_fini_all},
     {"ahci", ahci_init_all, ahci_round, ahci_fini_all},
     {"nvme", nvme_init_all, nvme_round, nvme_fini_all},
+    {"fdc", fdc_init_all, fdc_round, fdc_fini_all},
 };
 #define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
 
