@@ -20,7 +20,7 @@ struct mem_disk {
 	uint64_t size, safe_size, max;
 	uint64_t writes, fail_after; /* the write after which power is gone; 0: never */
 	bool dead;
-	int write_error; /* of every write, or 0 */
+	int sync_error; /* of every sync, or 0 */
 };
 
 static inline struct mem_disk *mem_of(struct bfile *f)
@@ -66,8 +66,6 @@ static ssize_t mem_pwritev(struct bfile *f, const struct iovec *v, unsigned n, u
 	struct mem_disk *d = mem_of(f);
 	size_t done = 0;
 
-	if (d->write_error)
-		return d->write_error;
 	if (mem_dies(d))
 		return -EIO;
 	for (unsigned i = 0; i < n; i++) {
@@ -90,6 +88,8 @@ static int mem_sync(struct bfile *f)
 {
 	struct mem_disk *d = mem_of(f);
 
+	if (d->sync_error)
+		return d->sync_error;
 	if (mem_dies(d))
 		return -EIO;
 	for (uint64_t s = 0; s < d->max / MEM_SECTOR; s++)
