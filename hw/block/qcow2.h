@@ -184,6 +184,7 @@ struct qcow2 {
 	struct qcow2_snapshot *snapshots;
 	unsigned nr_snapshots;
 	bool discard, check_only, broken;
+	bool committing;   /* what is not dirty may still be on its way to the disk */
 	char problem[256]; /* why broken */
 };
 

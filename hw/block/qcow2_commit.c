@@ -186,6 +186,7 @@ int qcow2_commit_held(struct image *img)
 		r = cache_write_all(img, &q->refblocks);
 	if (r == 0)
 		r = take_batch(q, &b);
+	q->committing = r == 0;
 	pthread_mutex_unlock(&q->lock);
 	if (r == 0) {
 		r = write_batch(img, &b);
@@ -193,6 +194,7 @@ int qcow2_commit_held(struct image *img)
 			punch(img, &b);
 		pthread_mutex_lock(&q->lock);
 		end_batch(img, &b, r == 0);
+		q->committing = false;
 		pthread_mutex_unlock(&q->lock);
 	}
 	free_batch(&b);

@@ -470,8 +470,8 @@ bool qcow2_clean(struct image *img)
 
 	if (pthread_mutex_trylock(&q->lock))
 		return false;
-	clean = !q->l2.nr_dirty && q->l1_dirty_from == q->l1_dirty_to && !q->nr_pending &&
-		(!q->refblocks.nr_dirty || (q->incompat & FEAT_DIRTY));
+	clean = !q->committing && !q->l2.nr_dirty && q->l1_dirty_from == q->l1_dirty_to &&
+		!q->nr_pending && (!q->refblocks.nr_dirty || (q->incompat & FEAT_DIRTY));
 	pthread_mutex_unlock(&q->lock);
 	return clean;
 }

@@ -20,7 +20,8 @@ struct mem_disk {
 	uint64_t size, safe_size, max;
 	uint64_t writes, fail_after; /* the write after which power is gone; 0: never */
 	bool dead;
-	int sync_error; /* of every sync, or 0 */
+	int sync_error;        /* of every sync, or 0 */
+	void (*on_sync)(void); /* or NULL */
 };
 
 static inline struct mem_disk *mem_of(struct bfile *f)
@@ -88,6 +89,8 @@ static int mem_sync(struct bfile *f)
 {
 	struct mem_disk *d = mem_of(f);
 
+	if (d->on_sync)
+		d->on_sync();
 	if (d->sync_error)
 		return d->sync_error;
 	if (mem_dies(d))

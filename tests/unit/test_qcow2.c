@@ -71,6 +71,31 @@ Test(qcow2, a_failed_sync_is_never_forgotten)
 	mem_disk_free(d);
 }
 
+static struct image *flushing;
+static unsigned syncs;
+
+static void during_flush(void)
+{
+	syncs++;
+	cr_assert(!flushing->ops->clean(flushing));
+}
+
+Test(qcow2, a_flush_does_not_pass_one_that_is_under_way)
+{
+	struct mem_disk *d = mem_disk_new(8u << 20);
+	uint8_t buf[512] = {1};
+
+	flushing = make(d, qcow2_defaults(DISK));
+	cr_assert_eq(image_write(flushing, 0, buf, sizeof(buf)), 0);
+	d->on_sync = during_flush;
+	cr_assert_eq(image_flush(flushing), 0);
+	d->on_sync = NULL;
+	cr_assert_gt(syncs, 1);
+	cr_assert(flushing->ops->clean(flushing));
+	image_close(flushing);
+	mem_disk_free(d);
+}
+
 Test(qcow2, the_machines_state_lies_beside_the_disk)
 {
 	struct mem_disk *d = mem_disk_new(32u << 20);
