@@ -14,7 +14,6 @@
 #define P_PML4    0x1000
 #define P_PDPT    0x2000
 #define P_PD0     0x3000
-#define P_PD1     0xf000 /* of the second GiB: unused but for the program */
 #define P_PT_DATA 0x4000
 #define P_PT_CODE 0x5000
 #define P_PT_OWN  0x6000

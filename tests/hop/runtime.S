@@ -11,7 +11,6 @@
 	.section .rodata
 	.balign	16
 	.globl	hop_rt, hop_rt_end, hop_rt_nmi, hop_rt_call, hop_rt_enter, hop_rt_data
-	.globl	hop_rt_resume
 hop_rt:
 	.set	vec, 0
 	.rept	NR_VECTORS		/* a stub of 16 bytes for each vector */
@@ -25,7 +24,7 @@ hop_rt:
 	.endr
 
 	.balign	8
-hop_rt_data:				/* struct usual of box.c */
+hop_rt_data:				/* filled in by box.c */
 usual_cr4:	.quad 0
 usual_xcr0:	.quad 0
 pte_rw:		.quad 0
