@@ -65,7 +65,7 @@ doppel: $(B)/doppel FORCE
 FORCE:
 
 $(B)/doppel: $(B)/frontend/main.o $(B)/libdoppel.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(STATIC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libdoppel.a: $(LIB_OBJS) $(ROM_OBJS) $(ASM_OBJS)
 	@rm -f $@
