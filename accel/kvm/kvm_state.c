@@ -291,8 +291,9 @@ static int store_events(struct engine_cpu *e, struct vcpu *v)
 	}
 	v->nmi_pending = ev.nmi.pending || ev.nmi.injected;
 	v->nmi_blocked = ev.nmi.masked && !ev.nmi.injected;
+	/* AMD's processors have one shadow, and KVM then says both: that of STI, which holds back less. */
 	v->sti_shadow = ev.interrupt.shadow & KVM_X86_SHADOW_INT_STI;
-	v->mov_ss_shadow = ev.interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS;
+	v->mov_ss_shadow = !v->sti_shadow && ev.interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS;
 	return 0;
 }
 

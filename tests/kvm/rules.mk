@@ -3,7 +3,18 @@
 $(B)/doppel-static: $(B)/frontend/main.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) -static $(ALL_LDFLAGS) -s -o $@ $^ $(LIBS)
 
-#: make check-kvm       Linux under a real KVM in QEMU's AMD-V, hopping between engines (a minute)
-.PHONY: check-kvm
-check-kvm: $(B)/doppel-static
-	@sh tests/kvm/check.sh $<
+# A unit test for a machine without libraries.
+KVM_TESTS := $(B)/tests/kvm/test_kvm_state
+$(KVM_TESTS): $(B)/tests/kvm/%: tests/unit/%.c tests/tsan/mini.c $(B)/libdoppel.a
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) -static $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Itests/tsan -s -o $@ $^ -lm
+
+KVM_NEEDS := $(B)/doppel-static $(KVM_TESTS) $(PRIV_GUESTS)
+
+#: make check-kvm       everything under a real KVM, in QEMU's AMD-V: boots, hops, privileged guests (minutes)
+#: make check-kvm-smoke the state of a vCPU and one boot with hops (half a minute)
+.PHONY: check-kvm check-kvm-smoke
+check-kvm: $(KVM_NEEDS)
+	@sh tests/kvm/check.sh $(B) state boot smp bench privileged
+check-kvm-smoke: $(KVM_NEEDS)
+	@TIMEOUT=100 sh tests/kvm/check.sh $(B) state hop

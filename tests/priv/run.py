@@ -104,6 +104,11 @@ QEMU_DIFFERS = [
 
 # What Linux's KVM does differently on that processor.
 KVM_DIFFERS = [
+    ("debug", "IN and OUT|four ports|a word that reaches into it", "no I/O breakpoints on ports that exit"),
+    ("cpuid", "monitor|vmx|sse4a|3dnow", "instructions are the processor's own, with and without the bit"),
+    ("cpuid", "avx.*|fma|f16c|vaes", "QEMU 7.2 does not intercept XSETBV, so KVM does not know XCR0"),
+    ("paging", "unexpected vector 13 .*", "#GP at MOV to CR4 in PAE paging ends the run: not explained yet"),
+    ("exc64", "RSP0 not canonical.*", "the saved RIP is one instruction on"),
 ]
 
 
@@ -131,7 +136,8 @@ def name_of(guest, append, cpu, smp):
 
 def run(emulator, accel, guest, append, cpu, smp, end, verbose):
     try:
-        p = subprocess.run(command(emulator, accel, guest, append, cpu, smp), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        p = subprocess.run(command(emulator, accel, guest, append, cpu, smp),
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, timeout=30)
         out, status = p.stdout, p.returncode
     except subprocess.TimeoutExpired as e:
