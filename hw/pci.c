@@ -496,6 +496,25 @@ int pci_bus_init(struct pci_bus *bus, struct aspace *mem, struct aspace *io,
 	return aspace_map_dev(io, "pci-data", 0xcfc, 4, &data_ops, bus);
 }
 
+void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *end)
+{
+	const uint64_t gib = 1ull << 30;
+
+	*base = UINT64_MAX;
+	*end = 0;
+	for (unsigned i = 0; i < 256 * NR_BARS; i++) {
+		const struct pci_func *f = bus->func[i / NR_BARS];
+		const struct pci_bar *b = f ? &f->bar[i % NR_BARS] : NULL;
+
+		if (!b || !b->mapped || b->kind != PCI_BAR_MEM64 || b->at < 1ull << 32)
+			continue;
+		*base = b->at < *base ? b->at : *base;
+		*end = b->at + b->size > *end ? b->at + b->size : *end;
+	}
+	*base = *end ? *base & ~(gib - 1) : 0;
+	*end = (*end + gib - 1) & ~(gib - 1);
+}
+
 static uint64_t bump(uint64_t *next, uint64_t end, uint64_t size, uint64_t min_align)
 {
 	uint64_t align = size > min_align ? size : min_align;

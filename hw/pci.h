@@ -186,6 +186,9 @@ extern const struct mmio_ops pci_ecam_ops;
 uint32_t pci_config_read(const struct pci_func *f, unsigned off, unsigned size);
 void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned size);
 
+/* Whole GiB that hold all BARs which answer above 4 GiB now; equal: there are none. */
+void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *end);
+
 /* What firmware does before it starts an operating system: gives every BAR an address in the two
  * windows, enables decoding and fills in interrupt lines (irq[n]: of lines n and n + 4). */
 void pci_bus_assign(struct pci_bus *bus, uint64_t mem_base, uint64_t mem_end, uint64_t io_base,

@@ -177,6 +177,20 @@ class Suite:
         shell("q35", ("set kept across", r"Shell> "))
         shell("pc", ("set kept", r"= \S*across"))
 
+    def debian_ovmf(self):
+        """The kernel by way of UEFI, which takes it through its EFI stub."""
+        ovmf = fetch("ovmf", "amd64")
+        variables = os.path.join(self.logs, "debian_vars.fd")
+        shutil.copy(os.path.join(ovmf, "OVMF_VARS_4M.fd"), variables)
+        flash = "if=pflash,format=raw,unit=%d,readonly=%s,file=%s"
+        g = self.linux("debian_ovmf", "amd64", "-machine", "q35", "-smp", "2", "-drive",
+                       flash % (0, "on", os.path.join(ovmf, "OVMF_CODE_4M.fd")), "-drive",
+                       flash % (1, "off", variables), append="doppel.login")
+        try:
+            return self.session(g, "amd64", 2)
+        finally:
+            g.close()
+
     def by_seabios(self, name, *args):
         """The kernel by way of SeaBIOS, with the tables that it has placed."""
         if not os.path.exists("/usr/share/qemu/linuxboot_dma.bin"):
@@ -344,7 +358,7 @@ class Suite:
 
 
 CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
-         "debian_q35_seabios", "ovmf", "debian_i386", "debian_pvh",
+         "debian_q35_seabios", "ovmf", "debian_ovmf", "debian_i386", "debian_pvh",
          "cpu_models", "resets", "reboot", "saved_state", "same_time"]
 
 

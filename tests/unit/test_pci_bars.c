@@ -140,9 +140,16 @@ Test(pci_bars, memory_bar)
 
 Test(pci_bars, above_four_gigabytes)
 {
+	uint64_t base, end;
+
+	pci_bus_high_window(&bus, &base, &end);
+	cr_assert_eq(base, end);
 	pci_config_write(&f[0], PCI_BAR0 + 8, 0x8000, 4);
 	pci_config_write(&f[0], PCI_BAR0 + 12, 0x12, 4);
 	cr_assert_eq(rd32(&b, 0x1200008000), 11);
+	pci_bus_high_window(&bus, &base, &end);
+	cr_assert_eq(base, 0x1200000000);
+	cr_assert_eq(end, 0x1240000000);
 	pci_config_write(&f[0], PCI_BAR0 + 12, 0xffffffff, 4);
 	cr_assert_eq(rd32(&b, 0x1200008000), ~0u);
 	cr_assert_eq(pci_config_read(&f[0], PCI_BAR0 + 12, 4), 0xffffffff);
