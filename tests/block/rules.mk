@@ -29,3 +29,8 @@ fuzz-qcow2: $(B)/tests/block/fuzz_qcow2
 .PHONY: fuzz-long
 fuzz-long:
 	$(MAKE) MODE=asan FUZZ_SECONDS=3600 fuzz-qcow2
+
+#: make full-disk-test   a guest meets a full host disk, waits, and goes on (as root)
+.PHONY: full-disk-test
+full-disk-test: doppel
+	python3 tests/block/full_disk.py --doppel ./doppel
