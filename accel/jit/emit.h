@@ -263,4 +263,17 @@ static inline void emit_jrcxz_over_jmp(struct emit *e)
 	emit8(e, 5);
 }
 
+/* seto al; lahf: the status flags to AX */
+static inline void emit_flags_to_ax(struct emit *e)
+{
+	static const uint8_t code[] = {0x0f, 0x90, 0xc0, 0x9f};
+	emit_bytes(e, code, sizeof(code));
+}
+/* add al, 7fh; sahf: and back, OF first */
+static inline void emit_flags_from_ax(struct emit *e)
+{
+	static const uint8_t code[] = {0x04, 0x7f, 0x9e};
+	emit_bytes(e, code, sizeof(code));
+}
+
 #endif

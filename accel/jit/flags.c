@@ -18,28 +18,18 @@
 
 void emit_flags_save(struct emit *e)
 {
-	static const uint8_t code[] = {
-	    0x49, 0x89, 0xc6, /* mov r14, rax */
-	    0x0f, 0x90, 0xc0, /* seto al */
-	    0x9f,             /* lahf */
-	};
-	static const uint8_t back[] = {0x4c, 0x89, 0xf0}; /* mov rax, r14 */
-	emit_bytes(e, code, sizeof(code));
+	emit_rm(e, 0x8b, 8, S2, rm_reg(H_RAX));
+	emit_flags_to_ax(e);
 	emit_rm(e, 0x89, 2, H_RAX, rm_mem(STATE, OFF_JS(flags)));
-	emit_bytes(e, back, sizeof(back));
+	emit_rm(e, 0x8b, 8, H_RAX, rm_reg(S2));
 }
 
 void emit_flags_restore(struct emit *e)
 {
-	static const uint8_t save[] = {0x49, 0x89, 0xc6}; /* mov r14, rax */
-	static const uint8_t code[] = {
-	    0x04, 0x7f,       /* add al, 7fh: OF */
-	    0x9e,             /* sahf */
-	    0x4c, 0x89, 0xf0, /* mov rax, r14 */
-	};
-	emit_bytes(e, save, sizeof(save));
+	emit_rm(e, 0x8b, 8, S2, rm_reg(H_RAX));
 	emit_rm(e, 0x0fb7, 4, H_RAX, rm_mem(STATE, OFF_JS(flags))); /* movzx */
-	emit_bytes(e, code, sizeof(code));
+	emit_flags_from_ax(e);
+	emit_rm(e, 0x8b, 8, H_RAX, rm_reg(S2));
 }
 
 void flags_to_memory(struct tr *t)

@@ -29,10 +29,8 @@ bool tr_push(struct tr *t, const struct insn *i)
 	} else if (o->kind == OPK_REG && pinned(o->reg)) {
 		emit_rm(&t->e, 0x89, t->word, (unsigned)host_reg(o->reg), slot);
 	} else {
-		emit_store(&t->e, state(OFF_JS(spill)), S2);
-		emit_load(&t->e, S2, o->kind == OPK_REG ? gpr_slot(o->reg) : state(OFF_JS(spill2)));
-		emit_rm(&t->e, 0x89, t->word, S2, slot);
-		emit_load(&t->e, S2, state(OFF_JS(spill)));
+		emit_copy(t, slot, o->kind == OPK_REG ? gpr_slot(o->reg) : state(OFF_JS(spill2)),
+			  t->word);
 	}
 	emit_move_stack(t, -1);
 	emit_stored(t, i);
@@ -49,10 +47,7 @@ static bool pop_memory(struct tr *t, const struct insn *i)
 	emit_rm(e, 0x8b, t->word, S1, rm_mem(S1, 0));
 	emit_store(e, state(OFF_JS(spill2)), S1);
 	emit_mem(t, i, t->word, true);
-	emit_store(e, state(OFF_JS(spill)), S2);
-	emit_load(e, S2, state(OFF_JS(spill2)));
-	emit_rm(e, 0x89, t->word, S2, rm_mem(S1, 0));
-	emit_load(e, S2, state(OFF_JS(spill)));
+	emit_copy(t, rm_mem(S1, 0), state(OFF_JS(spill2)), t->word);
 	emit_move_stack(t, 1);
 	emit_stored(t, i);
 	return true;
@@ -110,7 +105,8 @@ static uint8_t *emit_if_pending(struct emit *e)
 static void add_link(struct tr *t, uint8_t *at, int32_t to, enum flags_use use)
 {
 	bool flags = use == FLAGS_NEEDED && !t->dead;
-	add_slow(t, flags ? SLOW_LINK_FLAGS : SLOW_LINK, at, NULL, false, to);
+	add_slow(t, SLOW_LINK, at, NULL, false, to);
+	t->slow[t->nr_slow - 1].flags = flags;
 	if (use == FLAGS_DEAD)
 		t->slow[t->nr_slow - 1].save = false;
 }

@@ -508,6 +508,15 @@ void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write)
 	emit_translate(t, i, t->word, write);
 }
 
+void emit_copy(struct tr *t, struct rm to, struct rm from, unsigned size)
+{
+	struct emit *e = &t->e;
+	emit_store(e, state(OFF_JS(spill)), S2);
+	emit_load(e, S2, from);
+	emit_rm(e, size > 1 ? 0x89 : 0x88, size, S2, to);
+	emit_load(e, S2, state(OFF_JS(spill)));
+}
+
 void emit_move_stack(struct tr *t, int slots)
 {
 	emit_lea(&t->e, t->word, H_R15, rm_mem(H_R15, slots * (int32_t)t->word));

@@ -131,12 +131,8 @@ static void move_vectors(const struct jit *j, struct emit *e, bool store)
 /* Back to the caller with rax and flags as they were. */
 static void finish(struct emit *e)
 {
-	static const uint8_t flags[] = {
-	    0x04, 0x7f, /* add al, 7fh: OF */
-	    0x9e,       /* sahf */
-	};
 	emit_load(e, H_RAX, JS(rax));
-	emit_bytes(e, flags, sizeof(flags));
+	emit_flags_from_ax(e);
 	emit_load(e, H_RAX, js(OFF_GPR(RAX)));
 	emit8(e, 0xc3);
 }
@@ -148,15 +144,11 @@ static void skip_jump(struct emit *e)
 	emit8(e, 5);
 }
 
-/* seto al; lahf: to js.rax, after rax itself */
+/* Status flags to js.rax, after rax itself. */
 static void save_rax(struct emit *e)
 {
-	static const uint8_t flags[] = {
-	    0x0f, 0x90, 0xc0, /* seto al */
-	    0x9f,             /* lahf */
-	};
 	emit_store(e, js(OFF_GPR(RAX)), H_RAX);
-	emit_bytes(e, flags, sizeof(flags));
+	emit_flags_to_ax(e);
 	emit_store(e, JS(rax), H_RAX);
 }
 

@@ -67,12 +67,8 @@ static void slow_if(struct maker *m, unsigned cc)
 /* Status flags to js.flags. */
 static void keep_flags(struct maker *m)
 {
-	static const uint8_t code[] = {
-	    0x0f, 0x90, 0xc0, /* seto al */
-	    0x9f,             /* lahf */
-	};
 	emit_rm(m->e, 0x8b, 8, PAGE, rm_reg(H_RAX));
-	emit_bytes(m->e, code, sizeof(code));
+	emit_flags_to_ax(m->e);
 	emit_rm(m->e, 0x89, 2, H_RAX, js_field(m, OFF_JS(flags)));
 	emit_rm(m->e, 0x8b, 8, H_RAX, rm_reg(PAGE));
 }
@@ -353,10 +349,7 @@ static void tr_move_one(struct tr *t, const struct insn *i)
 	emit_rm(e, 0x8a | wide, size, S1, rm_mem(S1, 0));
 	emit_store(e, state(OFF_JS(spill2)), S1);
 	emit_element(t, i, H_RDI, true);
-	emit_store(e, state(OFF_JS(spill)), S2);
-	emit_load(e, S2, state(OFF_JS(spill2)));
-	emit_rm(e, 0x88 | wide, size, S2, rm_mem(S1, 0));
-	emit_load(e, S2, state(OFF_JS(spill)));
+	emit_copy(t, rm_mem(S1, 0), state(OFF_JS(spill2)), size);
 	emit_step(t, i, H_RSI);
 	emit_step(t, i, H_RDI);
 	emit_stored(t, i);

@@ -141,7 +141,7 @@ static bool same_slow(const struct slow *a, const struct slow *b)
 {
 	return a->kind == b->kind && a->i == b->i && a->off == b->off && a->cell == b->cell &&
 	       a->restore == b->restore && a->save == b->save && a->back == b->back &&
-	       a->retry == b->retry && a->kind != SLOW_LINK && a->kind != SLOW_LINK_FLAGS;
+	       a->retry == b->retry && a->kind != SLOW_LINK;
 }
 
 /* Gives back what emit_count() has deducted for the instructions behind i. */
@@ -236,13 +236,11 @@ static void emit_slow(struct tr *t, struct slow *s)
 		emit_jmp_to(e, s->back);
 		return;
 	case SLOW_LINK:
-		emit_leave_link(t, s->vec ? ENTRY_VEC : 0, s->from, s->off);
+		emit_leave_link(t, (s->flags ? ENTRY_FLAGS : 0) | (s->vec ? ENTRY_VEC : 0), s->from,
+				s->off);
 		return;
 	case SLOW_ENTRY:
 		emit_other_entry(t);
-		return;
-	case SLOW_LINK_FLAGS:
-		emit_leave_link(t, ENTRY_FLAGS | (s->vec ? ENTRY_VEC : 0), s->from, s->off);
 		return;
 	case SLOW_LEAVE:
 		emit_mov_imm(e, S1, (uint64_t)s->off);

@@ -11,20 +11,19 @@
 #define FLAGS_SEEN 8
 
 enum slow_kind {
-	SLOW_OP,         /* the C operation */
-	SLOW_MISS,       /* a refill, and then perhaps that */
-	SLOW_STRING,     /* jit_string(), and then perhaps again */
-	SLOW_STORED,     /* the page stored to has flags */
-	SLOW_X87,        /* the x87 registers have to be loaded */
-	SLOW_LINK,       /* a jump within the page has no link yet; */
-	SLOW_ENTRY,      /* the entry that is less likely to be used */
-	SLOW_LINK_FLAGS, /* one that leads to where flags are expected in RFLAGS */
-	SLOW_SIDE,       /* out of a trace */
-	SLOW_LEAVE,      /* something is pending */
-	SLOW_CELL,       /* a jump out of the page has to be looked up */
-	SLOW_RETURN,     /* a return point has no translation yet */
-	SLOW_LOOKUP,     /* an indirect jump's target has to be looked for */
-	SLOW_RET         /* a RET has to be looked up */
+	SLOW_OP,     /* the C operation */
+	SLOW_MISS,   /* a refill, and then perhaps that */
+	SLOW_STRING, /* jit_string(), and then perhaps again */
+	SLOW_STORED, /* the page stored to has flags */
+	SLOW_X87,    /* the x87 registers have to be loaded */
+	SLOW_LINK,   /* a jump within the page has no link yet */
+	SLOW_ENTRY,  /* the entry that is less likely to be used */
+	SLOW_SIDE,   /* out of a trace */
+	SLOW_LEAVE,  /* something is pending */
+	SLOW_CELL,   /* a jump out of the page has to be looked up */
+	SLOW_RETURN, /* a return point has no translation yet */
+	SLOW_LOOKUP, /* an indirect jump's target has to be looked for */
+	SLOW_RET     /* a RET has to be looked up */
 };
 
 /* What code does with the status flags that it finds. */
@@ -60,6 +59,7 @@ struct slow {
 	bool save;    /* the guest's status flags are in RFLAGS at `from`, */
 	bool wanted;  /* and at `back` */
 	int32_t off;  /* page offset of where the jump goes */
+	bool flags;   /* SLOW_LINK: it leads to where flags are expected in RFLAGS */
 	struct jit_jump *cell;
 	/* SLOW_MISS: where the access begins, with its address in S1. SLOW_STRING: where it goes on. */
 	uint8_t *retry;
@@ -195,6 +195,8 @@ void emit_ea(struct tr *t, const struct insn *i);
 void emit_ea_to(struct tr *t, const struct insn *i, unsigned dst, unsigned size);
 /* The stack slot at guest RSP + at: S1 = host address, S2 = page for writes. */
 void emit_stack(struct tr *t, const struct insn *i, int32_t at, bool write);
+/* [to] = [from], `size` bytes. Clobbers js.spill; flags stay. */
+void emit_copy(struct tr *t, struct rm to, struct rm from, unsigned size);
 /* RSP += slots */
 void emit_move_stack(struct tr *t, int slots);
 
