@@ -570,6 +570,8 @@ bool jit_fill_careful(struct engine_cpu *e, struct careful *p)
 			e->js.flags = (uint16_t)e->js.rax;
 		e->js.left += (uint64_t)(b->nr - p->i->nth);
 		e->js.no_room = true;
+		e->cut = p->i - 1;
+		e->cut_count = e->js.limit - e->js.left;
 		return false;
 	}
 	perf_block(e, b, e->js.page_rip, cold, e->jit->next_cold, "_careful");
