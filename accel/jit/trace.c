@@ -75,10 +75,13 @@ static const struct block *successor(const struct trace *t)
 
 struct block *jit_trace(struct engine_cpu *e, struct block *b)
 {
-	struct trace t = {.e = e, .first = b};
+	struct trace t;
 	const struct block *next = b;
 	if (b->trace || b->crosses || !b->page)
 		return b;
+	t.e = e;
+	t.first = b;
+	t.nr = 0;
 	do {
 		append(&t, next);
 		next = successor(&t);

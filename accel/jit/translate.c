@@ -485,9 +485,14 @@ static bool emit_block(struct tr *t)
 	return !t->e.overflow;
 }
 
-static void init(struct tr *t)
+static void init(struct tr *t, struct jit *j, const struct cpu_model *model, struct block *b,
+		 uint64_t page_rip)
 {
-	struct jit *j = t->j;
+	memset(t, 0, offsetof(struct tr, slow)); /* which is large, and filled as it is used */
+	t->j = j;
+	t->b = b;
+	t->model = model;
+	t->page_rip = page_rip;
 	t->off = (int32_t)(t->b->gpa & ~PAGE_MASK);
 	t->table = t->b->key >> BLOCK_MODE & 3;
 	t->word = word_of(t->b);
@@ -520,9 +525,9 @@ static bool has_room(const struct jit *j)
 
 bool jit_translate(struct jit *j, const struct cpu_model *model, struct block *b, uint64_t rip)
 {
-	struct tr t = {.j = j, .b = b, .model = model, .page_rip = rip & PAGE_MASK};
+	struct tr t;
 	b->runs = UINT32_MAX;
-	init(&t);
+	init(&t, j, model, b, rip & PAGE_MASK);
 	if (!t.word || !b->page || (b->crosses && !b->page2))
 		return true;
 	if (!has_room(j))
@@ -542,13 +547,10 @@ static bool translate_careful(struct jit *j, const struct cpu_model *model, stru
 			      uint64_t page_rip)
 {
 	uint8_t *places[BLOCK_MAX_INSNS];
-	struct tr t = {.j = j,
-		       .b = b,
-		       .model = model,
-		       .page_rip = page_rip,
-		       .careful = true,
-		       .places = places};
-	init(&t);
+	struct tr t;
+	init(&t, j, model, b, page_rip);
+	t.careful = true;
+	t.places = places;
 	go_cold(&t);
 	uint32_t *table = take_room(&t, b->nr * sizeof(*table));
 	if (!has_room(j) || t.e.overflow || !emit_block(&t) || !codemem_add_block(j, b))

@@ -138,7 +138,7 @@ struct tr {
 	} seen[FLAGS_SEEN]; /* what flags_use_at() has found */
 	unsigned nr_seen;
 	unsigned nr_slow;
-	struct slow slow[MAX_SLOW];
+	struct slow slow[MAX_SLOW]; /* the last field: see init() of translate.c */
 };
 
 static inline struct rm state(int32_t off)
