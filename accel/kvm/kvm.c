@@ -34,32 +34,6 @@ int kvm_ioctl(int fd, unsigned long request, void *arg)
 
 /* ---- the host ---- */
 
-static const struct {
-	int cap;
-	const char *name;
-} needed[] = {
-    {KVM_CAP_USER_MEMORY, "KVM lacks memory slots"},
-    {KVM_CAP_READONLY_MEM, "KVM lacks read-only memory slots"},
-    {KVM_CAP_USER_NMI, "KVM lacks NMIs"},
-    {KVM_CAP_VCPU_EVENTS, "KVM lacks vCPU events"},
-    {KVM_CAP_DEBUGREGS, "KVM lacks debug registers"},
-    {KVM_CAP_XSAVE, "KVM lacks XSAVE areas"},
-    {KVM_CAP_IMMEDIATE_EXIT, "KVM lacks immediate exits (Linux 4.11 has them)"},
-    {KVM_CAP_X86_USER_SPACE_MSR, "KVM lacks MSR exits (Linux 5.10 has them)"},
-    {KVM_CAP_X86_MSR_FILTER, "KVM lacks MSR filters (Linux 5.10 has them)"},
-    {KVM_CAP_SREGS2, "KVM lacks SREGS2 (Linux 5.14 has it)"},
-};
-
-static const char *lacking(int kvm)
-{
-	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
-		return "/dev/kvm has another API version";
-	for (size_t n = 0; n < sizeof(needed) / sizeof(needed[0]); n++)
-		if (ioctl(kvm, KVM_CHECK_EXTENSION, needed[n].cap) <= 0)
-			return needed[n].name;
-	return NULL;
-}
-
 const char *kvm_missing(void)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -68,7 +42,7 @@ const char *kvm_missing(void)
 		return errno == ENOENT   ? "there is no /dev/kvm"
 		       : errno == EACCES ? "no permission on /dev/kvm"
 					 : "/dev/kvm cannot be opened";
-	const char *why = lacking(kvm);
+	const char *why = kvm_probe_lacking(kvm);
 	close(kvm);
 	return why;
 }
@@ -134,7 +108,7 @@ static int engine_open(struct engine_vm **out, const struct cpu_model *model,
 	vm->avx_offset = xstate_offset(2);
 	vm->pkru_offset = xstate_offset(9);
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	err = vm->kvm < 0 ? -errno : lacking(vm->kvm) ? -ENOTSUP : 0;
+	err = vm->kvm < 0 ? -errno : kvm_probe_lacking(vm->kvm) ? -ENOTSUP : 0;
 	if (err < 0)
 		goto fail;
 	err = kvm_ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);

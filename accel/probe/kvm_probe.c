@@ -32,30 +32,38 @@ enum { SLOW_TRIES = 3 };
 
 /* What an engine with interrupt controllers of its own needs. Not KVM_CAP_XCRS, which goes with the
  * processor's XSAVE. */
+#define CAPABILITY(name)                                                                           \
+	{                                                                                          \
+#name, "this KVM lacks " #name, name                                               \
+	}
 static const struct {
-	const char *name;
+	const char *name, *lacking;
 	int number;
 } capabilities[] = {
-    {"KVM_CAP_USER_MEMORY", KVM_CAP_USER_MEMORY},
-    {"KVM_CAP_EXT_CPUID", KVM_CAP_EXT_CPUID},
-    {"KVM_CAP_SYNC_MMU", KVM_CAP_SYNC_MMU},
-    {"KVM_CAP_IMMEDIATE_EXIT", KVM_CAP_IMMEDIATE_EXIT},
-    {"KVM_CAP_MP_STATE", KVM_CAP_MP_STATE},
-    {"KVM_CAP_VCPU_EVENTS", KVM_CAP_VCPU_EVENTS},
-    {"KVM_CAP_DEBUGREGS", KVM_CAP_DEBUGREGS},
-    {"KVM_CAP_SET_GUEST_DEBUG", KVM_CAP_SET_GUEST_DEBUG},
-    {"KVM_CAP_USER_NMI", KVM_CAP_USER_NMI},
-    {"KVM_CAP_XSAVE", KVM_CAP_XSAVE},
-    {"KVM_CAP_READONLY_MEM", KVM_CAP_READONLY_MEM},
-    {"KVM_CAP_X86_USER_SPACE_MSR", KVM_CAP_X86_USER_SPACE_MSR},
-    {"KVM_CAP_X86_MSR_FILTER", KVM_CAP_X86_MSR_FILTER},
-    {"KVM_CAP_SREGS2", KVM_CAP_SREGS2},
+    CAPABILITY(KVM_CAP_USER_MEMORY),    CAPABILITY(KVM_CAP_EXT_CPUID),
+    CAPABILITY(KVM_CAP_SYNC_MMU),       CAPABILITY(KVM_CAP_IMMEDIATE_EXIT),
+    CAPABILITY(KVM_CAP_MP_STATE),       CAPABILITY(KVM_CAP_VCPU_EVENTS),
+    CAPABILITY(KVM_CAP_DEBUGREGS),      CAPABILITY(KVM_CAP_SET_GUEST_DEBUG),
+    CAPABILITY(KVM_CAP_USER_NMI),       CAPABILITY(KVM_CAP_XSAVE),
+    CAPABILITY(KVM_CAP_READONLY_MEM),   CAPABILITY(KVM_CAP_X86_USER_SPACE_MSR),
+    CAPABILITY(KVM_CAP_X86_MSR_FILTER), CAPABILITY(KVM_CAP_SREGS2),
 };
+#undef CAPABILITY
 enum { NR_CAPABILITIES = sizeof(capabilities) / sizeof(capabilities[0]) };
 
 const char *kvm_probe_capability(unsigned n)
 {
 	return n < NR_CAPABILITIES ? capabilities[n].name : NULL;
+}
+
+const char *kvm_probe_lacking(int kvm)
+{
+	if (ioctl(kvm, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+		return "/dev/kvm has another API version";
+	for (unsigned n = 0; n < NR_CAPABILITIES; n++)
+		if (ioctl(kvm, KVM_CHECK_EXTENSION, (unsigned long)capabilities[n].number) <= 0)
+			return capabilities[n].lacking;
+	return NULL;
 }
 
 static uint64_t now_ns(void)

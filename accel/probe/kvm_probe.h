@@ -82,6 +82,9 @@ void kvm_probe_run(struct kvm_probe *p);
 /* Why this host's KVM cannot be used, with the remedy, or NULL. Probes once a process. */
 const char *kvm_probe_unusable(void);
 
+/* What the open /dev/kvm lacks for an engine, or NULL; nothing is tried. */
+const char *kvm_probe_lacking(int kvm);
+
 /* ---- words ---- */
 
 const char *kvm_probe_capability(unsigned n); /* NULL past the last */
