@@ -136,8 +136,8 @@ static void add_miss(struct tr *t, uint8_t *from, const struct insn *i, bool res
 	s->first = first;
 }
 
-/* S1 = linear address -> offset in its page, S2 = slot; returns the jump that is taken when `size` bytes
- * there are not a hit. Clobbers flags. */
+/* S1 = linear address -> offset in its page, S2 = slot; returns the jump that is taken when
+ * `size` bytes there are not a hit. Clobbers flags. */
 static uint8_t *emit_probe(struct tr *t, unsigned size, bool write)
 {
 	struct emit *e = &t->e;
@@ -150,8 +150,8 @@ static uint8_t *emit_probe(struct tr *t, unsigned size, bool write)
 	return emit_jcc(e, CC_A);
 }
 
-/* S1 = linear address -> its host address, or where RFLAGS are free and `addend` is set, what has to be added to it;
- * S2 = its ram_page for a write. */
+/* S1 = linear address -> its host address, or where RFLAGS are free and `addend` is set, what has
+ * to be added to it; S2 = its ram_page for a write. */
 static void translate(struct tr *t, const struct insn *i, unsigned size, bool write, bool addend,
 		      enum refill_kind refill, uint32_t first)
 {
@@ -200,8 +200,9 @@ static enum refill_kind group_refill(const struct group *g, bool write)
 	return !g->at.write ? REFILL_READS : write ? REFILL_WRITES : REFILL_WRITES_BY_READ;
 }
 
-/* S1 = host address of a's page, and S2 = its ram_page for a write. Code is found at one address as a rule, so its
- * page has one slot in the TLB: no address has to be looked at. Clobbers flags. */
+/* S1 = host address of a's page, and S2 = its ram_page for a write. Code is found at one address
+ * as a rule, so its page has one slot in the TLB, and no index has to be computed. Clobbers
+ * flags. */
 static void translate_fixed(struct tr *t, const struct insn *i, const struct touch *a, bool write,
 			    enum refill_kind refill)
 {
@@ -265,8 +266,8 @@ static struct rm reuse_slot(const struct tr *t, const struct group *g, size_t fi
 #define SLOT_HOST 0
 #define SLOT_PAGE 8
 
-/* Where i's memory operand is, if S1 can be added to that: no segment, and nothing but a base that is in a host
- * register. (Outside of 64-bit mode addresses wrap around.) */
+/* Where i's memory operand is, if S1 can be added to that: no segment, and nothing but a base
+ * that is in a host register. (Outside of 64-bit mode addresses wrap around.) */
 static bool simple_address(const struct tr *t, const struct insn *i, struct rm *m)
 {
 	if (t->word != 8 || i->asz != 8 || i->seg == FS || i->seg == GS || i->base >= 16 ||
@@ -304,8 +305,8 @@ static struct rm join_addend(struct tr *t, const struct insn *i, struct group *g
 	return plus_s1(own);
 }
 
-/* The place of i's access, which shares g, by way of S1; S2 = its page for a write. own: where it is in the
- * guest, as simple_address() tells it, or NULL. */
+/* The place of i's access, which shares g, by way of S1; S2 = its page for a write. own: where it
+ * is in the guest, as simple_address() tells it, or NULL. */
 static struct rm join(struct tr *t, const struct insn *i, struct group *g, const struct touch *a,
 		      const struct rm *own, bool aligned)
 {
@@ -446,7 +447,8 @@ struct rm emit_reach_slot(struct tr *t, const struct insn *i, unsigned g, int32_
 	return lead(t, i, group, &a, own);
 }
 
-/* Without leading a group, so that the instruction may have begun: a failure of that would begin it anew. */
+/* Without leading a group, so that the instruction may have begun: a failure of that would begin
+ * it anew. */
 static void join_plain(struct tr *t, const struct insn *i, const struct touch *a,
 		       const struct rm *own)
 {
