@@ -272,7 +272,7 @@ static void cmd_screendump(struct monitor *m, const struct out *o, const struct 
 		out(o, "cannot write %s: %s\n", path, strerror(-err));
 }
 
-/* savevm NAME, loadvm NAME */
+/* savevm, loadvm, delvm NAME */
 static void snapshot(struct monitor *m, const struct out *o, const struct args *a,
 		     int (*act)(struct pc *pc, struct drive_set *drives, const char *name,
 				char *err, size_t errlen))
@@ -280,7 +280,7 @@ static void snapshot(struct monitor *m, const struct out *o, const struct args *
 	char err[512];
 
 	if (a->nr != 1)
-		out(o, "a saved state is named as in file:state.vm\n");
+		out(o, "the name of a snapshot in the disks, or file:PATH\n");
 	else if (act(m->pc, m->drives, a->arg[0], err, sizeof(err)) < 0)
 		out(o, "%s\n", err);
 }
@@ -293,6 +293,17 @@ static void cmd_savevm(struct monitor *m, const struct out *o, const struct args
 static void cmd_loadvm(struct monitor *m, const struct out *o, const struct args *a)
 {
 	snapshot(m, o, a, snapshot_load);
+}
+
+static void cmd_delvm(struct monitor *m, const struct out *o, const struct args *a)
+{
+	snapshot(m, o, a, snapshot_delete);
+}
+
+static void info_snapshots(struct monitor *m, const struct out *o, const struct args *a)
+{
+	(void)a;
+	snapshot_list(m->drives, o->print, o->opaque);
 }
 
 /* sendkey KEYS [MILLISECONDS] */
@@ -333,8 +344,10 @@ static const struct command {
     {"nmi", cmd_nmi, NULL, "send an NMI to the first CPU"},
     {"screendump", NULL, cmd_screendump, "FILE [-f ppm|png]: save the picture"},
     {"sendkey", NULL, cmd_sendkey, "KEYS [MS]: press keys, as in ctrl-alt-f1, ret or spc"},
-    {"savevm", NULL, cmd_savevm, "file:PATH: save the machine's state"},
-    {"loadvm", NULL, cmd_loadvm, "file:PATH: go on from a saved state"},
+    {"info snapshots", NULL, info_snapshots, "those in the disks that have a machine's state"},
+    {"savevm", NULL, cmd_savevm, "NAME: save machine and disks; file:PATH: the machine"},
+    {"loadvm", NULL, cmd_loadvm, "NAME: go on from there; or file:PATH"},
+    {"delvm", NULL, cmd_delvm, "NAME: delete a snapshot"},
     {"quit", cmd_quit, NULL, "end the emulator (also q)"},
 };
 

@@ -188,9 +188,7 @@ static int on_boot(struct parse *p, const char *arg)
 
 static int on_loadvm(struct parse *p, const char *arg)
 {
-	if (strncmp(arg, "file:", 5) != 0)
-		return fail(p, "-loadvm %s: a saved state is named as in file:state.vm", arg);
-	if (access(arg + 5, R_OK) < 0)
+	if (strncmp(arg, "file:", 5) == 0 && access(arg + 5, R_OK) < 0)
 		return fail(p, "-loadvm: cannot open %s: %s", arg + 5, strerror(errno));
 	p->o->loadvm = arg;
 	return 0;
@@ -614,7 +612,7 @@ static const struct option table[] = {
     {"kernel", "FILE", on_kernel, "bzImage, ELF (PVH or 64-bit vmlinux) or multiboot 1/2 kernel"},
     {"initrd", "FILE", on_initrd, "initial ramdisk; with multiboot \"file args,file2\" modules"},
     {"append", "TEXT", on_append, "kernel command line"},
-    {"loadvm", "file:PATH", on_loadvm, "go on from a state that the monitor's savevm saved"},
+    {"loadvm", "NAME", on_loadvm, "go on from a snapshot in the disks, or from file:PATH"},
 
     {"bios", "FILE", on_bios, "firmware to start instead of SeaBIOS"},
     {"boot", "[order=]cdn[,...]", on_boot, "order of devices; once=ORDER, menu=on, splash-time=MS"},

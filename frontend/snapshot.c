@@ -14,8 +14,6 @@
 #include "hw/machine_state.h"
 #include "hw/pc.h"
 
-#define FILE_PREFIX "file:"
-
 static int write_all(void *opaque, const void *buf, size_t len)
 {
 	const uint8_t *p = buf;
@@ -51,17 +49,18 @@ static int read_at(void *opaque, uint64_t at, void *buf, size_t len)
 	return 0;
 }
 
-static const char *file_of(const char *name, char *err, size_t errlen)
+/* The path, or NULL for a snapshot in the disks. */
+static const char *file_of(const char *name)
 {
-	if (strncmp(name, FILE_PREFIX, strlen(FILE_PREFIX)) == 0 && name[strlen(FILE_PREFIX)])
-		return name + strlen(FILE_PREFIX);
-	snprintf(err, errlen, "%s: a saved state is named as in file:state.vm", name);
-	return NULL;
+	return strncmp(name, SNAPSHOT_FILE, strlen(SNAPSHOT_FILE)) == 0
+		   ? name + strlen(SNAPSHOT_FILE)
+		   : NULL;
 }
 
-/* A state goes with the disks as they were then, and would ruin others: sizes and times of change say
- * whether these still are. Caller frees; NULL with one line in err. */
-static char *describe_disks(struct drive_set *drives, char *err, size_t errlen)
+/* Brings the disks to rest and says what must be the same of them. A state in a file goes with the disks as
+ * they were then, and would ruin others: times of change say whether these still are. Caller frees; NULL with
+ * one line in err. */
+static char *settle_disks(struct drive_set *drives, bool times, char *err, size_t errlen)
 {
 	struct block *b;
 	char *text = NULL;
@@ -83,11 +82,12 @@ static char *describe_disks(struct drive_set *drives, char *err, size_t errlen)
 			free(text);
 			return NULL;
 		}
-		if (block_file(b))
-			stat(block_file(b), &st);
-		fprintf(f, "-drive %s (%llu bytes, changed at %lld.%09ld)\n", block_name(b),
-			(unsigned long long)block_size(b), (long long)st.st_mtim.tv_sec,
-			st.st_mtim.tv_nsec);
+		fprintf(f, "-drive %s (%llu bytes", block_name(b),
+			(unsigned long long)block_size(b));
+		if (times && block_file(b) && stat(block_file(b), &st) == 0)
+			fprintf(f, ", changed at %lld.%09ld", (long long)st.st_mtim.tv_sec,
+				st.st_mtim.tv_nsec);
+		fprintf(f, ")\n");
 	}
 	if (f)
 		fclose(f);
@@ -128,68 +128,97 @@ static int save_as(struct machine *m, const char *disks, const char *path, char 
 	return r < 0 ? -1 : 0;
 }
 
-int snapshot_save(struct pc *pc, struct drive_set *drives, const char *name, char *err,
-		  size_t errlen)
+static int load_file(struct machine *m, const char *disks, const char *path, char *err,
+		     size_t errlen)
 {
-	const char *path = file_of(name, err, errlen);
+	char why[400];
+	bool half = false;
+	struct stat st;
+	int r, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		snprintf(err, errlen, "cannot open %s: %s", path, strerror(errno));
+		return -1;
+	}
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		snprintf(why, sizeof(why), "this is no file");
+		r = -EINVAL;
+	} else {
+		const struct state_source from = {read_at, &fd, (uint64_t)st.st_size};
+
+		r = machine_load_locked(m, disks, &from, &half, why, sizeof(why));
+	}
+	close(fd);
+	if (r == 0)
+		return 0;
+	snprintf(err, errlen, "%s: %s%s", path, why, half ? "; the guest is reset" : "");
+	if (half)
+		machine_request_reset(m);
+	return -1;
+}
+
+/* What all of them have in common. */
+static int at_rest(struct pc *pc, struct drive_set *drives, const char *name,
+		   int (*act)(struct pc *pc, struct drive_set *drives, const char *disks,
+			      const char *name, char *err, size_t errlen),
+		   char *err, size_t errlen)
+{
 	struct machine *m = &pc->m;
 	bool was_stopped = m->stopped;
 	char *disks;
 	int r = -1;
 
-	if (!path)
-		return -1;
 	machine_stop_locked(m);
-	disks = describe_disks(drives, err, errlen);
+	disks = settle_disks(drives, file_of(name) != NULL, err, errlen);
 	if (disks)
-		r = save_as(m, disks, path, err, errlen);
+		r = act(pc, drives, disks, name, err, errlen);
 	free(disks);
 	if (!was_stopped)
 		machine_cont_locked(m);
 	return r;
 }
 
-static int load_from(struct machine *m, const char *disks, int fd, bool *half, char *err,
-		     size_t errlen)
+static int save(struct pc *pc, struct drive_set *drives, const char *disks, const char *name,
+		char *err, size_t errlen)
 {
-	struct stat st;
+	if (file_of(name))
+		return save_as(&pc->m, disks, file_of(name), err, errlen);
+	return snapshot_disk_save(pc, drives, disks, name, err, errlen);
+}
 
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		snprintf(err, errlen, "this is no file");
-		return -EINVAL;
-	}
-	return machine_load_locked(m, disks,
-				   &(struct state_source){read_at, &fd, (uint64_t)st.st_size}, half,
-				   err, errlen);
+static int load(struct pc *pc, struct drive_set *drives, const char *disks, const char *name,
+		char *err, size_t errlen)
+{
+	if (file_of(name))
+		return load_file(&pc->m, disks, file_of(name), err, errlen);
+	return snapshot_disk_load(pc, drives, disks, name, err, errlen);
+}
+
+static int delete (struct pc *pc, struct drive_set *drives, const char *disks, const char *name,
+		   char *err, size_t errlen)
+{
+	(void)pc;
+	(void)disks;
+	return snapshot_disk_delete(drives, name, err, errlen);
+}
+
+int snapshot_save(struct pc *pc, struct drive_set *drives, const char *name, char *err,
+		  size_t errlen)
+{
+	return at_rest(pc, drives, name, save, err, errlen);
 }
 
 int snapshot_load(struct pc *pc, struct drive_set *drives, const char *name, char *err,
 		  size_t errlen)
 {
-	const char *path = file_of(name, err, errlen);
-	struct machine *m = &pc->m;
-	bool was_stopped = m->stopped, half = false;
-	char why[400], *disks;
-	int fd, r;
+	return at_rest(pc, drives, name, load, err, errlen);
+}
 
-	if (!path)
-		return -1;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		snprintf(err, errlen, "cannot open %s: %s", path, strerror(errno));
-		return -1;
-	}
-	machine_stop_locked(m);
-	disks = describe_disks(drives, why, sizeof(why));
-	r = disks ? load_from(m, disks, fd, &half, why, sizeof(why)) : -1;
-	free(disks);
-	close(fd);
-	if (r < 0) {
-		snprintf(err, errlen, "%s: %s", path, why);
-		if (half)
-			machine_request_reset(m);
-	}
-	if (!was_stopped)
-		machine_cont_locked(m);
-	return r < 0 ? -1 : 0;
+int snapshot_delete(struct pc *pc, struct drive_set *drives, const char *name, char *err,
+		    size_t errlen)
+{
+	if (!file_of(name))
+		return at_rest(pc, drives, name, delete, err, errlen);
+	snprintf(err, errlen, "%s is a file: delete it yourself", file_of(name));
+	return -1;
 }

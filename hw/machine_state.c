@@ -479,13 +479,18 @@ static int load_section(struct loader *l, const struct state_section *sec)
 	return 0;
 }
 
+static int check(struct loader *l)
+{
+	int r = each_section(l, check_section);
+
+	return r < 0 ? r : check_complete(l);
+}
+
 static int load(struct loader *l, bool *half)
 {
 	struct machine *m = l->m;
-	int r = each_section(l, check_section);
+	int r = check(l);
 
-	if (r == 0)
-		r = check_complete(l);
 	if (r < 0)
 		return r;
 	*half = true;
@@ -510,8 +515,9 @@ static int load(struct loader *l, bool *half)
 	return 0;
 }
 
-int machine_load_locked(struct machine *m, const char *disks, const struct state_source *from,
-			bool *half, char *err, size_t errlen)
+/* half NULL: only checks. */
+static int look_at(struct machine *m, const char *disks, const struct state_source *from,
+		   bool *half, char *err, size_t errlen)
 {
 	struct loader l = {.m = m, .from = from, .err = err, .errlen = errlen};
 	unsigned nr = 0;
@@ -519,16 +525,28 @@ int machine_load_locked(struct machine *m, const char *disks, const struct state
 
 	for (const struct device *d = m->devices; d; d = d->next)
 		nr++;
-	*half = false;
 	l.identity = identity_of(m, disks);
 	l.buf = malloc(STATE_SECTION_MAX);
 	l.devices = calloc(nr + 1, sizeof(*l.devices));
 	if (l.identity && l.buf && l.devices)
-		r = load(&l, half);
+		r = half ? load(&l, half) : check(&l);
 	else
 		refuse(&l, r, "out of memory");
 	free(l.identity);
 	free(l.buf);
 	free(l.devices);
 	return r;
+}
+
+int machine_check_locked(struct machine *m, const char *disks, const struct state_source *from,
+			 char *err, size_t errlen)
+{
+	return look_at(m, disks, from, NULL, err, errlen);
+}
+
+int machine_load_locked(struct machine *m, const char *disks, const struct state_source *from,
+			bool *half, char *err, size_t errlen)
+{
+	*half = false;
+	return look_at(m, disks, from, half, err, errlen);
 }

@@ -20,6 +20,9 @@ extern const struct field vcpu_fields[];
 /* The machine is stopped and its disks are at rest; lock held. disks: what must be the same of them, as lines
  * like those of machine.identity. 0 or -errno. */
 int machine_save_locked(struct machine *m, const char *disks, const struct state_sink *to);
+/* Whether the state can be loaded; changes nothing. 0, or -errno with one line in err. */
+int machine_check_locked(struct machine *m, const char *disks, const struct state_source *from,
+			 char *err, size_t errlen);
 /* Looks at all of it first: after an error, -errno with one line in err, the machine is as it was. But
  * for one while its second reading fails: it is to be reset then (*half is set). The machine is stopped;
  * lock held. */

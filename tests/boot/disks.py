@@ -185,6 +185,75 @@ class Disks:
                 g.close()
         return f"{len(ways)} ways"
 
+    def snapshots(self):
+        """savevm and loadvm with disks: in the same process, and in a new one under the other engine."""
+        initrd = os.path.join(self.logs, "initrd")
+        initrd_with_modules(initrd)
+        args = ["-kernel", fetch("kernel", "amd64"), "-initrd", initrd, "-append", "console=ttyS0"]
+        for name, more in ("a", "if=virtio"), ("b", "if=none,id=b"):
+            path = os.path.join(self.logs, name + ".qcow2")
+            subprocess.run([self.a.doppel, "img", "create", "-q", "-f", "qcow2", path, "32M"],
+                           check=True)
+            args += ["-drive", f"file={path},{more}"]
+        args += ["-device", "nvme,drive=b,serial=b"]
+
+        def monitor(g, *lines):
+            g.type("\1c")
+            g.expect(r"\(doppel\) ", 10)
+            at = len(g.output)
+            for line in lines:
+                g.type(line + "\n")
+                g.expect(r"\(doppel\) ", 60)
+            g.type("\1c")
+            return g.output[at:]
+
+        def fill(g, what):
+            g.command(f"for d in vda nvme0n1; do yes {what}$d | head -c {MIB} > /dev/$d; done; sync; "
+                      f"echo {what} > /tmp/what", 60)
+
+        def look(g, what):
+            g.type("\n")
+            g.expect(r"# ", 30)
+            got = g.command("echo 3 > /proc/sys/vm/drop_caches; cat /tmp/what; for d in vda nvme0n1; "
+                            f"do head -c {MIB} /dev/$d | md5sum; done", 120)
+            for d in "vda", "nvme0n1":
+                text = f"{what}{d}\n".encode()
+                data = (text * (MIB // len(text) + 1))[:MIB]
+                check(what in got and hashlib.md5(data).hexdigest() in got,
+                      f"machine and disks are not those of the snapshot: {got}")
+
+        g = self.start("snapshots", *args)
+        try:
+            g.expect(r"/ # ", 240)
+            g.command("stty cols 500; dmesg -n 1; for m in /m/*; do insmod $m; done; "
+                      "while [ ! -e /dev/nvme0n1 ] || [ ! -e /dev/vda ]; do sleep .1; done", 120)
+            fill(g, "one")
+            monitor(g, "savevm first", "savevm first")
+            fill(g, "two")
+            out = monitor(g, "savevm second", "info snapshots")
+            check(out.count(" first ") == 1 and out.count(" second ") == 1, f"the list is {out}")
+            monitor(g, "loadvm first")
+            look(g, "one")
+            out = monitor(g, "loadvm third")
+            check("no snapshot third" in out, f"loadvm of nothing says {out}")
+            monitor(g, "delvm first")
+            look(g, "one")
+            g.type("\1x")
+            check(g.wait(20) == 0, "Ctrl-A x does not give status 0")
+        finally:
+            g.close()
+        other = "interp" if "interp" not in (self.a.accel or "") else "jit"
+        g = self.start("snapshots2", *args, "-accel", other, "-loadvm", "second")
+        try:
+            look(g, "two")
+            check_log(g.command("dmesg"))
+        finally:
+            g.close()
+        for name in "a", "b":
+            check(subprocess.run([self.a.doppel, "img", "check", "-q",
+                                  os.path.join(self.logs, name + ".qcow2")]).returncode == 0,
+                  f"image {name} is damaged")
+
     def debian(self, name, root, *args, expect=""):
         """A whole system: to the login, writes with fsync, shutdown, file system check."""
         made = subprocess.run(["sh", os.path.join(HERE, "../guests/disk.sh")], capture_output=True,
@@ -247,8 +316,8 @@ class Disks:
                            "scsi-hd,drive=d", expect="virtio0-request")
 
 
-QUICK = ["quick", "bios"]
-CASES = ["quick", "bios", "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
+QUICK = ["quick", "bios", "snapshots"]
+CASES = ["quick", "bios", "snapshots", "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
 
 
 def main():
