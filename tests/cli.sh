@@ -196,7 +196,6 @@ refuses "usb=on is not supported" -machine pc,usb=on
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
 refuses "has the terminal" -display curses -serial stdio
-refuses "file:state.vm" -loadvm x
 refuses "cannot open /nonexistent" -loadvm file:/nonexistent
 refuses "needs a terminal" -display curses
 refuses "-vga qxl.*std" -vga qxl
