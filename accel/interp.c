@@ -466,7 +466,8 @@ static void left(struct engine_cpu *e, int how)
 static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 {
 	struct core *c = &e->core;
-	enum run_exit why = RUN_STOPPED;
+	volatile enum run_exit why = RUN_STOPPED;
+	enum run_exit found;
 	sigjmp_buf fault;
 	const uint64_t begin = c->retired, room = UINT64_MAX - begin;
 	const uint64_t last = begin + (max_insns < room ? max_insns : room);
@@ -486,8 +487,10 @@ static enum run_exit interp_run(struct engine_cpu *e, uint64_t max_insns)
 					 __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
 					 c->v.activity != ACT_RUNNING,
 				     0) &&
-		    !take_events(e, &why))
+		    !take_events(e, &found)) {
+			why = found;
 			break;
+		}
 		if (__builtin_expect(c->retired >= e->due, 0)) {
 			e->due = c->bus->timers(c->bus->opaque, c->retired);
 			stepping = max_insns == 1;

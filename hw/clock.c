@@ -151,6 +151,7 @@ void clock_load(struct clock *c, uint64_t now)
 	atomic_store_explicit(&c->base, now, memory_order_relaxed);
 	for (struct timer *t = c->timers; t; t = t->next)
 		t->deadline += delta;
+	rearm(c);
 }
 
 void clock_step(struct clock *c, uint64_t ns)

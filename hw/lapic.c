@@ -286,7 +286,7 @@ static void loaded(void *state)
 {
 	struct lapic *l = state;
 
-	lapic_timer_rearm(l);
+	lapic_timer_loaded(l);
 	l->intr_out = lapic_intr_pending(l);
 	l->bus->ops->intr(l->bus->opaque, l->id, l->intr_out);
 }

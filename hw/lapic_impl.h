@@ -70,6 +70,8 @@ void lapic_send_ipi(struct lapic *l);
 void lapic_timer_init(struct lapic *l);
 void lapic_timer_stop(struct lapic *l);
 void lapic_timer_rearm(struct lapic *l);
+/* The same after a saved state was loaded. */
+void lapic_timer_loaded(struct lapic *l);
 void lapic_timer_set_initial(struct lapic *l, uint32_t val);
 void lapic_timer_set_divide(struct lapic *l, uint32_t val);
 /* LVT_TIMER is about to become `val`. */

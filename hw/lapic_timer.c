@@ -67,9 +67,19 @@ static void expire_deadline(struct lapic *l)
 	lapic_local(l, LVT_TIMER);
 }
 
+/* When the timer for a deadline that is `left` TSC ticks away fires, ns; UINT64_MAX: never. */
+static uint64_t deadline_ns(const struct lapic *l, uint64_t now, int64_t left)
+{
+	uint64_t target = now + (uint64_t)left - atomic_load(&l->bus->tsc_ahead);
+
+	if (target / l->bus->cfg.tsc_hz >= UINT64_MAX / NSEC_PER_SEC / 2)
+		return UINT64_MAX;
+	return muldiv64(target, NSEC_PER_SEC, l->bus->cfg.tsc_hz) + 1;
+}
+
 static void arm_deadline(struct lapic *l)
 {
-	uint64_t now = lapic_bus_tsc(l->bus), guest = now + l->tsc_offset, target;
+	uint64_t now = lapic_bus_tsc(l->bus), guest = now + l->tsc_offset, at;
 
 	timer_cancel(&l->timer);
 	if (!l->deadline)
@@ -81,10 +91,9 @@ static void arm_deadline(struct lapic *l)
 	/* Nobody waits for longer than a century. */
 	if (l->deadline - guest > UINT64_MAX / 4)
 		return;
-	target = now + (l->deadline - guest) - atomic_load(&l->bus->tsc_ahead);
-	if (target / l->bus->cfg.tsc_hz >= UINT64_MAX / NSEC_PER_SEC / 2)
-		return;
-	timer_arm(&l->timer, muldiv64(target, NSEC_PER_SEC, l->bus->cfg.tsc_hz) + 1);
+	at = deadline_ns(l, now, (int64_t)(l->deadline - guest));
+	if (at != UINT64_MAX)
+		timer_arm(&l->timer, at);
 }
 
 void lapic_timer_rearm(struct lapic *l)
@@ -99,6 +108,20 @@ void lapic_timer_rearm(struct lapic *l)
 		return;
 	}
 	timer_arm(&l->timer, l->timer_start + ticks_ns(l, l->initial));
+}
+
+void lapic_timer_loaded(struct lapic *l)
+{
+	uint64_t now = lapic_bus_tsc(l->bus), late = now + l->tsc_offset - l->deadline, at;
+
+	if (timer_mode(l->lvt[LVT_TIMER]) != TSC_DEADLINE || !l->deadline ||
+	    late > UINT64_MAX / 4) {
+		lapic_timer_rearm(l);
+		return;
+	}
+	/* What was about to come when it was saved comes at its time among the other timers, not before. */
+	at = late < now ? deadline_ns(l, now, -(int64_t)late) : 0;
+	timer_arm(&l->timer, at != UINT64_MAX ? at : 0);
 }
 
 static void fire(void *opaque)

@@ -72,6 +72,8 @@ static enum flags_use look_ahead(const struct tr *t, int32_t off)
 		flags_effect(&i, &reads, &writes);
 		if (reads & live)
 			return FLAGS_NEEDED;
+		if (i.rep)
+			break;
 		live &= ~writes;
 		if (!live) /* who counts also compares at the end of blocks */
 			return t->j->count ? FLAGS_KEPT : FLAGS_DEAD;
@@ -128,6 +130,9 @@ void flags_plan(struct tr *t, struct flags_plan *plan)
 			live = CC_ALL;
 		flags_effect(i, &reads, &writes);
 		live = (live & ~writes) | reads;
+		/* Between two iterations the block may be left, with all of the state as it should be. */
+		if (i->rep)
+			live = CC_ALL;
 		plan->live[n] = live;
 		/* C operations and what system.c translates take them from js.flags. */
 		if (t->b->insn[n].op == op_pushf || t->b->insn[n].desc->attrs & A_END)

@@ -74,7 +74,7 @@ static void note_open(struct open_flags *f, uint32_t diff)
 static uint32_t dead_flags(const struct insn *i)
 {
 	uint64_t dead = 0, live = 0, reads, writes;
-	for (; i->desc && i->op != op_jcc; i++) {
+	for (; i->desc && i->op != op_jcc && !i->rep; i++) {
 		flags_effect(i, &reads, &writes);
 		live |= reads & ~dead;
 		dead |= writes & ~live;
@@ -228,6 +228,21 @@ static bool compare_device(const struct device *a, const struct device *b)
 	return same;
 }
 
+/* Those that fire together may be armed in another order. */
+static bool compare_timers(const struct clock *a, const struct clock *b)
+{
+	const struct timer *x = a->timers, *y = b->timers;
+
+	for (; x && y; x = x->next, y = y->next)
+		if (x->deadline != y->deadline) {
+			printf("timers: %lu ns, the other %lu ns\n", x->deadline, y->deadline);
+			return false;
+		}
+	if (x || y)
+		printf("timers: one more, at %lu ns\n", x ? x->deadline : y->deadline);
+	return !x && !y;
+}
+
 bool compare_devices(struct lockstep *l)
 {
 	const struct side *s = l->side;
@@ -238,5 +253,6 @@ bool compare_devices(struct lockstep *l)
 	const struct device *a = s[INTERP].pc->m.devices, *b = s[JIT].pc->m.devices;
 	for (; a && b; a = a->next, b = b->next)
 		same &= compare_device(a, b);
+	same &= compare_timers(&s[INTERP].pc->m.clock, &s[JIT].pc->m.clock);
 	return same;
 }
