@@ -147,14 +147,14 @@ static uint64_t undefined_flags(const struct fuzz_test *t)
 	return t->decodes ? flags_of(t->insn.desc->attrs >> 6 & 63) : 0;
 }
 
-/* Instructions whose memory operand is several accesses: which one faults first is open. */
+/* Instructions whose memory operand is several accesses, as ten bytes are: which one faults first is open. */
 static bool several_accesses(const struct insn *i)
 {
 	if (strstr(i->desc->name, "maskmov") || (i->desc->attrs & A_VSIB))
 		return true;
 	for (int n = 0; n < 4; n++)
 		if (i->o[n].kind == OPK_MEM)
-			return i->o[n].size == 0;
+			return i->o[n].size == 0 || i->o[n].size == 10;
 	return false;
 }
 
