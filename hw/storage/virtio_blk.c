@@ -281,11 +281,18 @@ static void kick(struct virtio_pci *v, unsigned queue)
 
 	block_plug(d->block);
 	d->batch = true;
-	do {
+	/* Each round but the first finds something, unless what we write in the ring is also what we read. */
+	for (unsigned left = vq->size + 2u;; left--) {
 		vq_want_notify(vq, false);
 		r = take_all(d, queue);
 		vq_want_notify(vq, true);
-	} while (r == 0 && !vq_empty(vq));
+		if (r < 0 || vq_empty(vq))
+			break;
+		if (!left) {
+			r = -EINVAL;
+			break;
+		}
+	}
 	block_unplug(d->block);
 	d->batch = false;
 	for (; d->told; d->told &= d->told - 1)

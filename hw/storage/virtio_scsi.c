@@ -400,11 +400,18 @@ static void kick(struct virtio_pci *v, unsigned queue)
 	}
 	plug(h, true);
 	h->batch = true;
-	do {
+	/* Each round but the first finds something, unless what we write in the ring is also what we read. */
+	for (unsigned left = vq->size + 2u;; left--) {
 		vq_want_notify(vq, false);
 		r = take_all(h, queue);
 		vq_want_notify(vq, true);
-	} while (r == 0 && !vq_empty(vq));
+		if (r < 0 || vq_empty(vq))
+			break;
+		if (!left) {
+			r = -EINVAL;
+			break;
+		}
+	}
 	plug(h, false);
 	h->batch = false;
 	for (; h->told; h->told &= h->told - 1)
