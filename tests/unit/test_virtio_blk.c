@@ -45,8 +45,9 @@ static uint64_t offered(void)
 	return f | get(&g, at + 4, 4) << 32;
 }
 
-/* As a driver starts the device: false when it does not accept the features. */
-static bool start(uint64_t features, unsigned queue, uint16_t size)
+/* As a driver starts the device: false when it does not accept the features. With `shift` the device's flags
+ * lie upon the driver's index. */
+static bool start_at(uint64_t features, unsigned queue, uint16_t size, unsigned shift)
 {
 	memset(g.ram.host + 0x4000, 0, 0x10000);
 	put(&g, at + 20, 0, 1);
@@ -65,11 +66,16 @@ static bool start(uint64_t features, unsigned queue, uint16_t size)
 	put(&g, at + 26, queue, 2);
 	put(&g, at + 32, r.desc, 4);
 	put(&g, at + 36, r.desc >> 32, 4);
-	put(&g, at + 40, r.driver, 8);
-	put(&g, at + 48, r.device, 8);
+	put(&g, at + 40, r.driver + shift, 8);
+	put(&g, at + 48, shift ? r.driver + shift + 2 : r.device, 8);
 	put(&g, at + 28, 1, 2);
 	put(&g, at + 20, 15, 1);
 	return true;
+}
+
+static bool start(uint64_t features, unsigned queue, uint16_t size)
+{
+	return start_at(features, queue, size, 0);
 }
 
 static void add(uint32_t type, uint64_t sector, uint32_t len)
@@ -301,6 +307,20 @@ Test(virtio_blk, endless_driver)
 	block_drain(g.block);
 	put(&g, at + 0x3000, 0, 2);
 	block_drain(g.block);
+	cr_assert_eq(d.in_flight[0], 0);
+}
+
+/* The device reads what it has written: whether it wants to be told is how much there is to do. */
+Test(virtio_blk, rings_upon_each_other, .timeout = 20)
+{
+	const struct virtio_blk_options o = {0};
+
+	plug(&o, false);
+	cr_assert(start_at(offered() & ~(VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_PACKED), 0, 64, 2));
+	add(T_IN, 5, 512);
+	put(&g, r.driver + 2, 0, 8);
+	kick(0);
+	cr_assert(get(&g, at + 20, 1) & VIRTIO_NEEDS_RESET);
 	cr_assert_eq(d.in_flight[0], 0);
 }
 
