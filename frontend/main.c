@@ -326,7 +326,7 @@ static int open_textcon(struct app *a)
 		return complain("-display curses needs a terminal as standard input and output");
 	if (open_console(a, true))
 		return 1;
-	return textcon_open(&a->textcon, &a->console, m->displays, &a->pc->i8042, &m->clock) < 0
+	return textcon_open(&a->textcon, &a->console, m->displays, &m->input, &m->clock) < 0
 		   ? complain("out of memory")
 		   : 0;
 }

@@ -320,6 +320,79 @@ static void cmd_sendkey(struct monitor *m, const struct out *o, const struct arg
 		out(o, "%s\n", err);
 }
 
+/* ---- pointers ---- */
+
+/* The numbers from min to max that the arguments are; false where there are more or fewer of them, or others. */
+static bool numbers(const struct args *a, unsigned least, unsigned most, long min, long max,
+		    long *to)
+{
+	if (a->nr < least || a->nr > most)
+		return false;
+	for (unsigned i = 0; i < a->nr; i++) {
+		char *end;
+
+		to[i] = strtol(a->arg[i], &end, 0);
+		if (end == a->arg[i] || *end || to[i] < min || to[i] > max)
+			return false;
+	}
+	return true;
+}
+
+static void cmd_mouse_move(struct monitor *m, const struct out *o, const struct args *a)
+{
+	struct input *in = &m->pc->m.input;
+	long n[3] = {0};
+
+	if (!numbers(a, 2, 3, -0x7fff, 0x7fff, n)) {
+		out(o, "mouse_move DX DY [DZ], in dots and clicks of the wheel\n");
+		return;
+	}
+	input_pointer(
+	    in, &(struct input_pointer){
+		    .x = (int)n[0], .y = (int)n[1], .dz = (int)n[2], .buttons = in->last.buttons});
+}
+
+static void cmd_mouse_button(struct monitor *m, const struct out *o, const struct args *a)
+{
+	struct input *in = &m->pc->m.input;
+	struct input_pointer p = in->last;
+	long n;
+
+	if (!numbers(a, 1, 1, 0, 7, &n)) {
+		out(o, "mouse_button STATE: the sum of 1 (left), 2 (middle) and 4 (right)\n");
+		return;
+	}
+	p.buttons =
+	    (n & 1 ? BUTTON_LEFT : 0) | (n & 2 ? BUTTON_MIDDLE : 0) | (n & 4 ? BUTTON_RIGHT : 0);
+	input_pointer(in, &p);
+}
+
+static void cmd_mouse_set(struct monitor *m, const struct out *o, const struct args *a)
+{
+	struct input *in = &m->pc->m.input;
+	struct input_handler *h = in->handlers;
+	long n = -1;
+
+	if (numbers(a, 1, 1, 0, 0xffff, &n))
+		while (h && (h->index != (unsigned)n || !(h->kinds & ~INPUT_KEYS)))
+			h = h->next;
+	if (n < 0 || !h)
+		out(o, "mouse_set INDEX: one of those that info mice lists\n");
+	else
+		input_activate(in, h);
+}
+
+static void info_mice(struct pc *pc, const struct out *o)
+{
+	const struct input *in = &pc->m.input;
+	const struct input_handler *first = input_first(in, INPUT_RELATIVE | INPUT_ABSOLUTE);
+
+	for (const struct input_handler *h = in->handlers; h; h = h->next)
+		if (h->kinds & (INPUT_RELATIVE | INPUT_ABSOLUTE))
+			out(o, "%c Mouse #%u: %s%s\n", h == first ? '*' : ' ', h->index, h->name,
+			    h->kinds & INPUT_ABSOLUTE ? " (absolute)" : "");
+}
+
 static void cmd_help(struct pc *pc, const struct out *o);
 
 static const struct command {
@@ -344,6 +417,10 @@ static const struct command {
     {"nmi", cmd_nmi, NULL, "send an NMI to the first CPU"},
     {"screendump", NULL, cmd_screendump, "FILE [-f ppm|png]: save the picture"},
     {"sendkey", NULL, cmd_sendkey, "KEYS [MS]: press keys, as in ctrl-alt-f1, ret or spc"},
+    {"mouse_move", NULL, cmd_mouse_move, "DX DY [DZ]: move the mouse, turn its wheel"},
+    {"mouse_button", NULL, cmd_mouse_button, "STATE: hold buttons; 1 left, 2 middle, 4 right"},
+    {"mouse_set", NULL, cmd_mouse_set, "INDEX: which device gets the pointer"},
+    {"info mice", info_mice, NULL, "pointing devices"},
     {"info snapshots", NULL, info_snapshots, "those in the disks that have a machine's state"},
     {"savevm", NULL, cmd_savevm, "NAME: save machine and disks; file:PATH: the machine"},
     {"loadvm", NULL, cmd_loadvm, "NAME: go on from there; or file:PATH"},
@@ -399,7 +476,7 @@ static const struct command *find(char *line, struct args *a)
 void monitor_init(struct monitor *m, struct pc *pc)
 {
 	m->pc = pc;
-	sendkey_init(&m->keys, &pc->i8042, &pc->m.clock);
+	sendkey_init(&m->keys, &pc->m.input, &pc->m.clock);
 }
 
 void monitor_command(struct monitor *m, const char *line,

@@ -14,13 +14,13 @@
 #define SENDKEY_KEYS  8
 #define SENDKEY_QUEUE 64
 
-struct i8042;
+struct input;
 
 struct sendkey {
-	struct i8042 *kbd;
+	struct input *input;
 	struct timer timer;
 	struct key_combination {
-		uint16_t key[SENDKEY_KEYS]; /* as i8042_key() takes them */
+		uint16_t key[SENDKEY_KEYS]; /* enum key */
 		uint8_t nr;
 		uint32_t hold_ms;
 	} queue[SENDKEY_QUEUE];
@@ -30,11 +30,11 @@ struct sendkey {
 	void *opaque;
 };
 
-void sendkey_init(struct sendkey *s, struct i8042 *kbd, struct clock *clock);
+void sendkey_init(struct sendkey *s, struct input *input, struct clock *clock);
 /* Queues "ctrl-alt-delete", to be held for hold_ms (of guest time). 0, or -1 with one line in err. Machine
  * lock held. */
 int sendkey_queue(struct sendkey *s, const char *keys, unsigned hold_ms, char *err, size_t errlen);
-/* The same for nr (1 to SENDKEY_KEYS) keys as i8042_key() takes them; false when there is no room. */
+/* The same for nr (1 to SENDKEY_KEYS) keys (enum key); false when there is no room. */
 bool sendkey_press(struct sendkey *s, const uint16_t *key, unsigned nr, unsigned hold_ms);
 
 #endif

@@ -4,33 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "hw/ps2.h"
+#include "hw/input/keys.h"
 
 enum { ESC = 0x1b, DEL = 0x7f };
-
-/* Set-1 make codes. */
-enum {
-	KEY_ESC = 0x01,
-	KEY_BACKSPACE = 0x0e,
-	KEY_TAB = 0x0f,
-	KEY_ENTER = 0x1c,
-	KEY_CTRL = 0x1d,
-	KEY_SHIFT = 0x2a,
-	KEY_ALT = 0x38,
-	KEY_SPACE = 0x39,
-	KEY_F1 = 0x3b,
-	KEY_F11 = 0x57,
-	KEY_HOME = PS2_E0 | 0x47,
-	KEY_UP = PS2_E0 | 0x48,
-	KEY_PGUP = PS2_E0 | 0x49,
-	KEY_LEFT = PS2_E0 | 0x4b,
-	KEY_RIGHT = PS2_E0 | 0x4d,
-	KEY_END = PS2_E0 | 0x4f,
-	KEY_DOWN = PS2_E0 | 0x50,
-	KEY_PGDN = PS2_E0 | 0x51,
-	KEY_INSERT = PS2_E0 | 0x52,
-	KEY_DELETE = PS2_E0 | 0x53,
-};
 
 /* Bits of a sequence's modifier parameter less one. */
 enum { MOD_SHIFT = 1, MOD_ALT = 2, MOD_CTRL = 4 };
@@ -64,20 +40,20 @@ static const struct {
 };
 
 /* A printable character: its key, and whether Shift goes with it. 0: none. */
-static unsigned printable(char c, bool *shift)
+static enum key printable(char c, bool *shift)
 {
 	for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
 		const char *at = strchr(rows[n].plain, c);
 
 		*shift = !at;
 		if (at)
-			return rows[n].first + (unsigned)(at - rows[n].plain);
+			return key_by_set1((uint16_t)(rows[n].first + (at - rows[n].plain)));
 		at = strchr(rows[n].shifted, c);
 		if (at)
-			return rows[n].first + (unsigned)(at - rows[n].shifted);
+			return key_by_set1((uint16_t)(rows[n].first + (at - rows[n].shifted)));
 	}
 	*shift = false;
-	return c == ' ' ? KEY_SPACE : 0;
+	return c == ' ' ? KEY_SPC : NO_KEY;
 }
 
 static void character(struct termkeys *k, unsigned mods, uint8_t c)
@@ -87,7 +63,7 @@ static void character(struct termkeys *k, unsigned mods, uint8_t c)
 
 	switch (c) {
 	case '\r':
-		key = KEY_ENTER;
+		key = KEY_RET;
 		break;
 	case '\t':
 		key = KEY_TAB;
@@ -100,7 +76,7 @@ static void character(struct termkeys *k, unsigned mods, uint8_t c)
 		key = KEY_ESC;
 		break;
 	case 0:
-		key = KEY_SPACE;
+		key = KEY_SPC;
 		mods |= MOD_CTRL;
 		break;
 	default:

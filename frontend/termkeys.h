@@ -12,7 +12,7 @@
 #define TERMKEYS_MAX 4
 
 struct termkeys {
-	uint16_t key[TERMKEYS_MAX]; /* as i8042_key() takes them, modifiers first */
+	uint16_t key[TERMKEYS_MAX]; /* enum key, modifiers first */
 	unsigned nr;                /* 0: nothing that such a keyboard has */
 };
 

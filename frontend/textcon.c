@@ -237,7 +237,7 @@ static void on_room(void *opaque)
 }
 
 int textcon_open(struct textcon *t, struct console *console, const struct display *display,
-		 struct i8042 *kbd, struct clock *clock)
+		 struct input *input, struct clock *clock)
 {
 	memset(t, 0, sizeof(*t));
 	t->now = calloc(1, sizeof(*t->now));
@@ -249,7 +249,7 @@ int textcon_open(struct textcon *t, struct console *console, const struct displa
 	}
 	t->console = console;
 	t->display = display;
-	sendkey_init(&t->keys, kbd, clock);
+	sendkey_init(&t->keys, input, clock);
 	t->keys.room = on_room;
 	t->keys.opaque = t;
 	chardev_attach(&console->stream.chr, can_receive, receive, t);

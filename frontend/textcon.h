@@ -13,6 +13,7 @@
 #include "hw/display/display.h"
 
 struct console;
+struct input;
 
 struct textcon {
 	struct console *console;
@@ -24,9 +25,9 @@ struct textcon {
 	unsigned width, height;          /* of the terminal */
 };
 
-/* Takes the console's bytes from now on. console, display and kbd are borrowed. 0 or -ENOMEM. */
+/* Takes the console's bytes from now on. console, display and input are borrowed. 0 or -ENOMEM. */
 int textcon_open(struct textcon *t, struct console *console, const struct display *display,
-		 struct i8042 *kbd, struct clock *clock);
+		 struct input *input, struct clock *clock);
 /* Leaves the terminal as it was. */
 void textcon_close(struct textcon *t);
 

@@ -17,6 +17,7 @@
 struct clock;
 struct display;
 struct drive_bus;
+struct input;
 struct loop;
 
 #define DEVICE_PROPS_MAX 24
@@ -100,6 +101,7 @@ struct device_env {
 	/* Tells firmware where in the order of boot devices this is. */
 	void (*boot)(void *opaque, int bootindex, const char *path);
 	struct drive_bus **drives; /* where drives plug in (hw/storage/drive_bus.h) */
+	struct input *input;       /* where keys and pointers come from */
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */

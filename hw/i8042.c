@@ -243,6 +243,7 @@ static void write_data(struct i8042 *k, uint8_t val)
 		/* Talking to a device turns its port on. */
 		k->ram[0] &= ~MODE_KBD_OFF;
 		ps2_kbd_write(&k->kbd, val);
+		k->keys.leds = k->kbd.leds;
 		break;
 	case CMD_WRITE_OUTPUT:
 		write_outport(k, val);
@@ -314,19 +315,30 @@ static void command_write(void *opaque, uint64_t off, uint64_t val, unsigned siz
 static const struct mmio_ops data_ops = {data_read, data_write, 1, 1};
 static const struct mmio_ops command_ops = {status_read, command_write, 1, 1};
 
-void i8042_key(struct i8042 *k, unsigned key, bool down)
+/* ---- input ---- */
+
+static void on_key(void *dev, enum key key, bool down)
 {
-	ps2_kbd_key(&k->kbd, key, down);
+	struct i8042 *k = dev;
+
+	ps2_kbd_key(&k->kbd, key_set1(key), down);
 }
 
-void i8042_mouse(struct i8042 *k, int dx, int dy, int dz, unsigned buttons)
+static void on_pointer(void *dev, const struct input_pointer *p)
 {
-	ps2_mouse_move(&k->mouse, dx, dy, dz, buttons);
+	struct i8042 *k = dev;
+
+	ps2_mouse_move(&k->mouse, p->x, p->y, p->dz, p->buttons);
 }
 
-uint8_t i8042_leds(const struct i8042 *k)
+void i8042_attach(struct i8042 *k, struct input *in)
 {
-	return k->kbd.leds;
+	k->keys = (struct input_handler){
+	    .name = "QEMU PS/2 Keyboard", .kinds = INPUT_KEYS, .key = on_key, .dev = k};
+	k->pointer = (struct input_handler){
+	    .name = "QEMU PS/2 Mouse", .kinds = INPUT_RELATIVE, .pointer = on_pointer, .dev = k};
+	input_add(in, &k->keys);
+	input_add(in, &k->pointer);
 }
 
 #define QUEUE(q)                                                                                   \
@@ -379,6 +391,7 @@ static void reset_done(void *state)
 	struct i8042 *k = state;
 
 	power_on(k);
+	k->keys.leds = 0;
 	irq_set(&k->a20, 1);
 	update_irq(k);
 }
@@ -404,6 +417,7 @@ static void loaded(void *state)
 	struct i8042 *k = state;
 
 	irq_set(&k->a20, !!(k->outport & OUT_A20));
+	k->keys.leds = k->kbd.leds;
 	update_irq(k);
 }
 

@@ -10,6 +10,7 @@
 
 #include "hw/clock.h"
 #include "hw/device.h"
+#include "hw/input/input.h"
 #include "hw/irq.h"
 #include "hw/ps2.h"
 
@@ -30,6 +31,7 @@ struct i8042 {
 	uint8_t released;     /* translation: an F0 was seen */
 	uint8_t outport;
 	struct irq_pin irq1, irq12, a20, reset;
+	struct input_handler keys, pointer;
 };
 
 /* irq1, irq12: ISA interrupts. a20: level 1 opens the gate. reset: pulsed to reset the machine.
@@ -37,12 +39,7 @@ struct i8042 {
 int i8042_init(struct i8042 *k, struct aspace *io, struct clock *clk, const struct irq_pin *irq1,
 	       const struct irq_pin *irq12, const struct irq_pin *a20, const struct irq_pin *reset);
 
-/* Input from the user. key: its set-1 make code, or PS2_E0 with it for extended keys (1Ch Enter,
- * PS2_E0 | 48h Up), or PS2_PAUSE. Repeats are made by the keyboard: report real changes only. */
-void i8042_key(struct i8042 *k, unsigned key, bool down);
-/* dx right, dy down, dz wheel towards the user; buttons: bit 0 left, 1 right, 2 middle. */
-void i8042_mouse(struct i8042 *k, int dx, int dy, int dz, unsigned buttons);
-/* Keyboard LEDs: bit 0 scroll, 1 num, 2 caps. */
-uint8_t i8042_leds(const struct i8042 *k);
+/* Keyboard and mouse take events from now on. */
+void i8042_attach(struct i8042 *k, struct input *in);
 
 #endif

@@ -35,6 +35,7 @@ int machine_init(struct machine *m, uint64_t ram_size)
 		r = -errno;
 		goto no_loop;
 	}
+	input_init(&m->input);
 	aspace_init(&m->mem, "memory", 52, &m->lock);
 	aspace_init(&m->io, "io", 16, &m->lock);
 	return 0;

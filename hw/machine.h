@@ -20,6 +20,7 @@
 #include "cpu/bus.h"
 #include "hw/clock.h"
 #include "hw/device.h"
+#include "hw/input/input.h"
 #include "mmu/aspace.h"
 
 struct chardev;
@@ -45,6 +46,7 @@ struct machine {
 	struct ram ram;
 	struct device *devices;   /* list, in reset order */
 	struct display *displays; /* list, the first one is the main one */
+	struct input input;
 	struct cpu_bus bus;
 	struct cpus *cpus;
 	const struct engine *engine;

@@ -237,6 +237,7 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	machine_add(m, &pc->rtc.dev);
 	machine_add(m, &pc->hpet.dev);
 	machine_add(m, &pc->i8042.dev);
+	i8042_attach(&pc->i8042, &m->input);
 	machine_add(m, &pc->port92.dev);
 	machine_add(m, &pc->reset_port.dev);
 	machine_add(m, &pc->dma.dev);
@@ -466,6 +467,7 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 	    .backend = backend,
 	    .backend_opaque = opaque,
 	    .drives = &pc->drives,
+	    .input = &pc->m.input,
 	    .find_rom = pc->cfg.find_rom,
 	    .find_rom_opaque = pc->cfg.find_rom_opaque,
 	    .boot = pc_add_boot,

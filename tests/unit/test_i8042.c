@@ -138,7 +138,7 @@ Test(i8042, keyboard_identifies)
 	EXPECT("leds", 0xfa);
 	data(0x05);
 	EXPECT("leds", 0xfa);
-	cr_assert_eq(i8042_leds(&k), 5);
+	cr_assert_eq(k.keys.leds, 5);
 	data(0xf0);
 	data(0x00);
 	EXPECT("which set", 0xfa, 0xfa, 0x02);
@@ -157,51 +157,51 @@ Test(i8042, keyboard_identifies)
 
 Test(i8042, key_codes)
 {
-	i8042_key(&k, 0x1e, true);
+	ps2_kbd_key(&k.kbd, 0x1e, true);
 	cr_assert_eq(b.wire[1].level, 1);
-	i8042_key(&k, 0x1e, false);
-	i8042_key(&k, PS2_E0 | 0x48, true);
-	i8042_key(&k, PS2_E0 | 0x48, false);
+	ps2_kbd_key(&k.kbd, 0x1e, false);
+	ps2_kbd_key(&k.kbd, PS2_E0 | 0x48, true);
+	ps2_kbd_key(&k.kbd, PS2_E0 | 0x48, false);
 	EXPECT("set 1", 0x1e, 0x9e, 0xe0, 0x48, 0xe0, 0xc8);
 	cr_assert_eq(b.wire[1].level, 0);
 	cr_assert_eq(b.wire[1].rises, 6);
-	i8042_key(&k, PS2_PAUSE, true);
-	i8042_key(&k, PS2_PAUSE, false);
+	ps2_kbd_key(&k.kbd, PS2_PAUSE, true);
+	ps2_kbd_key(&k.kbd, PS2_PAUSE, false);
 	EXPECT("pause", 0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5);
-	i8042_key(&k, PS2_PRINT, true);
-	i8042_key(&k, PS2_PRINT, false);
+	ps2_kbd_key(&k.kbd, PS2_PRINT, true);
+	ps2_kbd_key(&k.kbd, PS2_PRINT, false);
 	EXPECT("print", 0xe0, 0x2a, 0xe0, 0x37, 0xe0, 0xb7, 0xe0, 0xaa);
 	cmd(0x60);
 	data(0x05);
-	i8042_key(&k, 0x1e, true);
-	i8042_key(&k, 0x1e, false);
-	i8042_key(&k, PS2_E0 | 0x48, false);
+	ps2_kbd_key(&k.kbd, 0x1e, true);
+	ps2_kbd_key(&k.kbd, 0x1e, false);
+	ps2_kbd_key(&k.kbd, PS2_E0 | 0x48, false);
 	EXPECT("set 2", 0x1c, 0xf0, 0x1c, 0xe0, 0xf0, 0x75);
 	data(0xf0);
 	data(0x03);
 	EXPECT("set 3", 0xfa, 0xfa);
-	i8042_key(&k, 0x2a, true);
-	i8042_key(&k, 0x2a, false);
-	i8042_key(&k, 0x1e, true);
-	i8042_key(&k, 0x1e, false);
-	i8042_key(&k, PS2_E0 | 0x48, true);
+	ps2_kbd_key(&k.kbd, 0x2a, true);
+	ps2_kbd_key(&k.kbd, 0x2a, false);
+	ps2_kbd_key(&k.kbd, 0x1e, true);
+	ps2_kbd_key(&k.kbd, 0x1e, false);
+	ps2_kbd_key(&k.kbd, PS2_E0 | 0x48, true);
 	EXPECT("set 3", 0x12, 0xf0, 0x12, 0x1c, 0x63);
 	data(0xfa); /* all keys typematic, make and break */
-	i8042_key(&k, 0x1e, false);
+	ps2_kbd_key(&k.kbd, 0x1e, false);
 	EXPECT("set 3", 0xfa, 0xf0, 0x1c);
 	data(0xf0);
 	data(0x01);
 	EXPECT("set 1", 0xfa, 0xfa);
-	i8042_key(&k, PS2_E0 | 0x1d, true);
-	i8042_key(&k, PS2_E0 | 0x1d, false);
+	ps2_kbd_key(&k.kbd, PS2_E0 | 0x1d, true);
+	ps2_kbd_key(&k.kbd, PS2_E0 | 0x1d, false);
 	EXPECT("set 1, untranslated", 0xe0, 0x1d, 0xe0, 0x9d);
 }
 
 Test(i8042, every_key_translates_to_itself)
 {
 	for (int key = 1; key < 0x80; key++) {
-		i8042_key(&k, key, true);
-		i8042_key(&k, key, false);
+		ps2_kbd_key(&k.kbd, key, true);
+		ps2_kbd_key(&k.kbd, key, false);
 		if (key != 0x7f && key != 0x00) {
 			cr_assert_eq(get(), key);
 			cr_assert_eq(get(), key | 0x80);
@@ -213,9 +213,9 @@ Test(i8042, typematic)
 {
 	int n = 0;
 
-	i8042_key(&k, 0x1e, true);
+	ps2_kbd_key(&k.kbd, 0x1e, true);
 	cr_assert_eq(get(), 0x1e);
-	i8042_key(&k, 0x1e, true);
+	ps2_kbd_key(&k.kbd, 0x1e, true);
 	cr_assert_eq(get(), -1, "the host's repeats are not passed on");
 	clock_step(&b.clock, 499999999);
 	cr_assert_eq(get(), -1);
@@ -225,7 +225,7 @@ Test(i8042, typematic)
 	}
 	cr_assert_geq(n, 10);
 	cr_assert_leq(n, 12);
-	i8042_key(&k, 0x1e, false);
+	ps2_kbd_key(&k.kbd, 0x1e, false);
 	cr_assert_eq(get(), 0x9e);
 	clock_step(&b.clock, 2 * NSEC_PER_SEC);
 	cr_assert_eq(get(), -1);
@@ -234,7 +234,7 @@ Test(i8042, typematic)
 Test(i8042, a_full_queue_keeps_room_for_replies)
 {
 	for (int i = 0; i < 200; i++)
-		i8042_key(&k, 0x1e, i & 1);
+		ps2_kbd_key(&k.kbd, 0x1e, i & 1);
 	data(0xee);
 	inb(&b, 0x60);
 	cr_assert_eq(get(), 0xee, "replies go first");
@@ -246,13 +246,13 @@ Test(i8042, a_full_queue_keeps_room_for_replies)
 Test(i8042, disabled_keyboard_is_held_back)
 {
 	cmd(0xad);
-	i8042_key(&k, 0x1e, true);
+	ps2_kbd_key(&k.kbd, 0x1e, true);
 	cr_assert_not(full());
 	cmd(0xae);
 	cr_assert_eq(get(), 0x1e);
 	data(0xf5);
 	cr_assert_eq(get(), 0xfa);
-	i8042_key(&k, 0x1f, true);
+	ps2_kbd_key(&k.kbd, 0x1f, true);
 	cr_assert_not(full());
 }
 
@@ -262,23 +262,23 @@ Test(i8042, mouse)
 	data(0x47);
 	aux(0xff);
 	EXPECT("reset", 0xfa, 0xaa, 0x00);
-	i8042_mouse(&k, 5, 5, 0, 1);
+	ps2_mouse_move(&k.mouse, 5, 5, 0, 1);
 	cr_assert_not(full(), "not enabled yet");
 	aux(0xf2);
 	EXPECT("id", 0xfa, 0x00);
 	aux(0xe9);
 	EXPECT("status", 0xfa, 0x04, 0x02, 100);
-	i8042_mouse(&k, 0, 0, 0, 0);
+	ps2_mouse_move(&k.mouse, 0, 0, 0, 0);
 	aux(0xf4);
 	EXPECT("enable", 0xfa);
-	i8042_mouse(&k, 10, 20, 0, 1);
+	ps2_mouse_move(&k.mouse, 10, 20, 0, 1);
 	cr_assert_eq(b.wire[12].level, 1);
 	cr_assert_eq(b.wire[1].level, 0);
 	EXPECT("packet", 0x29, 10, (uint8_t)-20);
-	i8042_mouse(&k, -300, 0, 0, 0);
+	ps2_mouse_move(&k.mouse, -300, 0, 0, 0);
 	EXPECT("a long move takes several", 0x18, (uint8_t)-127, 0, 0x18, (uint8_t)-127, 0, 0x18,
 	       (uint8_t)-46, 0);
-	i8042_mouse(&k, 0, 0, 3, 0);
+	ps2_mouse_move(&k.mouse, 0, 0, 3, 0);
 	cr_assert_not(full(), "no wheel yet");
 	static const uint8_t knock[] = {200, 100, 80};
 	for (int i = 0; i < 3; i++) {
@@ -288,7 +288,7 @@ Test(i8042, mouse)
 	}
 	aux(0xf2);
 	EXPECT("wheel", 0xfa, 0x03);
-	i8042_mouse(&k, 0, 0, 3, 2);
+	ps2_mouse_move(&k.mouse, 0, 0, 3, 2);
 	EXPECT("wheel packet", 0x0a, 0, 0, 3);
 	static const uint8_t knock5[] = {200, 200, 80};
 	for (int i = 0; i < 3; i++) {
@@ -298,7 +298,7 @@ Test(i8042, mouse)
 	}
 	aux(0xf2);
 	EXPECT("five buttons", 0xfa, 0x04);
-	i8042_mouse(&k, 0, 0, -1, 0x18);
+	ps2_mouse_move(&k.mouse, 0, 0, -1, 0x18);
 	EXPECT("five button packet", 0x08, 0, 0, 0x3f);
 	aux(0xee);
 	EXPECT("wrap", 0xfa);
@@ -308,7 +308,7 @@ Test(i8042, mouse)
 	EXPECT("unwrap", 0xfa);
 	aux(0xf0);
 	EXPECT("remote", 0xfa);
-	i8042_mouse(&k, 1, 0, 0, 0);
+	ps2_mouse_move(&k.mouse, 1, 0, 0, 0);
 	cr_assert_not(full());
 	aux(0xeb);
 	EXPECT("read", 0xfa, 0x08, 1, 0, 0);
@@ -334,10 +334,11 @@ Test(i8042, survives_anything)
 			aux(x >> 8);
 			break;
 		case 4:
-			i8042_key(&k, x >> 8 & 0x1ff, x & 1 << 20);
+			ps2_kbd_key(&k.kbd, x >> 8 & 0x1ff, x & 1 << 20);
 			break;
 		case 5:
-			i8042_mouse(&k, (int)x, (int)(x << 3), x & 1 ? INT32_MIN : 1, x >> 5);
+			ps2_mouse_move(&k.mouse, (int)x, (int)(x << 3), x & 1 ? INT32_MIN : 1,
+				       x >> 5);
 			break;
 		case 6:
 			clock_step(&b.clock, x & 0xffffff);
