@@ -46,13 +46,12 @@ enum {
 	C_LEN = 60,
 };
 
-#define HEADER_LEN  16u
-#define RANGE_LEN   16u
-#define ID_LEN      20u
-#define MAX_RANGE   0x3fffffu /* sectors of one discard */
-#define FLAG_UNMAP  1u
-#define QUEUE_SIZE  256u
-#define KICK_ROUNDS 16u
+#define HEADER_LEN 16u
+#define RANGE_LEN  16u
+#define ID_LEN     20u
+#define MAX_RANGE  0x3fffffu /* sectors of one discard */
+#define FLAG_UNMAP 1u
+#define QUEUE_SIZE 256u
 
 struct virtio_blk_req {
 	struct vq_elem e;
@@ -110,10 +109,7 @@ static void finish(struct virtio_blk_req *r, uint8_t status)
 		*r->status = status;
 		ram_written(r->status_ram, (uint64_t)(r->status - r->status_ram->host), 1);
 		vq_push(&d->v.vq[r->queue], &r->e, len + 1);
-		if (d->batch)
-			d->told |= 1ull << r->queue;
-		else
-			virtio_notify(&d->v, r->queue);
+		virtio_notify(&d->v, r->queue);
 	}
 	keep_req(r);
 }
@@ -246,57 +242,33 @@ static int start(struct virtio_blk_req *r)
 	return 0;
 }
 
-/* Starts all that is in the queue. 0, or -errno when what is there makes no sense. */
-static int take_all(struct virtio_blk *d, unsigned queue)
+static int take(struct virtio_pci *v, unsigned queue)
 {
-	struct virtqueue *vq = &d->v.vq[queue];
+	struct virtio_blk *d = of(v);
+	struct virtio_blk_req *r = take_req(d);
+	int got;
 
-	/* A driver that reuses what it does not own yet could keep this going for ever. */
-	for (unsigned n = 0; n < KICK_ROUNDS * d->v.queue_size; n++) {
-		struct virtio_blk_req *r;
-		int got;
-
-		if (d->in_flight[queue] >= vq->size)
-			return vq_empty(vq) ? 0 : -EINVAL;
-		r = take_req(d);
-		if (!r)
-			return -ENOMEM;
-		got = vq_pop(vq, &r->e);
-		r->queue = queue;
-		if (got > 0)
-			got = start(r) < 0 ? -EINVAL : 1;
-		if (got <= 0)
-			keep_req(r);
-		if (got <= 0)
-			return got;
-	}
-	return -EINVAL;
+	if (!r)
+		return -ENOMEM;
+	got = vq_pop(&v->vq[queue], &r->e);
+	r->queue = queue;
+	if (got > 0 && start(r) < 0)
+		got = -EINVAL;
+	if (got <= 0)
+		keep_req(r);
+	return got;
 }
 
 static void kick(struct virtio_pci *v, unsigned queue)
 {
 	struct virtio_blk *d = of(v);
-	struct virtqueue *vq = &v->vq[queue];
 	int r;
 
 	block_plug(d->block);
-	d->batch = true;
-	/* Each round but the first finds something, unless what we write in the ring is also what we read. */
-	for (unsigned left = vq->size + 2u;; left--) {
-		vq_want_notify(vq, false);
-		r = take_all(d, queue);
-		vq_want_notify(vq, true);
-		if (r < 0 || vq_empty(vq))
-			break;
-		if (!left) {
-			r = -EINVAL;
-			break;
-		}
-	}
+	virtio_batch(v, true);
+	r = virtio_take_all(v, queue, &d->in_flight[queue], take);
 	block_unplug(d->block);
-	d->batch = false;
-	for (; d->told; d->told &= d->told - 1)
-		virtio_notify(v, (unsigned)__builtin_ctzll(d->told));
+	virtio_batch(v, false);
 	if (r < 0)
 		virtio_broken(v);
 }

@@ -15,7 +15,7 @@
 #define F_CHANGE  (1ull << 2)
 
 enum { Q_CONTROL = 0, Q_EVENT = 1, Q_REQUESTS = 2 };
-enum { QUEUE_SIZE = 256, KICK_ROUNDS = 16 };
+enum { QUEUE_SIZE = 256 };
 
 /* Offsets in the configuration space. */
 enum {
@@ -93,14 +93,6 @@ static void keep_req(struct virtio_scsi_req *r)
 	r->h->free = r;
 }
 
-static void tell(struct virtio_scsi *h, unsigned queue)
-{
-	if (h->batch)
-		h->told |= 1ull << queue;
-	else
-		virtio_notify(&h->v, queue);
-}
-
 /* ---- requests ---- */
 
 static bool is_dropped(const struct virtio_scsi_req *r)
@@ -135,7 +127,7 @@ static void respond(struct virtio_scsi_req *r, uint8_t response)
 	dma_sg_write(&r->resp, 0, resp, sizeof(resp));
 	written = r->resp.len + (r->data_in ? moved : 0);
 	vq_push(&h->v.vq[r->queue], &r->e, (uint32_t)written);
-	tell(h, r->queue);
+	virtio_notify(&h->v, r->queue);
 	keep_req(r);
 }
 
@@ -288,7 +280,7 @@ static int control(struct virtio_scsi_req *r)
 		return -EINVAL;
 	dma_sg_write(&r->e.in, 0, resp, len);
 	vq_push(&h->v.vq[Q_CONTROL], &r->e, (uint32_t)len);
-	tell(h, Q_CONTROL);
+	virtio_notify(&h->v, Q_CONTROL);
 	keep_req(r);
 	return 0;
 }
@@ -348,31 +340,21 @@ static const struct block_user user = {.changed = medium_changed, .eject_request
 
 /* ---- queues ---- */
 
-/* Starts all that is in the queue. 0, or -errno when what is there makes no sense. */
-static int take_all(struct virtio_scsi *h, unsigned queue)
+static int take(struct virtio_pci *v, unsigned queue)
 {
-	struct virtqueue *vq = &h->v.vq[queue];
+	struct virtio_scsi *h = of(v);
+	struct virtio_scsi_req *r = take_req(h);
+	int got;
 
-	/* A driver that reuses what it does not own yet could keep this going for ever. */
-	for (unsigned n = 0; n < KICK_ROUNDS * h->v.queue_size; n++) {
-		struct virtio_scsi_req *r;
-		int got;
-
-		if (h->in_flight[queue] >= vq->size)
-			return vq_empty(vq) ? 0 : -EINVAL;
-		r = take_req(h);
-		if (!r)
-			return -ENOMEM;
-		got = vq_pop(vq, &r->e);
-		r->queue = queue;
-		if (got > 0 && (queue == Q_CONTROL ? control(r) : start(r)) < 0)
-			got = -EINVAL;
-		if (got <= 0) {
-			keep_req(r);
-			return got;
-		}
-	}
-	return -EINVAL;
+	if (!r)
+		return -ENOMEM;
+	got = vq_pop(&v->vq[queue], &r->e);
+	r->queue = queue;
+	if (got > 0 && (queue == Q_CONTROL ? control(r) : start(r)) < 0)
+		got = -EINVAL;
+	if (got <= 0)
+		keep_req(r);
+	return got;
 }
 
 static void plug(struct virtio_scsi *h, bool on)
@@ -390,7 +372,6 @@ static void plug(struct virtio_scsi *h, bool on)
 static void kick(struct virtio_pci *v, unsigned queue)
 {
 	struct virtio_scsi *h = of(v);
-	struct virtqueue *vq = &v->vq[queue];
 	int r;
 
 	if (queue == Q_EVENT) {
@@ -399,23 +380,10 @@ static void kick(struct virtio_pci *v, unsigned queue)
 		return;
 	}
 	plug(h, true);
-	h->batch = true;
-	/* Each round but the first finds something, unless what we write in the ring is also what we read. */
-	for (unsigned left = vq->size + 2u;; left--) {
-		vq_want_notify(vq, false);
-		r = take_all(h, queue);
-		vq_want_notify(vq, true);
-		if (r < 0 || vq_empty(vq))
-			break;
-		if (!left) {
-			r = -EINVAL;
-			break;
-		}
-	}
+	virtio_batch(v, true);
+	r = virtio_take_all(v, queue, &h->in_flight[queue], take);
 	plug(h, false);
-	h->batch = false;
-	for (; h->told; h->told &= h->told - 1)
-		virtio_notify(v, (unsigned)__builtin_ctzll(h->told));
+	virtio_batch(v, false);
 	if (r < 0)
 		virtio_broken(v);
 }

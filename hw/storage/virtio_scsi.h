@@ -27,8 +27,6 @@ struct virtio_scsi {
 	struct drive_bus bus;
 	bool dropping;
 	int dropped_queue; /* or -1: of all */
-	bool batch;
-	uint64_t told; /* queues whose driver waits for the end of the batch */
 	uint16_t in_flight[VIRTIO_MAX_QUEUES];
 	bool missed; /* an event found no buffer */
 	struct virtio_scsi_req *free;

@@ -23,6 +23,7 @@ enum {
 	MODERN = 0x4000
 };
 enum { NOTIFY_MULTIPLIER = 4 };
+enum { TAKE_ROUNDS = 16 }; /* through a queue at most */
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 
 enum common {
@@ -63,8 +64,53 @@ void virtio_notify(struct virtio_pci *v, unsigned queue)
 {
 	struct virtqueue *vq = &v->vq[queue];
 
-	if (vq_should_notify(vq))
+	if (v->batch)
+		v->told |= 1ull << queue;
+	else if (vq_should_notify(vq))
 		interrupt(v, vq->vector, ISR_QUEUE);
+}
+
+void virtio_batch(struct virtio_pci *v, bool on)
+{
+	v->batch = on;
+	for (; !on && v->told; v->told &= v->told - 1)
+		virtio_notify(v, (unsigned)__builtin_ctzll(v->told));
+}
+
+static int take_present(struct virtio_pci *v, unsigned queue, const uint16_t *in_flight,
+			int (*take)(struct virtio_pci *v, unsigned queue))
+{
+	struct virtqueue *vq = &v->vq[queue];
+
+	/* A driver that reuses what it does not own yet could keep this going for ever. */
+	for (unsigned n = 0; n < TAKE_ROUNDS * v->queue_size; n++) {
+		int got;
+
+		if (*in_flight >= vq->size)
+			return vq_empty(vq) ? 0 : -EINVAL;
+		got = take(v, queue);
+		if (got <= 0)
+			return got;
+	}
+	return -EINVAL;
+}
+
+int virtio_take_all(struct virtio_pci *v, unsigned queue, const uint16_t *in_flight,
+		    int (*take)(struct virtio_pci *v, unsigned queue))
+{
+	struct virtqueue *vq = &v->vq[queue];
+
+	/* Each round but the first finds something, unless what we write in the ring is also what we read. */
+	for (unsigned n = 0; n < vq->size + 3u; n++) {
+		int r;
+
+		vq_want_notify(vq, false);
+		r = take_present(v, queue, in_flight, take);
+		vq_want_notify(vq, true);
+		if (r < 0 || vq_empty(vq))
+			return r;
+	}
+	return -EINVAL;
 }
 
 void virtio_config_changed(struct virtio_pci *v)

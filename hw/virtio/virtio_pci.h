@@ -75,6 +75,8 @@ struct virtio_pci {
 	uint8_t status, isr, generation;
 	uint8_t config[VIRTIO_CONFIG_MAX];
 	struct virtqueue vq[VIRTIO_MAX_QUEUES];
+	bool batch;    /* interrupts wait for its end */
+	uint64_t told; /* queues whose driver does */
 };
 
 struct virtio_pci_options {
@@ -96,8 +98,14 @@ static inline bool virtio_has(const struct virtio_pci *v, uint64_t feature)
 {
 	return v->features & feature;
 }
-/* Interrupts the driver if it wants to hear of what was pushed to a queue. */
+/* Interrupts the driver if it wants to hear of what was pushed to a queue; in a batch, at its end. */
 void virtio_notify(struct virtio_pci *v, unsigned queue);
+void virtio_batch(struct virtio_pci *v, bool on);
+/* Takes all chains of a queue, also those that are added meanwhile. take() takes one: 1, 0 when there is
+ * none, or -errno. *in_flight: how many it has taken that are not done. Ends whatever the driver does. 0, or
+ * -errno when what the driver did makes no sense. */
+int virtio_take_all(struct virtio_pci *v, unsigned queue, const uint16_t *in_flight,
+		    int (*take)(struct virtio_pci *v, unsigned queue));
 /* v->config has changed by itself. */
 void virtio_config_changed(struct virtio_pci *v);
 /* The driver did what it must not: the device does nothing more until it is reset. */
