@@ -16,6 +16,7 @@
 
 #include "accel/debug.h"
 #include "accel/engine.h"
+#include "accel/host_time.h"
 #include "cpu/bus.h"
 #include "cpu/vcpu.h"
 #include "cpu/vcpu_check.h"
@@ -134,13 +135,6 @@ static void take_signals(struct cpu_thread *t)
 	u->engine->store(u->e, &t->state);
 	signal_state(t, ev);
 	u->engine->load(u->e, &t->state);
-}
-
-static uint64_t host_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 /* Time that follows instructions passes in a halt as the machine says; how long to sleep. */

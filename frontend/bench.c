@@ -10,13 +10,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel/engine.h"
 #include "frontend/accel.h"
 #include "frontend/bench_guest.h"
 #include "frontend/options.h"
+#include "hw/clock.h"
 
 #define DEFAULT_MS 300
 #define LEAST_MS   1
@@ -317,10 +317,7 @@ static void describe_host(char *host, size_t len, unsigned *cpus)
 
 static double seconds(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)clock_host_ns() / 1e9;
 }
 
 /* ---- the command ---- */

@@ -14,8 +14,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "hw/clock.h"
 
 #define SELDOM_NS      50000000 /* between samples: no burden */
 #define OFTEN_NS       4000000
@@ -27,14 +28,6 @@ struct tail {
 	char text[8192];
 	size_t len;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- in the child ---- */
 
@@ -97,32 +90,32 @@ enum outcome { OUTCOME_MARKER, OUTCOME_END, OUTCOME_TIMEOUT };
 static enum outcome follow(const struct guest_options *o, const int fd[2], struct tail tail[2],
 			   uint64_t *when)
 {
-	const uint64_t end = now_ns() + o->timeout_s * 1000000000ull;
+	const uint64_t end = clock_host_ns() + o->timeout_s * 1000000000ull;
 	struct pollfd p[2] = {{fd[0], POLLIN, 0}, {fd[1], POLLIN, 0}};
 
 	while (p[0].fd >= 0) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_host_ns();
 		int r = now < end ? poll(p, 2, (int)((end - now) / 1000000) + 1) : 0;
 
 		if (r < 0 && errno == EINTR)
 			continue;
 		if (r <= 0)
 			return OUTCOME_TIMEOUT;
-		*when = now_ns();
+		*when = clock_host_ns();
 		for (int n = 0; n < 2; n++)
 			if (p[n].revents && !read_tail(&tail[n], p[n].fd))
 				p[n].fd = -1;
 		if (o->marker && memmem(tail[0].text, tail[0].len, o->marker, strlen(o->marker)))
 			return OUTCOME_MARKER;
 	}
-	*when = now_ns();
+	*when = clock_host_ns();
 	return OUTCOME_END;
 }
 
 /* Lets the guest come to its end, by itself or told to; its wait status. */
 static int finish(pid_t pid, const int fd[2], struct tail tail[2], bool tell)
 {
-	const uint64_t end = now_ns() + GRACE_MS * 1000000ull;
+	const uint64_t end = clock_host_ns() + GRACE_MS * 1000000ull;
 	bool open[2] = {true, true};
 	int status;
 
@@ -131,7 +124,7 @@ static int finish(pid_t pid, const int fd[2], struct tail tail[2], bool tell)
 	while (open[0] || open[1]) {
 		struct pollfd p[2] = {{open[0] ? fd[0] : -1, POLLIN, 0},
 				      {open[1] ? fd[1] : -1, POLLIN, 0}};
-		uint64_t now = now_ns();
+		uint64_t now = clock_host_ns();
 
 		if (now >= end || poll(p, 2, (int)((end - now) / 1000000) + 1) == 0) {
 			kill(pid, SIGKILL);

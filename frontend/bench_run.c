@@ -14,11 +14,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel/engine.h"
 #include "frontend/bench.h"
+#include "hw/clock.h"
 #include "hw/pc.h"
 #include "roms/roms.h"
 
@@ -42,14 +42,6 @@ struct child {
 	bool ready;
 	uint32_t rounds, tsc_khz, low, high;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- in the child ---- */
 
@@ -118,10 +110,10 @@ static void run_native(struct child *c)
 		if (id != last && job->prepare)
 			job->prepare(arena);
 		last = id;
-		meter_begin(&c->meter, now_ns());
+		meter_begin(&c->meter, clock_host_ns());
 		r = job->round ? bench_run(job, arena, rounds)
 			       : bench_disk_run(id, c->disk, arena, rounds);
-		meter_end(&c->meter, now_ns(), &r);
+		meter_end(&c->meter, clock_host_ns(), &r);
 	}
 	tell_kind(c, MESSAGE_DONE);
 }
@@ -159,7 +151,7 @@ static void on_fault(struct child *c)
 
 static void port_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_host_ns();
 	struct child *c = dev;
 	struct bench_result r = {(uint64_t)c->high << 32 | c->low, val == BENCH_END};
 

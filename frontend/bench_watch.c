@@ -11,6 +11,7 @@
 #include "accel/cpus.h"
 #include "cpu/vcpu.h"
 #include "frontend/bench_guest.h"
+#include "hw/clock.h"
 #include "hw/loop.h"
 #include "hw/pc.h"
 
@@ -50,7 +51,6 @@ void watch_starts(void *opaque, struct pc *pc)
 	struct guest_watcher *x = opaque;
 	const struct timespec ns = {0, x->watch->sample_ns};
 	const struct itimerspec period = {ns, ns};
-	struct timespec now;
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	x->pc = pc;
@@ -58,8 +58,7 @@ void watch_starts(void *opaque, struct pc *pc)
 	if (fd >= 0 && timerfd_settime(fd, 0, &period, NULL) == 0)
 		loop_watch(pc->m.loop, fd, LOOP_IN, on_tick, x);
 	pthread_mutex_unlock(&pc->m.lock);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	x->watch->started_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	x->watch->started_ns = clock_host_ns();
 }
 
 static void count_devices(struct guest_watch *w, const struct aspace *as, bool port)

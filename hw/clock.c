@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <time.h>
 
-static uint64_t host_now(void)
+uint64_t clock_host_ns(void)
 {
 	struct timespec ts;
 
@@ -25,7 +25,7 @@ void clock_init(struct clock *c, bool manual)
 	c->rearm = NULL;
 	c->opaque = NULL;
 	atomic_init(&c->base, 0);
-	atomic_init(&c->origin, manual ? 0 : host_now());
+	atomic_init(&c->origin, manual ? 0 : clock_host_ns());
 	atomic_init(&c->running, true);
 }
 
@@ -36,7 +36,7 @@ uint64_t clock_now(const struct clock *c)
 	if (c->manual || !atomic_load_explicit(&c->running, memory_order_acquire))
 		return atomic_load_explicit(&c->base, memory_order_relaxed);
 	origin = atomic_load_explicit(&c->origin, memory_order_relaxed);
-	now = host_now();
+	now = clock_host_ns();
 	return now > origin ? now - origin : 0;
 }
 
@@ -60,7 +60,7 @@ void clock_resume(struct clock *c)
 	if (atomic_load(&c->running))
 		return;
 	if (!c->manual)
-		atomic_store(&c->origin, host_now() - atomic_load(&c->base));
+		atomic_store(&c->origin, clock_host_ns() - atomic_load(&c->base));
 	atomic_store_explicit(&c->running, true, memory_order_release);
 	rearm(c);
 }

@@ -19,9 +19,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "accel/host_time.h"
 #include "accel/engine.h"
 #include "accel/jit/jit_impl.h"
 
@@ -44,13 +44,6 @@ struct dump_code {
 	uint32_t pid, tid;
 	uint64_t vma, address, code_size, index;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int open_file(const char *pattern, bool first)
 {
@@ -79,7 +72,7 @@ static int start_dump(struct jit_perf *p)
 				.size = sizeof(h),
 				.machine = ELF_X86_64,
 				.pid = (uint32_t)getpid(),
-				.time = now_ns()};
+				.time = host_ns()};
 	if (!put(p->dump, &(struct iovec){&h, sizeof(h)}, 1))
 		return -EIO;
 	p->marker = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE, p->dump, 0);
@@ -122,7 +115,7 @@ void perf_code(struct jit *j, const uint8_t *from, const uint8_t *to, const char
 	if (p->dump >= 0) {
 		struct dump_code c = {.id = CODE_LOAD,
 				      .size = (uint32_t)(sizeof(c) + strlen(name) + 1 + size),
-				      .time = now_ns(),
+				      .time = host_ns(),
 				      .pid = (uint32_t)getpid(),
 				      .tid = (uint32_t)gettid(),
 				      .vma = at,

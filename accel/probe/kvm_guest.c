@@ -5,6 +5,7 @@
  * not return by itself. All this happens in a child process (kvm_probe.c), which the parent kills if
  * even that fails.
  */
+#include "accel/host_time.h"
 #include "accel/probe/kvm_guest.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel/probe/kvm_probe.h"
@@ -50,14 +50,6 @@ try {
 };
 
 enum start { START_REAL, START_KERNEL, START_USER };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 static uint64_t at(const uint8_t *label)
 {
@@ -315,7 +307,7 @@ static bool on_exit_reason(struct try *t, uint64_t echo[2], struct result *res)
 static struct result run_guest(struct try *t)
 {
 	struct result res = {OUTCOME_HUNG, 0};
-	uint64_t echo[2] = {0}, end = now_ns() + CHECK_NS;
+	uint64_t echo[2] = {0}, end = host_ns() + CHECK_NS;
 
 	if (end > t->deadline)
 		end = t->deadline;
@@ -324,7 +316,7 @@ static struct result run_guest(struct try *t)
 			if (errno != EINTR && errno != EAGAIN)
 				return (struct result){OUTCOME_ERROR, (uint32_t)errno};
 			t->p->slow_run++;
-			if (now_ns() >= end)
+			if (host_ns() >= end)
 				return res;
 			continue;
 		}
@@ -379,10 +371,10 @@ static uint64_t time_guest(struct try *t, const uint8_t *entry, enum start start
 
 		if (set_state(t, entry, start, count) < 0)
 			return 0;
-		from = now_ns();
+		from = host_ns();
 		if (run_guest(t).outcome != OUTCOME_PASS)
 			return 0;
-		ns = now_ns() - from;
+		ns = host_ns() - from;
 		if (!best || ns < best)
 			best = ns;
 	}
@@ -418,7 +410,7 @@ static uint32_t host_ps(void)
 	uint64_t best = UINT64_MAX;
 
 	for (unsigned n = 0; n < 3; n++) {
-		uint64_t from = now_ns(), ns;
+		uint64_t from = host_ns(), ns;
 		uint32_t a = 0, b = 0, count = LOOP_LONG;
 
 		asm volatile("1: add $3, %0\n\t"
@@ -428,7 +420,7 @@ static uint32_t host_ps(void)
 			     : "+r"(a), "+r"(b), "+r"(count)
 			     :
 			     : "cc");
-		ns = now_ns() - from;
+		ns = host_ns() - from;
 		best = ns < best ? ns : best;
 	}
 	return share_ps(best, 0, (uint64_t)LOOP_LONG * LOOP_INSNS);
@@ -493,7 +485,7 @@ void kvm_guest_try(int kvm, struct kvm_probe *p)
 {
 	struct try t = {.kvm = kvm, .vm = -1, .cpu = -1, .p = p};
 
-	t.deadline = now_ns() + ALL_NS;
+	t.deadline = host_ns() + ALL_NS;
 	open_vm(&t);
 	if (p->verdict != PROBE_USABLE)
 		return;

@@ -3,6 +3,7 @@
  * The probe of the host's KVM: the device, its interface, and a child process that tries a guest
  * (kvm_guest.c). A child, because a KVM that is broken enough may take down or hang who uses it.
  */
+#include "accel/host_time.h"
 #include "accel/probe/kvm_probe.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "accel/probe/kvm_guest.h"
@@ -64,14 +64,6 @@ const char *kvm_probe_lacking(int kvm)
 		if (ioctl(kvm, KVM_CHECK_EXTENSION, (unsigned long)capabilities[n].number) <= 0)
 			return capabilities[n].lacking;
 	return NULL;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
 static int open_device(struct kvm_probe *p)
@@ -123,14 +115,14 @@ static bool check_interface(int kvm, struct kvm_probe *p)
 /* Whether the child is gone within that time. Who ignores SIGCHLD gets no status, but an error then. */
 static bool gone(pid_t pid, uint64_t ns)
 {
-	uint64_t end = now_ns() + ns;
+	uint64_t end = host_ns() + ns;
 
 	for (;;) {
 		pid_t r = waitpid(pid, NULL, WNOHANG);
 
 		if (r == pid || (r < 0 && errno != EINTR))
 			return true;
-		if (now_ns() >= end)
+		if (host_ns() >= end)
 			return false;
 		usleep(WAIT_US);
 	}
@@ -169,7 +161,7 @@ static void try_in_child(int kvm, struct kvm_probe *p)
 
 void kvm_probe_run(struct kvm_probe *p)
 {
-	uint64_t from = now_ns();
+	uint64_t from = host_ns();
 	int kvm;
 
 	memset(p, 0, sizeof(*p));
@@ -179,7 +171,7 @@ void kvm_probe_run(struct kvm_probe *p)
 			try_in_child(kvm, p);
 		close(kvm);
 	}
-	p->took_us = (uint32_t)((now_ns() - from) / 1000);
+	p->took_us = (uint32_t)((host_ns() - from) / 1000);
 }
 
 void kvm_probe(struct kvm_probe *p)

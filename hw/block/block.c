@@ -18,11 +18,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hw/block/image.h"
 #include "hw/block/uring.h"
+#include "hw/clock.h"
 #include "hw/loop.h"
 
 #define MAX_THREADS 16
@@ -85,14 +85,6 @@ static struct block_req *list_pop(struct req_list *l)
 			l->last = &l->first;
 	}
 	return req;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static void signal_loop(struct block *b)
@@ -267,7 +259,7 @@ static struct block_req *uring_done(struct block *b)
 void block_submit(struct block *b, struct block_req *req)
 {
 	req->block = b;
-	req->started = now_ns();
+	req->started = clock_host_ns();
 	req->ret = check(b, req);
 	req->way = req->ret < 0 ? WAY_REFUSED : WAY_NONE;
 	req->sync = (req->flags & BLOCK_FUA) || b->writethrough;
@@ -330,7 +322,7 @@ static void finish(struct block *b, struct block_req *req)
 	} else {
 		s->ops[req->op]++;
 		s->bytes[req->op] += req->op == BLOCK_FLUSH ? 0 : req->len;
-		s->ns[req->op] += now_ns() - req->started;
+		s->ns[req->op] += clock_host_ns() - req->started;
 	}
 	req->done(req, req->ret);
 }
