@@ -217,13 +217,9 @@ int snapshot_disk_save(struct pc *pc, struct drive_set *drives, const char *disk
 
 /* ---- loading ---- */
 
-struct state_in {
-	struct image *img;
-};
-
 static int read_state(void *opaque, uint64_t at, void *buf, size_t len)
 {
-	return image_state_read(((struct state_in *)opaque)->img, at, buf, len);
+	return image_state_read(opaque, at, buf, len);
 }
 
 /* A second look at the image, where the snapshot's state can be read before the disk itself is touched. */
@@ -288,14 +284,15 @@ int snapshot_disk_load(struct pc *pc, struct drive_set *drives, const char *disk
 {
 	struct block *b = find_all(drives, name, err, errlen);
 	char why[400];
-	struct state_in in;
-	struct state_source from = {.read = read_state, .opaque = &in};
+	struct state_source from = {.read = read_state};
+	struct image *img;
 	bool half = false;
 	int r;
 
-	in.img = b ? open_beside(b, name, &from.size, err, errlen) : NULL;
-	if (!in.img)
+	img = b ? open_beside(b, name, &from.size, err, errlen) : NULL;
+	if (!img)
 		return -1;
+	from.opaque = img;
 	r = machine_check_locked(&pc->m, disks, &from, why, sizeof(why));
 	if (r < 0) {
 		fail(err, errlen, "snapshot %s: %s", name, why);
@@ -306,7 +303,7 @@ int snapshot_disk_load(struct pc *pc, struct drive_set *drives, const char *disk
 		fail(err, errlen, "snapshot %s: %s; the guest is reset", name, why);
 		machine_request_reset(&pc->m);
 	}
-	image_close(in.img);
+	image_close(img);
 	return r;
 }
 
