@@ -53,6 +53,7 @@ struct app {
 	bool has_console;
 	struct backend *backends;
 	struct drive_set *drives;
+	struct netdev_set *netdevs;
 	struct blob kernel, firmware;
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned nr_modules;
@@ -461,6 +462,9 @@ static int help(const struct app *a)
 	case ACT_PROPERTY_HELP:
 		options_property_help(a->opt.help_device);
 		break;
+	case ACT_NETDEV_HELP:
+		options_netdev_help();
+		break;
 	case ACT_RUN:
 		break;
 	}
@@ -591,7 +595,7 @@ static int add_vga(struct app *a)
 
 /* ---- disks ---- */
 
-static void on_disk_trouble(void *opaque, const char *line)
+static void on_trouble(void *opaque, const char *line)
 {
 	struct app *a = opaque;
 
@@ -608,6 +612,8 @@ static void *find_backend(void *opaque, enum prop_kind kind, const char *id)
 {
 	struct app *a = opaque;
 
+	if (kind == PROP_NETDEV)
+		return netdevs_find(a->netdevs, id);
 	return kind == PROP_DRIVE ? drives_find(a->drives, id) : NULL;
 }
 
@@ -618,10 +624,31 @@ static int open_drives(struct app *a)
 	if (!a->opt.drives.nr)
 		return 0;
 	pthread_mutex_lock(&m->lock);
-	a->drives = drives_open(&a->opt.drives, m, on_disk_trouble, a, a->err, sizeof(a->err));
+	a->drives = drives_open(&a->opt.drives, m, on_trouble, a, a->err, sizeof(a->err));
 	pthread_mutex_unlock(&m->lock);
 	a->monitor.drives = a->drives;
 	return a->drives ? 0 : complain("%s", a->err);
+}
+
+static int open_netdevs(struct app *a)
+{
+	struct machine *m = &a->pc->m;
+
+	if (!a->opt.netdevs.nr)
+		return 0;
+	pthread_mutex_lock(&m->lock);
+	a->netdevs = netdevs_open(&a->opt.netdevs, m, on_trouble, a, a->err, sizeof(a->err));
+	pthread_mutex_unlock(&m->lock);
+	return a->netdevs ? 0 : complain("%s", a->err);
+}
+
+static void close_netdevs(struct app *a)
+{
+	struct machine *m = &a->pc->m;
+
+	pthread_mutex_lock(&m->lock);
+	netdevs_close(a->netdevs);
+	pthread_mutex_unlock(&m->lock);
 }
 
 /* -loadvm */
@@ -649,7 +676,7 @@ static int run(struct app *a)
 		return complain("%s", a->err);
 	m = &a->pc->m;
 	monitor_init(&a->monitor, a->pc);
-	if (open_drives(a) || add_vga(a))
+	if (open_drives(a) || open_netdevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
 		if (pc_add_device(a->pc, &a->opt.devices[i], find_backend, a, a->err,
@@ -737,6 +764,8 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		status = block_signals(app);
 		if (status == 0)
 			status = run(app);
+		if (app->netdevs)
+			close_netdevs(app);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)

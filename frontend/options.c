@@ -457,13 +457,6 @@ static int on_vnc(struct parse *p, const char *arg)
 	return 0;
 }
 
-static int on_net(struct parse *p, const char *arg)
-{
-	if (strcmp(arg, "none") != 0)
-		return fail(p, "network devices are not supported yet; the nearest is -nic none");
-	return 0;
-}
-
 static int on_parallel(struct parse *p, const char *arg)
 {
 	if (strcmp(arg, "none") != 0)
@@ -630,6 +623,9 @@ static const struct option table[] = {
     {"rtc", "base=BASE", on_rtc, "time of day: utc (default), localtime or a date"},
     {"vga", "std|none", on_vga, "the graphics card: a VGA with VBE (default), or none"},
     {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
+    {"netdev", "TYPE,id=ID[,...]", on_netdev, "add a network back end; -netdev help"},
+    {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
+    {"net", "nic|TYPE|none", on_net, NULL},
     {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
 
     {"", NULL, NULL, "Disks"},
@@ -670,8 +666,6 @@ static const struct option table[] = {
     {"no-user-config", NULL, ignore, NULL},
     {"name", "NAME", ignore, NULL},
     {"vnc", "none", on_vnc, NULL},
-    {"net", "none", on_net, NULL},
-    {"nic", "none", on_net, NULL},
     {"parallel", "none", on_parallel, NULL},
     {"curses", NULL, on_curses, NULL},
     {"enable-kvm", NULL, on_enable_kvm, NULL},
@@ -686,7 +680,6 @@ static const struct {
     {"option-rom", "-kernel"},
     {"dtb", "-append"},
     {"shim", "-kernel"},
-    {"netdev", "-nic none"},
     {"sdl", "-nographic"},
     {"spice", "-nographic"},
     {"full-screen", "-nographic"},

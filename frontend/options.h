@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "frontend/drive.h"
+#include "frontend/netdev.h"
 
 #include "hw/device_type.h"
 
@@ -50,6 +51,7 @@ enum option_action {
 	ACT_MACHINE_HELP,
 	ACT_DEVICE_HELP,
 	ACT_PROPERTY_HELP,
+	ACT_NETDEV_HELP,
 };
 
 enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
@@ -98,6 +100,7 @@ struct options {
 	struct device_spec devices[MAX_DEVICES];
 	unsigned nr_devices;
 	struct drives drives;
+	struct netdevs netdevs;
 	enum clock_base rtc_base;
 	int64_t rtc_date; /* seconds since 1970 for CLOCK_DATE */
 };

@@ -102,6 +102,7 @@ struct device_env {
 	void (*boot)(void *opaque, int bootindex, const char *path);
 	struct drive_bus **drives; /* where drives plug in (hw/storage/drive_bus.h) */
 	struct input *input;       /* where keys and pointers come from */
+	unsigned *nr_macs;         /* addresses given to network cards so far */
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */

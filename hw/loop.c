@@ -38,6 +38,9 @@ struct loop {
 	struct watch *watches;
 	unsigned nr_always;
 	unsigned nr_dead;
+	struct loop_job *jobs, **last_job;
+	unsigned nr_jobs;
+	bool asleep; /* in epoll_wait(), or on the way there */
 };
 
 static void set_timerfd(struct loop *l, uint64_t deadline)
@@ -90,6 +93,7 @@ struct loop *loop_new(struct clock *clock, pthread_mutex_t *lock)
 		return NULL;
 	l->clock = clock;
 	l->lock = lock;
+	l->last_job = &l->jobs;
 	l->programmed = UINT64_MAX;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -218,6 +222,47 @@ int loop_watch(struct loop *l, int fd, unsigned events, loop_fn *fn, void *opaqu
 	return 0;
 }
 
+void loop_defer(struct loop *l, struct loop_job *job)
+{
+	if (job->queued)
+		return;
+	job->queued = true;
+	job->next = NULL;
+	*l->last_job = job;
+	l->last_job = &job->next;
+	l->nr_jobs++;
+	if (l->asleep) {
+		l->asleep = false;
+		loop_wake(l);
+	}
+}
+
+void loop_cancel(struct loop *l, struct loop_job *job)
+{
+	struct loop_job **p = &l->jobs;
+
+	if (!job->queued)
+		return;
+	while (*p != job)
+		p = &(*p)->next;
+	*p = job->next;
+	if (!*p)
+		l->last_job = p;
+	l->nr_jobs--;
+	job->queued = false;
+}
+
+/* As many as there are now: what they put off again comes in the next round. */
+static void run_jobs(struct loop *l)
+{
+	struct loop_job *job;
+
+	for (unsigned n = l->nr_jobs; n && (job = l->jobs); n--) {
+		loop_cancel(l, job);
+		job->run(job->opaque);
+	}
+}
+
 static void drain(int fd)
 {
 	uint64_t n;
@@ -271,15 +316,20 @@ void loop_run(struct loop *l)
 
 	pthread_mutex_lock(l->lock);
 	while (!atomic_exchange(&l->quit, false)) {
-		/* Who moves a manual clock fires its timers. */
-		uint64_t next = l->clock->manual ? UINT64_MAX : clock_run(l->clock);
-		int timeout = l->nr_always ? 0 : -1;
+		uint64_t next;
+		int timeout;
 
+		run_jobs(l);
+		/* Who moves a manual clock fires its timers. */
+		next = l->clock->manual ? UINT64_MAX : clock_run(l->clock);
+		timeout = l->nr_always || l->jobs ? 0 : -1;
 		if (next < l->programmed || l->programmed <= clock_now(l->clock))
 			set_timerfd(l, next);
+		l->asleep = timeout != 0;
 		pthread_mutex_unlock(l->lock);
 		n = epoll_wait(l->epoll, ev, BATCH, timeout);
 		pthread_mutex_lock(l->lock);
+		l->asleep = false;
 		for (int i = 0; i < n; i++)
 			dispatch(l, &ev[i]);
 		if (l->nr_always)

@@ -134,11 +134,11 @@ refuses "cannot open firmware /nonexistent" -bios /nonexistent
 refuses "neither an option nor a disk image" ""
 refuses "not known" "-bad
 name"
-for o in -netdev -gdb -S -usb -sd; do
+for o in -gdb -S -usb -sd; do
 	refuses "option $o is not supported yet" $o x
 done
 for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -serial -monitor \
-	-debugcon -chardev -device -global -rtc -name -vga -vnc -net -nic -parallel; do
+	-debugcon -chardev -device -global -rtc -name -vga -vnc -net -nic -netdev -parallel; do
 	refuses "option $o needs an argument" $o
 done
 

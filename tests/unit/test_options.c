@@ -138,7 +138,11 @@ Test(options, refusals)
 	refused("-boot order=cc", "no order of devices");
 	refused("-boot menu=perhaps", "neither on nor off");
 	refused("-boot splash-time=65536", "number of ms");
-	refused("-netdev user", "nearest is -nic none");
+	refused("-netdev hubport", "it needs id=");
+	refused("-netdev hubprt,id=a", "did you mean hubport");
+	refused("-netdev vde,id=a", "-netdev help lists what is");
+	refused("-netdev hubport,id=a -netdev hubport,id=a", "two with id=a");
+	refused("-nic model=e1000", "type of back end comes first");
 	refused("-device e1000", "device e1000 is not supported yet");
 	refused("-device isa-debugexit", "did you mean isa-debug-exit");
 	refused("-machine isapc", "there are pc and q35");
