@@ -13,6 +13,8 @@
 #include "hw/storage/nvme.h"
 #include "hw/storage/virtio_blk.h"
 #include "hw/storage/virtio_scsi.h"
+#include "hw/virtio/virtio_balloon.h"
+#include "hw/virtio/virtio_rng.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
@@ -26,6 +28,8 @@ const struct device_type *const device_types[] = {
     &scsi_cd_type,
     &floppy_type,
     &vga_type,
+    &virtio_rng_type,
+    &virtio_balloon_type,
     NULL,
 };
 

@@ -2,6 +2,7 @@
 #include "mmu/ram.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <linux/membarrier.h>
 #include <stdio.h>
@@ -126,4 +127,14 @@ void ram_written(struct ram *ram, uint64_t off, uint64_t len)
 	for (; p <= last; p++)
 		if (atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_CODE)
 			ram_code_written(p);
+}
+
+void ram_discard(struct ram *ram, uint64_t off, uint64_t len)
+{
+	if (!len)
+		return;
+	/* A host that cannot make holes keeps the pages. */
+	if (fallocate(ram->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+		      (off_t)len) == 0)
+		ram_written(ram, off, len);
 }

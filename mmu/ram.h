@@ -63,4 +63,8 @@ static inline uint32_t ram_code_version(const struct ram_page *page)
 /* Must follow every store of `len` bytes at offset `off` that did not go through cpu/mem.h. */
 void ram_written(struct ram *ram, uint64_t off, uint64_t len);
 
+/* Gives whole pages back to the host: they are zeroes from now on. off and len are multiples of
+ * PAGE_SIZE, inside the RAM. */
+void ram_discard(struct ram *ram, uint64_t off, uint64_t len);
+
 #endif

@@ -455,9 +455,7 @@ static const struct prop props[] = {
     {"write-cache", PROP_BOOL, "whether there is a write cache", NULL, 0, false},
     {"event_idx", PROP_BOOL, "fewer interrupts and notifications", "on", 0, false},
     {"indirect_desc", PROP_BOOL, "tables of descriptors", "on", 0, false},
-    {"packed", PROP_BOOL, "the packed layout of queues", "off", 0, false},
-    {"disable-legacy", PROP_BOOL, "only the layout of virtio 1.0", "off", 0, false},
-    {"disable-modern", PROP_BOOL, "only the layout before virtio 1.0", "off", 0, false},
+    VIRTIO_LAYOUT_PROPS,
     {0},
 };
 

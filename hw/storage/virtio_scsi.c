@@ -555,9 +555,7 @@ void virtio_scsi_fini(struct virtio_scsi *h)
 static const struct prop props[] = {
     {"num_queues", PROP_NUM, "request queues", "1", VIRTIO_SCSI_QUEUES, false},
     {"virtqueue_size", PROP_NUM, "entries of a queue, a power of two", "256", VQ_MAX_SIZE, false},
-    {"packed", PROP_BOOL, "the packed layout of queues", "off", 0, false},
-    {"disable-legacy", PROP_BOOL, "only the layout of virtio 1.0", "off", 0, false},
-    {"disable-modern", PROP_BOOL, "only the layout before virtio 1.0", "off", 0, false},
+    VIRTIO_LAYOUT_PROPS,
     {0},
 };
 

@@ -481,6 +481,16 @@ static int add_modern(struct virtio_pci *v)
 	return v->type->config_len ? add_cap(v, CAP_DEVICE, AT_DEVICE, v->type->config_len) : 0;
 }
 
+struct virtio_pci_options virtio_layout(const struct device_args *args)
+{
+	return (struct virtio_pci_options){
+	    .features = VIRTIO_F_ANY_LAYOUT | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC |
+			(arg_bool(args, "packed") ? VIRTIO_F_RING_PACKED : 0),
+	    .no_legacy = arg_bool(args, "disable-legacy"),
+	    .no_modern = arg_bool(args, "disable-modern"),
+	};
+}
+
 int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const char *name,
 		    const struct virtio_pci_options *o)
 {

@@ -88,6 +88,15 @@ struct virtio_pci_options {
 	bool no_modern;      /* disable-modern=on */
 };
 
+/* The properties that every device has, and what they say: layout, and the features of queues. */
+#define VIRTIO_LAYOUT_PROPS                                                                        \
+	{"packed", PROP_BOOL, "the packed layout of queues", "off", 0, false},                     \
+	    {"disable-legacy", PROP_BOOL, "only the layout of virtio 1.0", "off", 0, false},       \
+	{                                                                                          \
+		"disable-modern", PROP_BOOL, "only the layout before virtio 1.0", "off", 0, false  \
+	}
+struct virtio_pci_options virtio_layout(const struct device_args *args);
+
 /* Makes the function; the caller has zeroed v and filled in v->config. 0 or -errno. */
 int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const char *name,
 		    const struct virtio_pci_options *o);
