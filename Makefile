@@ -37,7 +37,7 @@ $(B)/cpu/op_%.o $(B)/cpu/decode.o $(B)/accel/interp_%.o: \
 endif
 
 LIB_SRCS := $(filter-out cpu/gen_%,$(wildcard mmu/*.c cpu/*.c hw/*.c hw/*/*.c accel/*.c accel/*/*.c)) \
-	$(filter-out frontend/main.c,$(wildcard frontend/*.c))
+	$(filter-out frontend/main.c,$(wildcard frontend/*.c frontend/*/*.c))
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/%.o)
 # The x87 unit may hold the guest's registers while C code runs.
 $(LIB_OBJS): ALL_CFLAGS += -mno-80387

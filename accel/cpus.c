@@ -54,6 +54,7 @@ struct cpu_thread {
 	_Atomic uint64_t posted;
 	uint64_t poll; /* how long the next halt looks before it sleeps, ns; the thread's own */
 	bool want_pause, paused, quit, started;
+	bool held; /* a debugger has stopped it, by itself */
 	/* For a debugger: one instruction is to be executed while paused, and how that went; what waits for
 	 * the next instruction has been told. */
 	bool step, passed;
@@ -83,7 +84,7 @@ struct cpus {
 	} vm[MAX_UNITS];
 
 	struct watch *watch; /* NULL: nothing; changed while paused */
-	void (*on_hit)(void *opaque, unsigned cpu, const struct watch_hit *hit);
+	bool (*on_hit)(void *opaque, unsigned cpu, const struct watch_hit *hit);
 	void *on_hit_opaque;
 };
 
@@ -267,12 +268,12 @@ static void step_locked(struct cpu_thread *t)
 static bool park_locked(struct cpu_thread *t)
 {
 	const struct unit *u = t->on;
-	if (!t->want_pause && !t->quit)
+	if (!t->want_pause && !t->held && !t->quit)
 		return true;
 	u->engine->store(u->e, &t->state);
 	t->paused = true;
 	pthread_cond_broadcast(&t->parked);
-	while (t->want_pause && !t->quit) {
+	while ((t->want_pause || t->held) && !t->quit) {
 		if (t->step)
 			step_locked(t);
 		else
@@ -401,7 +402,7 @@ static enum run_exit run(struct cpu_thread *t)
 	return why;
 }
 
-/* The thread pauses by itself. */
+/* The thread stays where it is, unless the debugger does not want that. */
 static void report_hit(struct cpu_thread *t)
 {
 	const struct cpus *c = t->cpus;
@@ -413,10 +414,10 @@ static void report_hit(struct cpu_thread *t)
 	pthread_mutex_lock(&t->lock);
 	t->passed = hit.on == WATCH_EXEC;
 	t->passed_rip = t->state.rip;
-	t->want_pause = true;
+	t->held = true;
 	pthread_mutex_unlock(&t->lock);
-	if (c->on_hit)
-		c->on_hit(c->on_hit_opaque, t->index, &hit);
+	if (c->on_hit && !c->on_hit(c->on_hit_opaque, t->index, &hit))
+		cpus_release(t->cpus, t->index);
 }
 
 static void *thread_main(void *arg)
@@ -567,10 +568,20 @@ int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr)
 }
 
 void cpus_on_hit(struct cpus *c,
-		 void (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque)
+		 bool (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque)
 {
 	c->on_hit = fn;
 	c->on_hit_opaque = opaque;
+}
+
+void cpus_release(struct cpus *c, unsigned cpu)
+{
+	struct cpu_thread *t = &c->cpu[cpu];
+
+	pthread_mutex_lock(&t->lock);
+	t->held = false;
+	pthread_mutex_unlock(&t->lock);
+	post(t, 0, 0);
 }
 
 int cpus_step(struct cpus *c, unsigned cpu, struct watch_hit *hit)
@@ -739,8 +750,10 @@ void cpus_settle(struct cpus *c)
 
 void cpus_drop_events(struct cpus *c)
 {
-	for (unsigned n = 0; n < c->n; n++)
+	for (unsigned n = 0; n < c->n; n++) {
 		post(&c->cpu[n], 0, EV_INTR | EV_NMI | EV_SMI | EV_INIT | EV_SIPI);
+		cpus_release(c, n);
+	}
 }
 
 const char *cpus_check(const struct cpus *c, unsigned cpu, const struct vcpu *v)

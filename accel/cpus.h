@@ -35,7 +35,8 @@ void cpus_resume(struct cpus *c);
 void cpus_reset(struct cpus *c);
 /* INIT and SIPI that wait are taken; other events are part of the state anyway. Only while paused. */
 void cpus_settle(struct cpus *c);
-/* All events are forgotten, because another state is about to be loaded. Only while paused. */
+/* All events are forgotten, and no vCPU is held by a debugger, because another state is about to be loaded. Only
+ * while paused. */
 void cpus_drop_events(struct cpus *c);
 /* Whether a state is one that vCPU `cpu` can be in: NULL, or the name of what cannot be. */
 const char *cpus_check(const struct cpus *c, unsigned cpu, const struct vcpu *v);

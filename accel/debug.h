@@ -23,11 +23,13 @@ struct cpus;
 int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr);
 
 /* Who is told that a vCPU has come to something that is waited for; before the first cpus_watch(). It is called on
- * that vCPU's thread, which then stays paused by itself until cpus_resume(): the callee asks its main
- * loop to pause the others. An instruction is reported before it is executed, and not again at once when the vCPU
- * goes on from there. */
+ * that vCPU's thread, with its state in cpus_state(). Where it returns true, the vCPU stays there by itself, also
+ * after a cpus_resume(), until cpus_release(): the callee asks its main loop to pause the others. An
+ * instruction is reported before it is executed, and not again at once when the vCPU goes on from there. */
 void cpus_on_hit(struct cpus *c,
-		 void (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque);
+		 bool (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque);
+/* It may go on with the others: before cpus_resume(), lest that be of what it comes to next. Any thread. */
+void cpus_release(struct cpus *c, unsigned cpu);
 
 /* Executes one instruction of a vCPU, or the delivery of its exception, while all are paused. No interrupt or NMI
  * comes before it. hit->valid: an access of it is waited for. 0, -EAGAIN when the vCPU is halted, waits for

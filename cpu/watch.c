@@ -46,7 +46,8 @@ bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watc
 		}
 		if (p->physical ? !mapped || p->addr != t.gpa : p->addr != lin)
 			continue;
-		*hit = (struct watch_hit){.valid = true, .on = WATCH_EXEC, .point = n, .lin = lin};
+		*hit = (struct watch_hit){
+		    .valid = true, .on = WATCH_EXEC, .point = n, .size = 1, .lin = lin};
 		return true;
 	}
 	return false;
@@ -77,7 +78,8 @@ void watch_access(struct core *c, uint64_t lin, uint64_t gpa, unsigned size, boo
 		if (w->point[n].on & on &&
 		    overlaps(&w->point[n], w->point[n].physical ? gpa : lin, size)) {
 			c->watch_hit = (struct watch_hit){
-			    .valid = true, .on = (uint8_t)on, .point = n, .lin = lin};
+			    .valid = true, .on = (uint8_t)on, .point = n, .size = size, .lin = lin,
+			    .gpa = gpa};
 			c->leave = true;
 		}
 }

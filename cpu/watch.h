@@ -34,7 +34,9 @@ struct watch_hit {
 	bool valid;
 	uint8_t on;     /* what it was, one of WATCH_* */
 	unsigned point; /* index */
+	unsigned size;  /* of the access, bytes; 1 for an instruction */
 	uint64_t lin;   /* where the instruction or the access is */
+	uint64_t gpa;   /* of an access */
 };
 
 /* Copies the points and makes what is derived from them. 0, -ENOSPC for too many, or -EINVAL for one that is

@@ -28,7 +28,7 @@
 #include "frontend/drive.h"
 #include "frontend/img.h"
 #include "frontend/firmware.h"
-#include "frontend/monitor.h"
+#include "frontend/monitor/monitor.h"
 #include "frontend/options.h"
 #include "frontend/run.h"
 #include "frontend/snapshot.h"
@@ -48,6 +48,7 @@ struct app {
 	struct pc_config cfg;
 	struct pc *pc;
 	struct console console;
+	struct monitor_env env;
 	struct monitor monitor;
 	struct textcon textcon;
 	bool has_console;
@@ -626,7 +627,7 @@ static int open_drives(struct app *a)
 	pthread_mutex_lock(&m->lock);
 	a->drives = drives_open(&a->opt.drives, m, on_trouble, a, a->err, sizeof(a->err));
 	pthread_mutex_unlock(&m->lock);
-	a->monitor.drives = a->drives;
+	a->env.drives = a->drives;
 	return a->drives ? 0 : complain("%s", a->err);
 }
 
@@ -675,7 +676,9 @@ static int run(struct app *a)
 	if (pc_new(&a->pc, &a->cfg, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	m = &a->pc->m;
-	monitor_init(&a->monitor, a->pc);
+	if (monitor_env_init(&a->env, a->pc) < 0)
+		return complain("cannot set up the monitor");
+	monitor_init(&a->monitor, &a->env);
 	if (open_drives(a) || open_netdevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
@@ -764,8 +767,7 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		status = block_signals(app);
 		if (status == 0)
 			status = run(app);
-		if (app->netdevs)
-			close_netdevs(app);
+		monitor_env_fini(&app->env);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)

@@ -124,19 +124,30 @@ int machine_reset_locked(struct machine *m)
 	return m->reset_hook ? m->reset_hook(m->board) : 0;
 }
 
+static void request_stops(struct machine *m, enum machine_end why)
+{
+	if (m->stopped)
+		return;
+	machine_stop_locked(m);
+	if (m->stop_hook)
+		m->stop_hook(m->stop_opaque, why);
+}
+
 /* What was asked for since the last round. True when the machine has come to its end. */
 static bool act_locked(struct machine *m)
 {
 	if ((m->end == END_SHUTDOWN || m->end == END_PANIC) && m->no_shutdown) {
+		enum machine_end why = m->end;
+
 		m->end = END_NONE;
 		m->reset_requested = false;
-		machine_stop_locked(m);
+		request_stops(m, why);
 	}
 	if (m->end != END_NONE)
 		return true;
 	if (m->stop_requested) {
 		m->stop_requested = false;
-		machine_stop_locked(m);
+		request_stops(m, END_NONE);
 	}
 	if (m->reset_requested) {
 		bool was_stopped = m->stopped;

@@ -64,6 +64,10 @@ struct machine {
 	/* Called with the lock held when the guest continues after a stop; may be NULL. */
 	void (*cont_hook)(void *opaque);
 	void *cont_opaque;
+	/* Called with the lock held when the guest has stopped by a request, or by what would have ended the
+	 * machine but for no_shutdown (why is not END_NONE); may be NULL. */
+	void (*stop_hook)(void *opaque, enum machine_end why);
+	void *stop_opaque;
 	/* Called once, before the guest runs, paused and with the lock held; may be NULL. Below 0 ends the
 	 * machine with status 1. */
 	int (*start_hook)(void *opaque);

@@ -42,17 +42,23 @@ struct box {
 	struct vcpu *v;
 	_Atomic unsigned hits; /* that have come */
 	unsigned seen;         /* that have been waited for */
+	unsigned pass;         /* that are not to stop it, from now on */
 	struct watch_hit hit;
 	int vector; /* of an interrupt that waits, or -1 */
 };
 
-static void on_hit(void *opaque, unsigned cpu, const struct watch_hit *hit)
+static bool on_hit(void *opaque, unsigned cpu, const struct watch_hit *hit)
 {
 	struct box *b = opaque;
 
 	cr_assert_eq(cpu, 0u);
 	b->hit = *hit;
+	if (b->pass) {
+		b->pass--;
+		return false;
+	}
 	atomic_fetch_add(&b->hits, 1);
+	return true;
 }
 
 static struct box *acknowledging;
@@ -112,6 +118,7 @@ static void box_free(struct box *b)
 /* Goes on to the next hit (true) or to the end. */
 static bool next(struct box *b)
 {
+	cpus_release(b->cpus, 0);
 	cpus_resume(b->cpus);
 	for (unsigned n = 0; n < 20000; n++) {
 		if (atomic_load(&b->hits) != b->seen)
@@ -175,6 +182,14 @@ static void breakpoints(const struct engine *en)
 	cr_assert_eq(cpus_watch(b.cpus, &points[2], 1), 0);
 	cr_assert(next(&b));
 	cr_expect_eq(b.v->gpr[RBP], ROUNDS - 10);
+	b.pass = 3;
+	cr_assert(next(&b));
+	cr_expect_eq(b.v->gpr[RBP], ROUNDS - 14);
+	/* Held, it does not go on with the others. */
+	cpus_resume(b.cpus);
+	pass_time();
+	cpus_pause(b.cpus);
+	cr_expect_eq(b.v->gpr[RBP], ROUNDS - 14);
 	finish(&b);
 	cr_expect_eq(cpus_on(b.cpus, 0), en, "and back to the engine that it was on");
 	box_free(&b);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * The monitor: its commands, whoever types them - a terminal, a socket, gdb's `monitor` or QMP's
+ * human-monitor-command.
+ */
+#ifndef FRONTEND_MONITOR_MONITOR_H
+#define FRONTEND_MONITOR_MONITOR_H
+
+#include <stddef.h>
+
+#include "frontend/sendkey.h"
+
+struct debugger;
+struct drive_set;
+struct pc;
+
+/* What all monitors of a machine share. */
+struct monitor_env {
+	struct pc *pc;
+	struct debugger *debugger;
+	struct drive_set *drives; /* or NULL */
+	struct sendkey keys;
+};
+
+/* One who types commands. */
+struct monitor {
+	struct monitor_env *env; /* borrowed */
+	struct pc *pc;
+	unsigned cpu; /* whose registers and memory it looks at */
+};
+
+/* pc is borrowed; the machine does not run yet. 0 or -errno. */
+int monitor_env_init(struct monitor_env *e, struct pc *pc);
+void monitor_env_fini(struct monitor_env *e);
+
+void monitor_init(struct monitor *m, struct monitor_env *env);
+
+/* Carries out one line. print is called with text in pieces. Main thread, machine lock held; the
+ * lock is let go while the vCPUs come to rest. */
+void monitor_command(struct monitor *m, const char *line,
+		     void (*print)(void *opaque, const char *text), void *opaque);
+
+/* What the last word of the line may become: calls found() with each command word that begins so. */
+void monitor_complete(struct monitor *m, const char *line,
+		      void (*found)(void *opaque, const char *word), void *opaque);
+
+#endif
