@@ -43,6 +43,9 @@ int backend_open(struct backend **out, const struct chardev_spec *spec, const ch
 		case CHR_UNIX:
 			r = backend_open_unix(b, spec, label, loop, cancel);
 			break;
+		case CHR_TCP:
+			r = backend_open_tcp(b, spec, label, loop, cancel);
+			break;
 		default:
 			stream_init(&b->stream, loop, -1, -1, true);
 			r = 0;
@@ -50,8 +53,13 @@ int backend_open(struct backend **out, const struct chardev_spec *spec, const ch
 		}
 	}
 	if (r < 0) {
-		snprintf(err, errlen, "cannot open %s for %s: %s",
-			 spec->path[0] ? spec->path : "a pseudo-terminal", label, strerror(-r));
+		if (spec->kind == CHR_TCP)
+			snprintf(err, errlen, "cannot open TCP port %s%s%s for %s: %s", spec->port,
+				 spec->path[0] ? " of " : "", spec->path, label, strerror(-r));
+		else
+			snprintf(err, errlen, "cannot open %s for %s: %s",
+				 spec->path[0] ? spec->path : "a pseudo-terminal", label,
+				 strerror(-r));
 		free(b);
 		return -1;
 	}
@@ -68,7 +76,8 @@ void backend_close(struct backend *b)
 	if (b->listener >= 0) {
 		loop_watch(b->stream.loop, b->listener, 0, NULL, NULL);
 		close(b->listener);
-		unlink(b->path);
+		if (*b->path)
+			unlink(b->path);
 	}
 	if (in >= 0)
 		close(in);

@@ -14,9 +14,12 @@
 struct backend {
 	struct stream stream;
 	struct backend *next;
-	int listener;   /* unix server: accepts the next client; else -1 */
+	int listener;   /* server: accepts the next client; else -1 */
 	int keep_open;  /* pty: its slave side, so that the master never hangs up; else -1 */
 	char path[108]; /* unix server: removed at the end */
+	/* Socket: a client has come, or gone; may be NULL. One that was waited for is there already. */
+	void (*client)(void *opaque, bool here);
+	void *client_opaque;
 };
 
 /* label names the device in messages; cancel, a descriptor, becomes readable when nothing is to be
@@ -28,5 +31,7 @@ void backend_close(struct backend *b);
 int backend_open_pty(struct backend *b, const char *label, struct loop *loop);
 int backend_open_unix(struct backend *b, const struct chardev_spec *spec, const char *label,
 		      struct loop *loop, int cancel);
+int backend_open_tcp(struct backend *b, const struct chardev_spec *spec, const char *label,
+		     struct loop *loop, int cancel);
 
 #endif

@@ -32,13 +32,15 @@ enum chardev_kind {
 	CHR_FILE,
 	CHR_PTY,
 	CHR_UNIX,
+	CHR_TCP,
 };
 
 struct chardev_spec {
 	enum chardev_kind kind;
 	bool mux; /* stdio shared with the monitor */
 	bool server, nowait;
-	char path[MAX_PATH_LEN];
+	char path[MAX_PATH_LEN]; /* TCP: the host, empty for this one */
+	char port[8];
 	char id[32]; /* of -chardev */
 };
 
@@ -109,7 +111,7 @@ struct options {
 int options_parse(struct options *o, int argc, char **argv, char *err, size_t errlen);
 /* How many arguments follow an option; -1: there is none of that name. */
 int options_arguments(const char *word);
-/* "stdio", "file:P", "unix:P,server,nowait"... 0, or -1 with one line in err. */
+/* "stdio", "file:P", "unix:P,server,nowait", "tcp:HOST:PORT"... 0, or -1 with one line in err. */
 int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen);
 
 void options_help(void);

@@ -95,10 +95,68 @@ static int set_path(struct chardev_spec *s, const char *path, char *err, size_t 
 	return 0;
 }
 
+static int set_port(struct chardev_spec *s, const char *port, char *err, size_t errlen)
+{
+	size_t digits = strspn(port, "0123456789");
+
+	if (!digits || digits > 5 || port[digits] || strtoul(port, NULL, 10) > 65535) {
+		snprintf(err, errlen, "'%s' is no TCP port, 0 to 65535", port);
+		return -1;
+	}
+	strcpy(s->port, port);
+	return 0;
+}
+
+/* HOST:PORT, where an IPv6 address is in brackets. */
+static int set_address(struct chardev_spec *s, char *addr, char *err, size_t errlen)
+{
+	char *colon = strrchr(addr, ':'), *host = addr;
+
+	if (!colon) {
+		snprintf(err, errlen, "tcp:%s: it is tcp:HOST:PORT, or tcp::PORT", addr);
+		return -1;
+	}
+	*colon = 0;
+	if (*host == '[' && colon[-1] == ']') {
+		host++;
+		colon[-1] = 0;
+	}
+	if (*host && set_path(s, host, err, errlen) < 0)
+		return -1;
+	return set_port(s, colon + 1, err, errlen);
+}
+
+/* What follows "unix:" or "tcp:" in text. */
+static int parse_socket(struct chardev_spec *s, const char *text, const char *t, char *err,
+			size_t errlen)
+{
+	struct keyval kv;
+	bool first = true, on;
+
+	for (; next_keyval(&t, &kv); first = false) {
+		if (first) {
+			if ((s->kind == CHR_TCP ? set_address(s, kv.key, err, errlen)
+						: set_path(s, kv.key, err, errlen)) < 0)
+				return -1;
+		} else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0) {
+			s->server = on;
+		} else if (strcmp(kv.key, "nowait") == 0 && !kv.has_val) {
+			s->nowait = true;
+		} else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0) {
+			s->nowait = !on;
+		} else if (strcmp(kv.key, "nodelay") != 0 || parse_bool(&kv, &on) < 0) {
+			snprintf(err, errlen, "%s: %s is not known (server, wait=off)", text,
+				 kv.key);
+			return -1;
+		}
+	}
+	return first ? set_path(s, "", err, errlen) : 0;
+}
+
 int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen)
 {
-	static const char *const names[] = {"stdio", "mon:stdio", "file", "pty",
-					    "unix",  "null",      "none", NULL};
+	static const char *const names[] = {"stdio", "mon:stdio", "file", "pty", "unix",
+					    "tcp",   "null",      "none", NULL};
 	const char *t = text, *near;
 
 	memset(s, 0, sizeof(*s));
@@ -123,32 +181,14 @@ int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size
 		s->kind = CHR_FILE;
 		return set_path(s, t + 5, err, errlen);
 	} else if (strncmp(t, "unix:", 5) == 0) {
-		struct keyval kv;
-		bool first = true, on;
-
 		s->kind = CHR_UNIX;
-		for (t += 5; next_keyval(&t, &kv); first = false) {
-			if (first) {
-				if (set_path(s, kv.key, err, errlen) < 0)
-					return -1;
-			} else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0) {
-				s->server = on;
-			} else if (strcmp(kv.key, "nowait") == 0 && !kv.has_val) {
-				s->nowait = true;
-			} else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0) {
-				s->nowait = !on;
-			} else {
-				snprintf(err, errlen, "%s: %s is not known (server, wait=off)",
-					 text, kv.key);
-				return -1;
-			}
-		}
-		if (first)
-			return set_path(s, "", err, errlen);
-	} else if (strncmp(t, "tcp:", 4) == 0 || strncmp(t, "telnet:", 7) == 0 ||
-		   strncmp(t, "udp:", 4) == 0) {
-		snprintf(err, errlen, "%s is not supported yet; the nearest is unix:PATH,server",
-			 text);
+		return parse_socket(s, text, t + 5, err, errlen);
+	} else if (strncmp(t, "tcp:", 4) == 0) {
+		s->kind = CHR_TCP;
+		return parse_socket(s, text, t + 4, err, errlen);
+	} else if (strncmp(t, "telnet:", 7) == 0 || strncmp(t, "udp:", 4) == 0) {
+		snprintf(err, errlen,
+			 "%s is not supported yet; the nearest is tcp:HOST:PORT,server", text);
 		return -1;
 	} else if (strcmp(t, "vc") == 0 || strncmp(t, "pipe:", 5) == 0 || *t == '/' ||
 		   strncmp(t, "COM", 3) == 0) {
@@ -158,8 +198,8 @@ int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size
 		near = nearest_name(t, names);
 		snprintf(err, errlen, "%s is no character device; %s%s", text,
 			 near ? "did you mean "
-			      : "there are [mon:]stdio, file:P, pty, unix:P, null, "
-				"none",
+			      : "there are [mon:]stdio, file:P, pty, unix:P, "
+				"tcp:HOST:PORT, null, none",
 			 near ? near : "");
 		return -1;
 	}
@@ -218,7 +258,7 @@ int on_chardev(struct parse *p, const char *arg)
 	struct chardev_spec s = {0};
 	const char *at = arg;
 	struct keyval kv;
-	bool on;
+	bool on, host = false;
 
 	if (!next_keyval(&at, &kv) || kv.has_val)
 		return fail(p, "-chardev %s: a kind comes first, as in -chardev file,id=a,path=P",
@@ -239,29 +279,40 @@ int on_chardev(struct parse *p, const char *arg)
 	while (next_keyval(&at, &kv)) {
 		char err[200];
 
-		if (strcmp(kv.key, "id") == 0 && *kv.val && strlen(kv.val) < sizeof(s.id))
+		if (strcmp(kv.key, "id") == 0 && *kv.val && strlen(kv.val) < sizeof(s.id)) {
 			strcpy(s.id, kv.val);
-		else if (strcmp(kv.key, "path") == 0) {
-			if (set_path(&s, kv.val, err, sizeof(err)) < 0)
+		} else if (strcmp(kv.key, "path") == 0 ||
+			   (strcmp(kv.key, "host") == 0 && s.kind == CHR_UNIX)) {
+			host |= kv.key[0] == 'h';
+			if ((*kv.val || !host) && set_path(&s, kv.val, err, sizeof(err)) < 0)
+				return fail(p, "-chardev %s", err);
+		} else if (strcmp(kv.key, "port") == 0 && s.kind == CHR_UNIX) {
+			if (set_port(&s, kv.val, err, sizeof(err)) < 0)
 				return fail(p, "-chardev %s", err);
 		} else if (strcmp(kv.key, "mux") == 0 && s.kind == CHR_STDIO &&
-			   parse_bool(&kv, &on) == 0)
+			   parse_bool(&kv, &on) == 0) {
 			s.mux = on;
-		else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0)
+		} else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0) {
 			s.server = on;
-		else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0)
+		} else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0) {
 			s.nowait = !on;
-		else if (strcmp(kv.key, "nowait") == 0 && !kv.has_val)
+		} else if (strcmp(kv.key, "nowait") == 0 && !kv.has_val) {
 			s.nowait = true;
-		else if (strcmp(kv.key, "signal") == 0 && parse_bool(&kv, &on) == 0)
-			continue;
-		else
+		} else if ((strcmp(kv.key, "signal") != 0 && strcmp(kv.key, "nodelay") != 0) ||
+			   parse_bool(&kv, &on) < 0) {
 			return fail(p, "-chardev: %s=%s is not supported", kv.key, kv.val);
+		}
 	}
 	if (!s.id[0])
 		return fail(p, "-chardev %s: it needs id=", arg);
-	if ((s.kind == CHR_FILE || s.kind == CHR_UNIX) && !s.path[0])
-		return fail(p, "-chardev %s: it needs path=", arg);
+	if (s.kind == CHR_UNIX && s.port[0]) {
+		if (s.path[0] && !host)
+			return fail(p, "-chardev %s: a socket has either path= or port=", arg);
+		s.kind = CHR_TCP;
+	}
+	if ((s.kind == CHR_FILE || s.kind == CHR_UNIX) && (!s.path[0] || host))
+		return fail(p, "-chardev %s: it needs path=%s", arg,
+			    s.kind == CHR_UNIX ? ", or host= and port=" : "");
 	for (unsigned i = 0; i < p->o->nr_chardev; i++)
 		if (strcmp(p->o->chardev[i].id, s.id) == 0)
 			return fail(p, "-chardev: there are two with id=%s", s.id);

@@ -182,8 +182,10 @@ static void on_event(void *opaque, int fd, unsigned events)
 
 	if (fd == s->out && (events & LOOP_OUT)) {
 		drain(s, false);
-		if (!s->out_len)
+		if (!s->out_len) {
 			watch_out(s, false);
+			stream_push(s); /* the device may have waited for room */
+		}
 	}
 	if (fd == s->in && (events & LOOP_IN))
 		read_input(s);

@@ -170,8 +170,13 @@ Test(options, chardevs)
 	cr_assert_eq(chardev_spec_parse(&s, "unix:/tmp/s,server=on,wait=off", err, sizeof(err)), 0);
 	cr_assert(s.server && s.nowait);
 	cr_assert_lt(chardev_spec_parse(&s, "file:", err, sizeof(err)), 0);
-	cr_assert_lt(chardev_spec_parse(&s, "tcp::4444", err, sizeof(err)), 0);
-	cr_assert(strstr(err, "nearest is unix:"));
+	cr_assert_eq(chardev_spec_parse(&s, "tcp::4444,server,wait=off", err, sizeof(err)), 0);
+	cr_assert(s.kind == CHR_TCP && s.server && s.nowait && !s.path[0]);
+	cr_assert_str_eq(s.port, "4444");
+	cr_assert_eq(chardev_spec_parse(&s, "tcp:[::1]:22", err, sizeof(err)), 0);
+	cr_assert_str_eq(s.path, "::1");
+	cr_assert_lt(chardev_spec_parse(&s, "telnet::4444", err, sizeof(err)), 0);
+	cr_assert(strstr(err, "nearest is tcp:"));
 	cr_assert_lt(chardev_spec_parse(&s, "stdoi", err, sizeof(err)), 0);
 	cr_assert(strstr(err, "did you mean stdio"));
 
@@ -184,6 +189,11 @@ Test(options, chardevs)
 	cr_assert_eq(o.debugcon[0].to.kind, CHR_FILE);
 	cr_assert_eq(o.debugcon[1].port, 0x403);
 	refused("-serial chardev:nope", "no -chardev with id=nope");
+	cr_assert_eq(parse(&o, "-chardev socket,id=s,host=h,port=80 -serial chardev:s"), 0, "%s",
+		     err);
+	cr_assert(o.serial[0].kind == CHR_TCP && !o.serial[0].server);
+	refused("-chardev socket,id=s,path=/p,port=80", "either path= or port=");
+	refused("-chardev socket,id=s,host=h", "needs path=, or host= and port=");
 }
 
 Test(options, help)
