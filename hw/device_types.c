@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hw/display/vga.h"
+#include "hw/net/virtio_net.h"
 #include "hw/pci_testdev.h"
 #include "hw/storage/ahci.h"
 #include "hw/storage/drive_bus.h"
@@ -22,6 +23,7 @@ const struct device_type *const device_types[] = {
     &virtio_scsi_type,
     &ahci_type,
     &nvme_type,
+    &virtio_net_type,
     &ide_hd_type,
     &ide_cd_type,
     &scsi_hd_type,

@@ -254,7 +254,7 @@ static void deliver(struct net_end *to, const struct iovec *iov, unsigned nr, si
 	} else if (net_finish_csum(flat, len, o) == 0) {
 		struct net_offload left = *o;
 
-		left.flags = NET_DATA_VALID;
+		left.flags = 0;
 		left.csum_start = left.csum_offset = 0;
 		hand_over(to, &one, 1, len, o->gso_type ? &left : NULL);
 	} else {
@@ -279,14 +279,15 @@ void net_send(struct net_end *e, const struct iovec *iov, unsigned nr, const str
 	struct net_end *to = e->peer;
 	size_t len = net_len(iov, nr);
 
-	/* Nothing asked for is the same as no offload. */
-	if (o && !(o->flags & NET_NEEDS_CSUM) && o->gso_type == NET_GSO_NONE)
-		o = NULL;
 	if (!net_link_up(e) || len < NET_HEADER_LEN || len > NET_MAX_FRAME || nr > NET_MAX_PIECES ||
 	    (o && o->gso_type && !known_gso(o->gso_type))) {
 		e->dropped++;
 		return;
 	}
+	/* Nothing asked for, or nothing that the other side understands, is the same as no offload. */
+	if (o && o->gso_type == NET_GSO_NONE && !(o->flags & NET_NEEDS_CSUM) &&
+	    !(o->flags & NET_DATA_VALID && to->takes & NET_TAKES_CSUM))
+		o = NULL;
 	e->sent++;
 	for (struct net_watch *w = e->watches; w; w = w->next)
 		w->frame(w, e, iov, nr, len);

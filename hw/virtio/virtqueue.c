@@ -181,27 +181,44 @@ int vq_pop(struct virtqueue *vq, struct vq_elem *e)
 	return vq->packed ? vq_packed_pop(vq, e) : split_pop(vq, e);
 }
 
-static void split_push(struct virtqueue *vq, const struct vq_elem *e, uint32_t len)
+void vq_unpop(struct virtqueue *vq, const struct vq_elem *e)
 {
-	uint32_t off = RING_ENTRIES + 8u * (vq->used & (vq->size - 1u));
-	uint32_t entry[2] = {e->id, len};
+	if (vq->packed)
+		vq_packed_unpop(vq, e);
+	else
+		vq->avail--;
+}
 
-	memcpy(vq->host_device + off, entry, sizeof(entry));
-	ring_store16(vq->host_device + RING_IDX, ++vq->used);
-	vq_device_written(vq, off, sizeof(entry));
+static void split_push(struct virtqueue *vq, const struct vq_elem *e, const uint32_t *len,
+		       unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t off = RING_ENTRIES + 8u * ((vq->used + i) & (vq->size - 1u));
+		uint32_t entry[2] = {e[i].id, len[i]};
+
+		memcpy(vq->host_device + off, entry, sizeof(entry));
+		vq_device_written(vq, off, sizeof(entry));
+	}
+	vq->used += (uint16_t)n;
+	ring_store16(vq->host_device + RING_IDX, vq->used);
 	vq_device_written(vq, RING_IDX, 2);
 }
 
-void vq_push(struct virtqueue *vq, const struct vq_elem *e, uint32_t len)
+void vq_push_all(struct virtqueue *vq, const struct vq_elem *e, const uint32_t *len, unsigned n)
 {
 	if (!vq->enabled || vq->broken)
 		return;
 	if (vq_map(vq) < 0)
 		vq_break(vq, -EFAULT);
 	else if (vq->packed)
-		vq_packed_push(vq, e, len);
+		vq_packed_push(vq, e, len, n);
 	else
-		split_push(vq, e, len);
+		split_push(vq, e, len, n);
+}
+
+void vq_push(struct virtqueue *vq, const struct vq_elem *e, uint32_t len)
+{
+	vq_push_all(vq, e, &len, 1);
 }
 
 bool vq_should_notify(struct virtqueue *vq)

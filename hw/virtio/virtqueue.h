@@ -67,6 +67,10 @@ int vq_pop(struct virtqueue *vq, struct vq_elem *e);
 /* The device is done with a chain and wrote `len` bytes to its e->in, of which it has already told
  * the RAM. */
 void vq_push(struct virtqueue *vq, const struct vq_elem *e, uint32_t len);
+/* The same for n chains, which the driver sees all at once. */
+void vq_push_all(struct virtqueue *vq, const struct vq_elem *e, const uint32_t *len, unsigned n);
+/* Puts the chain of the last vq_pop() back, to come again; then the one before it, and so on. */
+void vq_unpop(struct virtqueue *vq, const struct vq_elem *e);
 /* Whether the driver wants an interrupt for what was pushed since the last call. */
 bool vq_should_notify(struct virtqueue *vq);
 /* Asks the driver to notify, or not to, when it adds chains; a hint. After switching it on, look

@@ -47,7 +47,8 @@ static inline bool vq_event_passed(uint16_t event, uint16_t now, uint16_t old)
 }
 
 int vq_packed_pop(struct virtqueue *vq, struct vq_elem *e);
-void vq_packed_push(struct virtqueue *vq, const struct vq_elem *e, uint32_t len);
+void vq_packed_unpop(struct virtqueue *vq, const struct vq_elem *e);
+void vq_packed_push(struct virtqueue *vq, const struct vq_elem *e, const uint32_t *len, unsigned n);
 bool vq_packed_should_notify(struct virtqueue *vq);
 void vq_packed_want_notify(struct virtqueue *vq, bool want);
 bool vq_packed_empty(struct virtqueue *vq);

@@ -89,22 +89,46 @@ int vq_packed_pop(struct virtqueue *vq, struct vq_elem *e)
 	return vq_break(vq, -EINVAL);
 }
 
-void vq_packed_push(struct virtqueue *vq, const struct vq_elem *e, uint32_t len)
+void vq_packed_unpop(struct virtqueue *vq, const struct vq_elem *e)
 {
-	uint8_t *p = ring(vq, vq->used);
+	if (vq->avail < e->descs) {
+		vq->avail += vq->size;
+		vq->avail_wrap = !vq->avail_wrap;
+	}
+	vq->avail -= e->descs;
+}
+
+static void put_used(struct virtqueue *vq, unsigned at, bool wrap, const struct vq_elem *e,
+		     uint32_t len)
+{
+	uint8_t *p = ring(vq, at);
 	uint16_t flags = len ? DESC_WRITE : 0;
 
-	if (vq->used_wrap)
+	if (wrap)
 		flags |= DESC_AVAIL | DESC_USED;
 	memcpy(p + 8, &len, 4);
 	memcpy(p + 12, &e->id, 2);
 	ring_store16(p + 14, flags);
 	ram_written(vq->ram_desc, (uint64_t)(p - vq->ram_desc->host), DESC_SIZE);
-	vq->used += e->descs;
-	if (vq->used >= vq->size) {
-		vq->used -= vq->size;
-		vq->used_wrap = !vq->used_wrap;
+}
+
+void vq_packed_push(struct virtqueue *vq, const struct vq_elem *e, const uint32_t *len, unsigned n)
+{
+	unsigned first = vq->used;
+	bool first_wrap = vq->used_wrap;
+
+	for (unsigned i = 0; i < n; i++) {
+		/* The driver looks at the first one, so that comes last. */
+		if (i)
+			put_used(vq, vq->used, vq->used_wrap, &e[i], len[i]);
+		vq->used += e[i].descs;
+		if (vq->used >= vq->size) {
+			vq->used -= vq->size;
+			vq->used_wrap = !vq->used_wrap;
+		}
 	}
+	if (n)
+		put_used(vq, first, first_wrap, e, *len);
 }
 
 bool vq_packed_should_notify(struct virtqueue *vq)
