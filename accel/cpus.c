@@ -18,8 +18,10 @@
 #include "accel/engine.h"
 #include "accel/host_time.h"
 #include "cpu/bus.h"
+#include "cpu/cpuid.h"
 #include "cpu/vcpu.h"
 #include "cpu/vcpu_check.h"
+#include "mmu/dirty.h"
 
 #define MAX_UNITS 4
 
@@ -616,6 +618,60 @@ uint64_t cpus_hops(struct cpus *c, enum run_failure why)
 	return sum;
 }
 
+/* ---- page flags, for mmu/dirty.h; machine lock held ---- */
+
+static bool on_protect(void *opaque)
+{
+	struct cpus *c = opaque;
+
+	if (c->model->nr_cpus != 1 || !cpus_on(c, 0)->trusts_tlb)
+		return false;
+	post(&c->cpu[0], EV_TLB, 0);
+	return true;
+}
+
+static bool on_settled(void *opaque)
+{
+	struct cpus *c = opaque;
+	struct cpu_thread *t = &c->cpu[0];
+
+	if (c->model->nr_cpus != 1 || !(atomic_load(&t->events) & EV_TLB))
+		return true;
+	pthread_mutex_lock(&t->lock);
+	bool paused = t->paused;
+	pthread_mutex_unlock(&t->lock);
+	return paused;
+}
+
+static const struct dirty_ops dirty_ops = {.protect = on_protect, .settled = on_settled};
+
+static void lock_machine(const struct cpus *c, bool take)
+{
+	pthread_mutex_t *m = c->bus->mem->dev_lock;
+
+	if (m && take)
+		pthread_mutex_lock(m);
+	else if (m)
+		pthread_mutex_unlock(m);
+}
+
+static int follow_pages(struct cpus *c)
+{
+	lock_machine(c, true);
+	int err = dirty_add_writer(c->bus->mem, &dirty_ops, c);
+	lock_machine(c, false);
+	return err;
+}
+
+static void unfollow_pages(struct cpus *c)
+{
+	lock_machine(c, true);
+	dirty_remove_writer(c->bus->mem, &dirty_ops, c);
+	lock_machine(c, false);
+}
+
+/* ---- */
+
 int cpus_new(struct cpus **out, const struct engine *engine, const struct engine_config *config,
 	     const struct cpu_model *model, const struct cpu_bus *bus, unsigned n)
 {
@@ -663,6 +719,9 @@ int cpus_new(struct cpus **out, const struct engine *engine, const struct engine
 		pthread_setname_np(t->thread, name);
 	}
 	cpus_pause(c);
+	err = follow_pages(c);
+	if (err < 0)
+		goto fail;
 	*out = c;
 	return 0;
 fail:
@@ -674,6 +733,7 @@ void cpus_free(struct cpus *c)
 {
 	if (!c)
 		return;
+	unfollow_pages(c);
 	for (unsigned n = 0; n < c->n; n++) {
 		struct cpu_thread *t = &c->cpu[n];
 		pthread_mutex_lock(&t->lock);

@@ -71,6 +71,9 @@ struct engine {
 	/* Changes guest memory without the protocol of mmu/ram.h. It never runs beside engines that follow
 	 * that; forget() comes between. */
 	bool native;
+	/* With a single vCPU stores go by the flags that pages had (mmu/ram.h) when the TLB was filled, until
+	 * EV_TLB. */
+	bool trusts_tlb;
 	/* Why this host cannot run it, or NULL. Any thread. */
 	const char *(*unusable)(void);
 	/* Clears the features of the model that the engine cannot give. NULL: it gives all. 0 or -errno. */

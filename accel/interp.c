@@ -587,6 +587,7 @@ const struct engine engine_interp = {
 
 const struct engine engine_jit = {
     .name = "jit",
+    .trusts_tlb = true,
     .unusable = jit_unusable,
     .create = jit_create,
     .configure = jit_configure,

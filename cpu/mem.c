@@ -145,10 +145,8 @@ static void piece_read(struct core *c, const struct piece *p, uint8_t *buf, unsi
 
 static void stored(struct core *c, struct ram_page *page)
 {
-	if (page->flags & PAGE_CODE) {
-		ram_code_written(page);
+	if (ram_page_written(page))
 		c->leave = true;
-	}
 }
 
 static void piece_write(struct core *c, const struct piece *p, const uint8_t *buf, unsigned n)

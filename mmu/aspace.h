@@ -20,6 +20,7 @@
 
 #define ASPACE_MAX_RANGES    256
 #define ASPACE_MAX_LISTENERS 8
+#define ASPACE_MAX_WRITERS   4
 
 /* Device callbacks. `off` is relative to the start of the range; `size` is 1, 2, 4 or 8 and always
  * within [min_size, max_size]: the dispatcher splits wider and widens narrower guest accesses.
@@ -67,6 +68,11 @@ struct aspace {
 		void *opaque;
 	} listeners[ASPACE_MAX_LISTENERS];
 	unsigned nr_listeners;
+	struct {
+		const struct dirty_ops *ops;
+		void *opaque;
+	} writers[ASPACE_MAX_WRITERS]; /* mmu/dirty.h */
+	unsigned nr_writers;
 };
 
 /* addr_bits: 16 for ports, 52 for memory. dev_lock is borrowed; recursive locking is not needed. */

@@ -88,6 +88,11 @@ static void unlock_page(struct ram_page *page)
 	atomic_store_explicit(&page->lock, false, memory_order_release);
 }
 
+void ram_barrier(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
 uint32_t ram_mark_code(struct ram_page *page)
 {
 	/* In this order: a flag that is cleared after this makes the version old. */
@@ -99,7 +104,7 @@ uint32_t ram_mark_code(struct ram_page *page)
 	lock_page(page);
 	/* Also the fence on this side where there is no membarrier. */
 	atomic_fetch_or(&page->flags, PAGE_CODE);
-	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	ram_barrier();
 	v = ram_code_version(page);
 	atomic_store_explicit(&page->fenced, true, memory_order_release);
 	unlock_page(page);
@@ -125,8 +130,8 @@ void ram_written(struct ram *ram, uint64_t off, uint64_t len)
 	struct ram_page *p = &ram->pages[off >> PAGE_SHIFT];
 	struct ram_page *last = &ram->pages[(off + len - 1) >> PAGE_SHIFT];
 	for (; p <= last; p++)
-		if (atomic_load_explicit(&p->flags, memory_order_acquire) & PAGE_CODE)
-			ram_code_written(p);
+		if (atomic_load_explicit(&p->flags, memory_order_acquire))
+			ram_page_written(p);
 }
 
 void ram_discard(struct ram *ram, uint64_t off, uint64_t len)

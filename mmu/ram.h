@@ -9,7 +9,7 @@
  * is either seen by the decoder or sees the flag itself. From then on, while the flag stays, every
  * store is followed by a new version, and no decoder needs the barrier again. The flag stays as long
  * as code is decoded between one write and the next, as with code that changes itself; a page that is
- * only written to loses it.
+ * only written to loses it. PAGE_CLEAN works the same way.
  */
 #ifndef MMU_RAM_H
 #define MMU_RAM_H
@@ -24,8 +24,7 @@
 
 enum page_flag {
 	PAGE_CODE = 1 << 0,  /* some engine holds code decoded from this page */
-	PAGE_DIRTY = 1 << 1, /* set by writers when dirty logging is on */
-	PAGE_WATCH = 1 << 2, /* a debugger watches part of this page */
+	PAGE_CLEAN = 1 << 1, /* the next write is to be seen, by clearing this (mmu/dirty.h) */
 };
 
 struct ram_page {
@@ -41,6 +40,7 @@ struct ram {
 	uint8_t *host;          /* mapping of the whole memfd */
 	uint64_t size;          /* bytes, a multiple of PAGE_SIZE */
 	struct ram_page *pages; /* one per page */
+	struct dirty_log *logs; /* of parts of it; under the machine lock */
 	char name[32];
 };
 
@@ -54,6 +54,21 @@ uint32_t ram_mark_code(struct ram_page *page);
 
 /* A page marked PAGE_CODE has been written: invalidates every block decoded from it. */
 void ram_code_written(struct ram_page *page);
+
+/* All threads see flags that were set before this, or their stores before they looked are seen after it. */
+void ram_barrier(void);
+
+/* A page whose flags are not 0 has been written. True when that was code. */
+static inline bool ram_page_written(struct ram_page *page)
+{
+	uint8_t flags = atomic_load_explicit(&page->flags, memory_order_acquire);
+
+	if (flags & PAGE_CLEAN)
+		atomic_fetch_and(&page->flags, (uint8_t)~PAGE_CLEAN);
+	if (flags & PAGE_CODE)
+		ram_code_written(page);
+	return flags & PAGE_CODE;
+}
 
 static inline uint32_t ram_code_version(const struct ram_page *page)
 {

@@ -168,8 +168,7 @@ bool jit_exec_cross(struct engine_cpu *e, const struct insn *i)
 bool jit_stored(struct engine_cpu *e, const struct insn *i, struct ram_page *page)
 {
 	struct core *c = &e->core;
-	if (page->flags & PAGE_CODE) {
-		ram_code_written(page);
+	if (ram_page_written(page)) {
 		c->v.rip = insn_next(c, i);
 		e->jit->why = STAT_EXIT_STORED;
 		return true;

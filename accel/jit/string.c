@@ -293,8 +293,7 @@ bool jit_string(struct engine_cpu *e, const struct insn *i)
 	c->v.cc = flags_unpack(e->js.flags);
 	e->js.string_page = NULL;
 	e->js.string_again = more;
-	if (page && page->flags & PAGE_CODE) {
-		ram_code_written(page);
+	if (page && ram_page_written(page)) {
 		if (more)
 			raise_restart(c);
 		c->v.rip = insn_next(c, i);

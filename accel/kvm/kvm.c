@@ -101,7 +101,7 @@ static int engine_open(struct engine_vm **out, const struct cpu_model *model,
 
 	if (!vm)
 		return -ENOMEM;
-	vm->fd = -1;
+	vm->fd = vm->spare.fd = -1;
 	pthread_mutex_init(&vm->tsc_lock, NULL);
 	vm->model = model;
 	vm->bus = bus;

@@ -28,8 +28,10 @@
 
 struct kvm_slot {
 	uint64_t gpa, size;
-	uint8_t *host; /* NULL: not in use */
-	bool rom;
+	struct ram *ram; /* NULL: not in use */
+	uint64_t ram_off;
+	bool rom, logged;
+	uint64_t *written; /* logged: what KVM answers, a bit for each page */
 };
 
 #define KVM_MAX_MSRS 16
@@ -41,7 +43,7 @@ struct engine_vm {
 	const struct cpu_bus *bus;
 	struct kvm_slot slot[ASPACE_MAX_RANGES];
 	_Atomic bool mem_failed; /* the map cannot be given to KVM now */
-	uint8_t *spare;          /* a page, for kvm_mem_changed() */
+	struct ram spare;        /* a page, for kvm_mem_changed() */
 	pthread_mutex_t tsc_lock;
 	unsigned tsc_users;               /* vCPUs whose TSC is now the processor's */
 	uint64_t tsc_base;                /* what these add to it, beside their own offset */

@@ -20,6 +20,10 @@ struct surface {
 	uint32_t *pixels;
 };
 
+struct rect {
+	unsigned x, y, width, height; /* both 0: nothing */
+};
+
 /* The character cells of a text mode, and the device's palette. */
 struct text_screen {
 	unsigned columns, rows;
@@ -35,6 +39,10 @@ struct display {
 	const char *name;
 	/* The whole picture as it is now; resizes the surface. 0 or -ENOMEM. */
 	int (*draw)(void *dev, struct surface *s);
+	/* The same for a viewer that goes on watching, of which there is one: only what changed since it
+	 * last called this, with the same surface, is drawn. *changed lies around that; where it is empty
+	 * there was nothing to do. */
+	int (*update)(void *dev, struct surface *s, struct rect *changed);
 	/* False when the device does not show text. */
 	bool (*text)(void *dev, struct text_screen *t);
 	void *dev;

@@ -220,13 +220,15 @@ int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width
 	v->dev.tame = tame;
 	v->dev.ram = &v->vram;
 	reset_done(v);
-	v->display = (struct display){.name = "vga", .draw = vga_draw, .text = vga_text, .dev = v};
+	v->display = (struct display){
+	    .name = "vga", .draw = vga_draw, .update = vga_update, .text = vga_text, .dev = v};
 	return 0;
 }
 
 void vga_fini(struct vga *v)
 {
 	pci_func_fini(&v->func);
+	dirty_log_fini(&v->log);
 	ram_fini(&v->vram);
 }
 

@@ -17,6 +17,7 @@
 #include "hw/device_type.h"
 #include "hw/display/display.h"
 #include "hw/pci.h"
+#include "mmu/dirty.h"
 #include "mmu/ram.h"
 
 #define VGA_WINDOW_BASE 0xa0000u
@@ -94,6 +95,14 @@ enum {
 	VBE_NOCLEAR = 0x80,
 };
 
+/* All but memory that the picture depends on. */
+struct vga_look {
+	uint8_t seq[VGA_SEQ_REGS], gr[VGA_GR_REGS], cr[VGA_CR_REGS], ar[VGA_AR_REGS];
+	uint8_t misc, dac_mask, dac[768];
+	uint16_t vbe[VBE_REGS];
+	bool dark;
+};
+
 struct vga {
 	struct pci_func func;
 	struct device dev;
@@ -109,6 +118,10 @@ struct vga {
 	uint16_t vbe_index, vbe[VBE_REGS];
 	uint8_t edid[256];
 	struct display display;
+	/* For vga_update(): as that last saw it; nothing is logged before. */
+	struct dirty_log log;
+	struct vga_look look;
+	unsigned phase; /* of what blinks */
 };
 
 extern const struct device_type vga_type;
@@ -153,5 +166,6 @@ unsigned vga_char_dots(const struct vga *v);
 uint8_t vga_beam(const struct vga *v);
 
 int vga_draw(void *dev, struct surface *s);
+int vga_update(void *dev, struct surface *s, struct rect *changed);
 bool vga_text(void *dev, struct text_screen *t);
 #endif

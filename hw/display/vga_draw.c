@@ -176,7 +176,15 @@ static uint32_t cr16(const struct vga *v, unsigned high)
 	return (uint32_t)v->cr[high] << 8 | v->cr[high + 1];
 }
 
-static void draw_lines(const struct picture *p, struct surface *s)
+/* Lines from 0 on are put together to what they lie in. */
+static void add_line(struct rect *changed, const struct surface *s, unsigned y)
+{
+	if (!changed->height)
+		*changed = (struct rect){.y = y, .width = s->width};
+	changed->height = y - changed->y + 1;
+}
+
+static void draw_lines(const struct picture *p, struct surface *s, struct rect *changed)
 {
 	const struct vga *v = p->v;
 	unsigned over = v->cr[CR_OVERFLOW], max = v->cr[CR_MAX_SCAN];
@@ -186,7 +194,13 @@ static void draw_lines(const struct picture *p, struct surface *s)
 	bool again = false;
 
 	for (unsigned y = 0; y < s->height; y++) {
-		draw_line(p, counter, row, pan, s->pixels + (size_t)y * s->width);
+		uint32_t *out = s->pixels + (size_t)y * s->width, line[MAX_CHARS * 9 * 2];
+
+		draw_line(p, counter, row, pan, line);
+		if (memcmp(out, line, s->width * sizeof(*out)) != 0) {
+			memcpy(out, line, s->width * sizeof(*out));
+			add_line(changed, s, y);
+		}
 		again = max & CR_DOUBLE && !again;
 		if (!again && row++ == (max & 0x1f)) {
 			row = 0;
@@ -224,33 +238,46 @@ static uint32_t pixel(const struct picture *p, const uint8_t *at, unsigned bpp)
 	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
 }
 
-static void draw_vbe(const struct picture *p, struct surface *s)
+/* Where column x of line y begins in memory, and how many bytes it takes. */
+static size_t vbe_at(const struct vga *v, unsigned x, unsigned y, unsigned *size)
+{
+	size_t line = (v->vbe[VBE_Y_OFFSET] + (size_t)y) * vga_vbe_pitch(v);
+	size_t column = (size_t)v->vbe[VBE_X_OFFSET] + x;
+	bool planes = v->vbe[VBE_BPP] == 4;
+
+	*size = planes ? 4 : (v->vbe[VBE_BPP] + 7u) / 8;
+	return line + (planes ? column / 8 : column) * *size;
+}
+
+static void draw_vbe_line(const struct picture *p, struct surface *s, unsigned y)
 {
 	const struct vga *v = p->v;
-	unsigned bpp = v->vbe[VBE_BPP], size = (bpp + 7) / 8, x0 = v->vbe[VBE_X_OFFSET];
-	size_t pitch = vga_vbe_pitch(v);
+	unsigned bpp = v->vbe[VBE_BPP], x0 = v->vbe[VBE_X_OFFSET];
+	uint32_t *out = s->pixels + (size_t)y * s->width;
 
-	for (unsigned y = 0; y < s->height; y++) {
-		uint32_t *out = s->pixels + (size_t)y * s->width;
-		size_t line = (v->vbe[VBE_Y_OFFSET] + (size_t)y) * pitch;
+	for (unsigned x = 0; x < s->width; x++) {
+		unsigned size, c = 0;
+		size_t at = vbe_at(v, x, y, &size);
+		const uint8_t *b = v->vram.host + at;
 
-		for (unsigned x = 0; x < s->width; x++) {
-			size_t at =
-			    bpp == 4 ? line + (x0 + x) / 8 * 4 : line + (x0 + (size_t)x) * size;
-			const uint8_t *b = v->vram.host + at;
-			unsigned c = 0;
-
-			if (at + (bpp == 4 ? 4 : size) > v->vram.size) {
-				out[x] = 0;
-			} else if (bpp == 4) {
-				for (unsigned plane = 0; plane < 4; plane++)
-					c |= (b[plane] >> (7 - (x0 + x) % 8) & 1u) << plane;
-				out[x] = p->palette[c];
-			} else {
-				out[x] = pixel(p, b, bpp);
-			}
+		if (at + size > v->vram.size) {
+			out[x] = 0;
+		} else if (bpp == 4) {
+			for (unsigned plane = 0; plane < 4; plane++)
+				c |= (b[plane] >> (7 - (x0 + x) % 8) & 1u) << plane;
+			out[x] = p->palette[c];
+		} else {
+			out[x] = pixel(p, b, bpp);
 		}
 	}
+}
+
+static bool vbe_line_changed(const struct vga *v, const struct surface *s, unsigned y)
+{
+	unsigned size;
+	size_t from = vbe_at(v, 0, y, &size), to = vbe_at(v, s->width - 1, y, &size) + size;
+
+	return dirty_log_changed(&v->log, from, to - from);
 }
 
 /* ---- */
@@ -281,17 +308,16 @@ static bool blank(const struct vga *v)
 	return !(v->ar_index & VIDEO_ON) || v->seq[SEQ_CLOCKING] & SCREEN_OFF;
 }
 
-int vga_draw(void *dev, struct surface *s)
+static int draw(const struct picture *p, struct surface *s)
 {
-	struct vga *v = dev;
-	struct picture p;
+	const struct vga *v = p->v;
+	struct rect changed = {0};
 	int err;
 
-	begin(&p, v);
 	if (vga_vbe_on(v)) {
 		err = surface_resize(s, v->vbe[VBE_XRES], v->vbe[VBE_YRES]);
-		if (err == 0)
-			draw_vbe(&p, s);
+		for (unsigned y = 0; err == 0 && y < s->height; y++)
+			draw_vbe_line(p, s, y);
 		return err;
 	}
 	if (blank(v)) {
@@ -301,10 +327,79 @@ int vga_draw(void *dev, struct surface *s)
 			memset(s->pixels, 0, (size_t)s->width * s->height * sizeof(*s->pixels));
 		return err;
 	}
-	err = surface_resize(s, p.dots, vga_lines(v));
+	err = surface_resize(s, p->dots, vga_lines(v));
 	if (err == 0)
-		draw_lines(&p, s);
+		draw_lines(p, s, &changed);
 	return err;
+}
+
+int vga_draw(void *dev, struct surface *s)
+{
+	struct picture p;
+
+	begin(&p, dev);
+	return draw(&p, s);
+}
+
+/* ---- only what has changed ---- */
+
+static void look(const struct vga *v, struct vga_look *l)
+{
+	memset(l, 0, sizeof(*l));
+	memcpy(l->seq, v->seq, sizeof(l->seq));
+	memcpy(l->gr, v->gr, sizeof(l->gr));
+	memcpy(l->cr, v->cr, sizeof(l->cr));
+	memcpy(l->ar, v->ar, sizeof(l->ar));
+	memcpy(l->dac, v->dac, sizeof(l->dac));
+	memcpy(l->vbe, v->vbe, sizeof(l->vbe));
+	l->vbe[VBE_BANK] = 0; /* the window's */
+	l->dac_mask = v->dac_mask;
+	l->misc = v->misc;
+	l->dark = blank(v);
+}
+
+static void update_lines(const struct picture *p, struct surface *s, struct rect *changed)
+{
+	const struct vga *v = p->v;
+
+	if (vga_vbe_on(v)) {
+		for (unsigned y = 0; y < s->height; y++)
+			if (vbe_line_changed(v, s, y)) {
+				draw_vbe_line(p, s, y);
+				add_line(changed, s, y);
+			}
+	} else if (!blank(v)) {
+		draw_lines(p, s, changed);
+	}
+}
+
+int vga_update(void *dev, struct surface *s, struct rect *changed)
+{
+	struct vga *v = dev;
+	struct vga_look now;
+	struct picture p;
+	unsigned phase;
+	int err;
+
+	*changed = (struct rect){0};
+	if (!v->log.ram &&
+	    (err = dirty_log_init(&v->log, v->func.bus->mem, &v->vram, 0, v->vram.size)) < 0)
+		return err;
+	bool written = dirty_log_ask(&v->log) != 0;
+	begin(&p, v);
+	look(v, &now);
+	phase = p.text ? p.cursor_on | p.blink_off << 1 : 0;
+	if (!s->pixels || memcmp(&now, &v->look, sizeof(now)) != 0) {
+		err = draw(&p, s);
+		if (err < 0)
+			return err;
+		*changed = (struct rect){.width = s->width, .height = s->height};
+	} else if (written || phase != v->phase) {
+		update_lines(&p, s, changed);
+	}
+	v->look = now;
+	v->phase = phase;
+	return 0;
 }
 
 bool vga_text(void *dev, struct text_screen *t)

@@ -453,6 +453,79 @@ Test(vga, vbe_palette_and_high_color)
 	}
 }
 
+/* The surface of the viewer; it ends like one that is drawn as a whole. */
+static void update(unsigned y, unsigned height)
+{
+	static struct surface watched;
+	struct rect r;
+
+	cr_assert_eq(b.vga.display.update(&b.vga, &watched, &r), 0);
+	cr_expect_eq(r.height, height, "%u lines from %u", r.height, r.y);
+	if (height) {
+		cr_expect_eq(r.y, y);
+		cr_expect_eq(r.x, 0);
+		cr_expect_eq(r.width, watched.width);
+	}
+	draw(watched.width, watched.height);
+	cr_expect_eq(memcmp(watched.pixels, b.s.pixels, watched.width * watched.height * 4), 0);
+}
+
+Test(vga, update_of_text)
+{
+	static const uint8_t stripes[16] = {0x80, 0x01, 0xff};
+
+	set_mode(&text80);
+	load_glyph('A', stripes);
+	indexed(0x3d4, CR_CURSOR_START, 0x20);
+	update(0, 400);
+	update(0, 0);
+	/* The lines of two glyphs that show something; the same again. */
+	poke(0xb8000 + 160 * 3, 'A');
+	poke(0xb8000 + 160 * 3 + 1, 0x0f);
+	update(48, 3);
+	poke(0xb8000 + 160 * 3, 'A');
+	update(0, 0);
+	/* What blinks. */
+	poke(0xb8000 + 160 * 3 + 1, 0x8f);
+	update(0, 0);
+	clock_step(&b.clock, 33 * NSEC_PER_SEC / 60);
+	update(48, 3);
+	update(0, 0);
+	/* Registers are all of the picture. */
+	out(0x3c8, 0x3f);
+	out(0x3c9, 1);
+	out(0x3c9, 1);
+	out(0x3c9, 1);
+	update(0, 400);
+	out(0x3c7, 0x3f);
+	update(0, 0);
+}
+
+Test(vga, update_of_vbe)
+{
+	pci_config_write(&b.vga.func, PCI_BAR0, 0xe0000000, 4);
+	pci_config_write(&b.vga.func, PCI_COMMAND, PCI_CMD_MEM, 2);
+	vbe(VBE_XRES, 512);
+	vbe(VBE_YRES, 256);
+	vbe(VBE_BPP, 32);
+	vbe(VBE_ENABLE, VBE_ENABLED | VBE_LFB);
+	update(0, 256);
+	update(0, 0);
+	/* A page is two lines. */
+	aspace_write(&b.mem, 0xe0000000 + 2048 * 11, 0xffffff, 4);
+	aspace_write(&b.mem, 0xe0000000 + 2048 * 14, 0xffffff, 4);
+	update(10, 6);
+	poke(0xa0000 + 2048 * 31, 0xff);
+	update(30, 2);
+	/* Below the screen. */
+	aspace_write(&b.mem, 0xe0000000 + 2048 * 256, 0xffffff, 4);
+	update(0, 0);
+	vbe(VBE_Y_OFFSET, 1);
+	update(0, 256);
+	aspace_write(&b.mem, 0xe0000000 + 2048 * 256, 0xff, 4);
+	update(255, 1);
+}
+
 Test(vga, edid_checksum)
 {
 	uint8_t e[EDID_SIZE], sum = 0;
