@@ -15,6 +15,7 @@
 #include "accel/cpus.h"
 #include "accel/engine.h"
 #include "cpu/bus.h"
+#include "mmu/aspace.h"
 #include "cpu/cpuid.h"
 #include "cpu/vcpu.h"
 
@@ -131,7 +132,8 @@ static const struct engine fake = {
 };
 
 static struct cpu_model model;
-static struct cpu_bus bus;
+static struct aspace mem; /* nothing in it */
+static struct cpu_bus bus = {.mem = &mem};
 static struct cpus *cpus;
 static _Atomic unsigned shutdowns;
 
