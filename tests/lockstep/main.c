@@ -143,9 +143,10 @@ static void show(struct lockstep *l, size_t *shown)
 /* The translator stays in linked blocks, or stops after each. */
 static void set_linked(struct lockstep *l, bool linked)
 {
+	struct side *s = &l->side[JIT];
 	l->linked = linked;
-	block_cache_flush(&l->side[JIT].e->blocks); /* and the links in their translations */
-	l->side[JIT].e->stops = linked ? STOP_LEFT : STOP_BLOCK;
+	s->engine->forget(s->e); /* blocks, and the links in their translations */
+	s->e->stops = linked ? STOP_LEFT : STOP_BLOCK;
 }
 
 /* 0 when the guest came to its end without a difference. */
