@@ -33,6 +33,7 @@ struct cpu_bus {
 	/* Ticks of the invariant TSC since power-on (before IA32_TSC/TSC_ADJUST offsets). */
 	uint64_t (*tsc)(void *opaque);
 	uint64_t tsc_hz;
+	int64_t epoch_ns; /* the time of day when the ticks were 0: ns since 1970 */
 	/* It is not below `tsc` from now on: the processor's own counter, under another engine, was ahead. NULL
 	 * where no engine runs on that. */
 	void (*tsc_at_least)(void *opaque, uint64_t tsc);

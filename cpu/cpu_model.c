@@ -35,7 +35,7 @@ static const uint8_t platform[] = {
     FEAT_LM,         FEAT_X2APIC,    FEAT_TSC_DEADLINE,
     FEAT_ARAT,       FEAT_RDTSCP,    FEAT_TSC_ADJUST,
     FEAT_INVTSC,     FEAT_SPEC_CTRL, FEAT_ARCH_CAPABILITIES,
-    FEAT_HYPERVISOR,
+    FEAT_HYPERVISOR, FEAT_KVMCLOCK,
 };
 static const uint8_t qemu64[] = {FEAT_SSE3, FEAT_CX16, FEAT_LAHF_LM};
 /* The levels of the x86-64 psABI, each on top of the one before. */
@@ -145,6 +145,9 @@ static const uint8_t needs[][2] = {
     {FEAT_FXSR_OPT, FEAT_FXSR},
     {FEAT_SPEC_CTRL, FEAT_MSR},
     {FEAT_ARCH_CAPABILITIES, FEAT_MSR},
+    {FEAT_KVMCLOCK, FEAT_HYPERVISOR},
+    {FEAT_KVMCLOCK, FEAT_INVTSC},
+    {FEAT_KVMCLOCK, FEAT_MSR},
 };
 
 static void put(struct cpu_model *m, enum feature f, bool on)

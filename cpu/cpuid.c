@@ -15,6 +15,9 @@ enum {
 	LINE = 64,
 };
 #define LEAF_HYPERVISOR   0x40000000u
+#define LEAF_KVM          0x40000100u
+#define LEAF_KVM_FEATURES 0x40000101u
+#define KVM_CLOCK_STABLE  (1u << 24)
 #define LEAF_EXTENDED     0x80000000u
 #define LEAF_EXTENDED_MAX 0x80000008u
 
@@ -200,7 +203,8 @@ static void extended(const struct cpu_model *m, const struct vcpu *v, uint32_t l
 	}
 }
 
-/* A hypervisor that promises nothing beyond its name and the two frequencies. */
+/* A hypervisor that promises nothing beyond its name and the two frequencies; and further up, where systems
+ * look for KVM too, of that only its clock. */
 static void hypervisor(const struct cpu_model *m, uint32_t leaf, struct cpuid_regs *r)
 {
 	if (!cpu_has(m, FEAT_HYPERVISOR))
@@ -213,6 +217,14 @@ static void hypervisor(const struct cpu_model *m, uint32_t leaf, struct cpuid_re
 	} else if (leaf == LEAF_HYPERVISOR + HYPERVISOR_TIMING) {
 		r->eax = m->tsc_khz;
 		r->ebx = CPU_CRYSTAL_HZ / 1000;
+	} else if (leaf == LEAF_KVM && cpu_has(m, FEAT_KVMCLOCK)) {
+		r->eax = LEAF_KVM_FEATURES;
+		memcpy(&r->ebx, "KVMK", 4);
+		memcpy(&r->ecx, "VMKV", 4);
+		memcpy(&r->edx, "M\0\0\0", 4);
+	} else if (leaf == LEAF_KVM_FEATURES && cpu_has(m, FEAT_KVMCLOCK)) {
+		add_features(m, leaf, 0, r);
+		r->eax |= KVM_CLOCK_STABLE;
 	}
 }
 

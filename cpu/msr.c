@@ -7,6 +7,7 @@
 #include "cpu/msr.h"
 
 #include "cpu/core.h"
+#include "cpu/pvclock.h"
 #include "cpu/vcpu_check.h"
 
 enum {
@@ -219,6 +220,7 @@ static void move_tsc(struct core *c, uint64_t delta)
 	core_touch_device(c);
 	if (c->bus->tsc_offset_changed)
 		c->bus->tsc_offset_changed(c->bus->opaque, c->index, c->v.tsc_offset);
+	pvclock_update(c);
 	c->leave = true;
 }
 
@@ -356,6 +358,8 @@ int msr_read(struct core *c, uint32_t msr, uint64_t *val)
 		*val = *mc_register(&c->v, msr);
 		return 0;
 	}
+	if (is_pvclock_msr(msr))
+		return pvclock_read(c, msr, val);
 	switch (msr) {
 	case MSR_TSC:
 		*val = core_tsc(c);
@@ -447,6 +451,8 @@ int msr_write(struct core *c, uint32_t msr, uint64_t val)
 		return apic_write(c, msr, val);
 	if (is_mc(c, msr))
 		return mc_write(c, msr, val);
+	if (is_pvclock_msr(msr))
+		return pvclock_write(c, msr, val);
 	switch (msr) {
 	case MSR_TSC:
 		move_tsc(c, val - core_tsc(c));

@@ -174,6 +174,7 @@ struct vcpu {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t tsc_offset;   /* guest TSC = bus ticks + tsc_offset */
 	uint64_t tsc_adjust, tsc_aux, pat, misc_enable, xss, spec_ctrl;
+	uint64_t pvclock_system, pvclock_wall; /* cpu/pvclock.h */
 	uint64_t mtrr_def_type, mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
 	uint64_t mcg_status, mcg_ctl, mc_ctl[10], mc_status[10], mc_addr[10], mc_misc[10];
 

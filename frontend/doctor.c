@@ -380,6 +380,7 @@ static bool is_emulated(enum feature f)
 	case FEAT_MCA:
 	case FEAT_MTRR:
 	case FEAT_HYPERVISOR:
+	case FEAT_KVMCLOCK:
 	case FEAT_SPEC_CTRL:
 	case FEAT_ARCH_CAPABILITIES:
 	case FEAT_HTT:

@@ -72,6 +72,8 @@ const struct field vcpu_fields[] = {
     V(misc_enable),
     V(xss),
     V(spec_ctrl),
+    V(pvclock_system),
+    V(pvclock_wall),
     V(mtrr_def_type),
     V_ARRAY(mtrr_fixed),
     V_ARRAY(mtrr_base),

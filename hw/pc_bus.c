@@ -252,6 +252,7 @@ void pc_wire_bus(struct pc *pc, const struct pc_config *cfg)
 	    .tsc = bus_tsc,
 	    .tsc_hz = hz,
 	    .tsc_at_least = bus_tsc_at_least,
+	    .epoch_ns = cfg->epoch_ns,
 	    .tsc_offset_changed = bus_tsc_offset_changed,
 	    .split_lock = &m->split_lock,
 	    .shutdown = bus_shutdown,

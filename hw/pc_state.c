@@ -20,6 +20,7 @@ static const struct field fields[] = {
     FIELD_NORESET(pc, m.mem.addr_mask),
     FIELD_NORESET(pc, lapics.cfg.tsc_hz),
     FIELD_NORESET(pc, lapics.tsc_ahead),
+    FIELD_NORESET(pc, m.bus.epoch_ns),
     FIELD_END,
 };
 

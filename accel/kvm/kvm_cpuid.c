@@ -16,7 +16,8 @@ enum { ENTRIES = 256 };
 static bool ours(enum feature f)
 {
 	return f == FEAT_APIC || f == FEAT_X2APIC || f == FEAT_TSC_DEADLINE ||
-	       f == FEAT_HYPERVISOR || f == FEAT_HTT || f == FEAT_ARAT || f == FEAT_INVTSC;
+	       f == FEAT_HYPERVISOR || f == FEAT_KVMCLOCK || f == FEAT_HTT || f == FEAT_ARAT ||
+	       f == FEAT_INVTSC;
 }
 
 static uint32_t supported(const struct kvm_cpuid2 *s, uint32_t leaf, uint32_t subleaf, unsigned reg)
@@ -121,9 +122,11 @@ int kvm_set_cpuid(struct engine_cpu *e)
 		for (uint32_t n = 0; n < subleaves; n++)
 			add(t, e, &v, leaf, n, true);
 	}
-	const uint32_t hv = cpu_cpuid(e->model, &v, 0x40000000, 0).eax;
-	for (uint32_t leaf = 0x40000000; hv && leaf <= hv; leaf++)
-		add(t, e, &v, leaf, 0, false);
+	for (uint32_t base = 0x40000000; base <= 0x40000100; base += 0x100) {
+		const uint32_t last = cpu_cpuid(e->model, &v, base, 0).eax;
+		for (uint32_t leaf = base; last && leaf <= last; leaf++)
+			add(t, e, &v, leaf, 0, false);
+	}
 	const uint32_t ext = cpu_cpuid(e->model, &v, 0x80000000, 0).eax;
 	for (uint32_t leaf = 0x80000000; leaf <= ext; leaf++)
 		add(t, e, &v, leaf, 0, false);
