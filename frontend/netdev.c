@@ -17,6 +17,7 @@ static const struct {
 	const char *name;
 	netdev_open_fn *open;
 } types[] = {
+    {"user", net_user_open},
     {"hubport", net_hubport_open},
 };
 

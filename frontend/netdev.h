@@ -61,6 +61,7 @@ struct netdev {
 /* Makes a back end from its properties. Machine lock held. 0, or -1 with one line in err. */
 typedef int netdev_open_fn(struct netdev **out, const struct netdev_spec *s,
 			   const struct netdev_env *env, char *err, size_t errlen);
+netdev_open_fn net_user_open;
 netdev_open_fn net_hubport_open;
 
 /* For messages: "-netdev TYPE,id=ID: " and the rest; returns -1. */

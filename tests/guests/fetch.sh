@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|busybox|initrd|programs|memtest|ovmf amd64|i386: prints the path of a guest file (of a folder for
+# fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf amd64|i386: prints the path of a guest file (of a folder for
 # programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware), made from Debian's packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
 # with its state in the cache. Exit 1 with one line when no package mirror can be reached.
 set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | memtest/amd64 | ovmf/amd64) ;;
+kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | memtest/amd64 | ovmf/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|busybox|initrd|programs|memtest|ovmf amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -124,29 +124,55 @@ memtest() {
 	echo "$iso"
 }
 
+# Fills the folder $1 with packages (the others) and all that they depend on.
+tree() {
+	out=$1
+	shift
+	[ -f "$cache/apt/status" ] || update
+	debs=$cache/debs
+	rm -rf "$debs" "$out.tmp"
+	mkdir -p "$debs/partial"
+	# With nothing installed in this state, apt also takes what they depend on.
+	fill() {
+		say "downloading programs and their libraries"
+		apt_private -o Dir::Cache::archives="$debs" --no-install-recommends -y \
+			--download-only install "$@" >>"$cache/apt.log" 2>&1
+	}
+	fill "$@" || { update && fill "$@"; } ||
+		die "cannot download programs from the package mirror (see $cache/apt.log)"
+	for deb in "$debs"/*.deb; do
+		dpkg-deb -x "$deb" "$out.tmp" || die "cannot unpack $deb"
+	done
+	rm -rf "$debs"
+}
+
 programs() {
 	dir=$cache/programs
 	if [ ! -d "$dir" ]; then
-		[ -f "$cache/apt/status" ] || update
-		debs=$cache/debs
-		rm -rf "$debs" "$dir.tmp"
-		mkdir -p "$debs/partial"
-		# With nothing installed in this state, apt also takes what they depend on.
-		fill() {
-			say "downloading programs and their libraries"
-			apt_private -o Dir::Cache::archives="$debs" --no-install-recommends -y \
-				--download-only install cpp-12 python3.11-minimal perl-base xz-utils \
-				sqlite3 openssl >>"$cache/apt.log" 2>&1
-		}
-		fill || { update && fill; } ||
-			die "cannot download programs from the package mirror (see $cache/apt.log)"
-		for deb in "$debs"/*.deb; do
-			dpkg-deb -x "$deb" "$dir.tmp" || die "cannot unpack $deb"
-		done
+		tree "$dir" cpp-12 python3.11-minimal perl-base xz-utils sqlite3 openssl
 		(cd "$dir.tmp" && rm -rf bin sbin etc var lib64 usr/sbin usr/share usr/bin/*-cpp-12 \
 			usr/bin/perl5* usr/bin/dpkg* usr/lib/*/gconv usr/lib/*/perl-base/unicore)
 		mv "$dir.tmp" "$dir"
-		rm -rf "$debs"
+	fi
+	echo "$dir"
+}
+
+# iperf3 and an SSH server, with no more than the libraries that they need.
+nettools() {
+	dir=$cache/nettools
+	if [ ! -d "$dir" ]; then
+		tree "$dir" iperf3 dropbear-bin
+		(cd "$dir.tmp" && mkdir keep keep/lib64 keep/lib &&
+			cp usr/bin/iperf3 usr/sbin/dropbear usr/bin/dropbearkey keep/ &&
+			cp lib*/x86_64-linux-gnu/ld-linux-x86-64.so.2 keep/lib64/ &&
+			for l in c.so.6 m.so.6 crypt.so.1 z.so.1 tomcrypt.so.1 tommath.so.1 \
+				iperf.so.0 sctp.so.1 ssl.so.3 crypto.so.3 gmp.so.10; do
+				cp -L lib/x86_64-linux-gnu/lib$l usr/lib/x86_64-linux-gnu/lib$l \
+					keep/lib/ 2>/dev/null
+			done
+			[ -f keep/lib/libc.so.6 ]) || die "cannot gather the network tools"
+		mv "$dir.tmp/keep" "$dir"
+		rm -rf "$dir.tmp"
 	fi
 	echo "$dir"
 }
