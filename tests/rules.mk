@@ -75,6 +75,11 @@ fuzz-disks: $(B)/tests/fuzz/fuzz_disks
 boot-disks: doppel
 	@python3 tests/boot/disks.py --doppel ./doppel all
 
+#: make boot-systems    Debian by its own boot loader, a rescue CD, the installer
+.PHONY: boot-systems
+boot-systems: doppel
+	@python3 tests/boot/systems.py --doppel ./doppel
+
 #: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
 .PHONY: check-sanitizers
 check-sanitizers: config.mk

@@ -16,7 +16,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--doppel", default="./doppel")
     doppel = os.path.abspath(parser.parse_args().doppel)
-    disk = os.path.expanduser("~/.cache/doppel/disk")
+    disk = os.path.expanduser("~/.cache/doppel/disk-amd64")
     root = os.path.join(disk, "root.img")
     folder = tempfile.mkdtemp(prefix="doppel-full-")
     if not os.path.exists(root) or subprocess.run(

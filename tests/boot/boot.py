@@ -2,59 +2,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boot tests: real kernels to a shell, a login, commands, and power-off by ACPI.
 
-boot.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without names, all. Cases whose guest cannot be
-downloaded are skipped with the reason.
+Cases whose guest cannot be downloaded are skipped with the reason.
 """
-import argparse
 import os
-import re
 import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from guest import Guest, GuestError  # noqa: E402
-
-# What must not appear in a guest's kernel log. The same kernels print none of these under QEMU.
-BAD_LOG = re.compile(r"Call Trace|WARNING:|BUG:|Oops|firmware bug|FW BUG|Firmware Bug|"
-                     r"ACPI (BIOS )?Error|ACPI BIOS|unexpected|spurious|"
-                     r"rcu: INFO|soft lockup|hung task|unchecked MSR|segfault|trap ", re.I)
+import suite  # noqa: E402
+from guest import Guest  # noqa: E402
+from suite import Skip, check, check_log, fetch  # noqa: E402
 
 
-class Skip(Exception):
-    pass
-
-
-def fetch(what, arch):
-    r = subprocess.run(["sh", os.path.join(HERE, "../guests/fetch.sh"), what, arch],
-                       capture_output=True, text=True)
-    if r.returncode:
-        raise Skip(r.stderr.strip() or f"no {what} for {arch}")
-    return r.stdout.strip()
-
-
-def check(ok, text):
-    if not ok:
-        raise GuestError(text)
-
-
-def check_log(text):
-    bad = [line for line in text.splitlines() if BAD_LOG.search(line)]
-    check(not bad, "kernel log has:\n" + "\n".join(bad[:10]))
-
-
-class Suite:
-    def __init__(self, doppel, accel, logs):
-        self.doppel = doppel
-        self.accel = ["-accel", accel] if accel else []
-        self.logs = logs
-
-    def start(self, name, *args):
-        return Guest([self.doppel, *self.accel, *args], os.path.join(self.logs, name + ".log"))
+class Boots(suite.Suite):
+    cases = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
+             "debian_q35_seabios", "ovmf", "debian_ovmf", "debian_i386", "debian_pvh",
+             "cpu_models", "resets", "reboot", "saved_state", "same_time"]
 
     def linux(self, name, arch, *args, append=""):
         return self.start(name, "-m", "512M", "-kernel", fetch("kernel", arch), "-initrd",
@@ -213,8 +180,8 @@ class Suite:
         """With -icount a boot up to its panic for want of a root is the same, to the last time stamp, in
         every run and under every engine."""
         logs = []
-        for accel in self.accel, ["-accel", "interp"]:
-            g = Guest([self.doppel, *accel, "-icount", "shift=4,sleep=off", "-cpu",
+        for more in [], ["-accel", "interp"]:
+            g = Guest([*self.argv(*more), "-icount", "shift=4,sleep=off", "-cpu",
                        "max,-rdrand,-rdseed", "-rtc", "base=2026-01-01", "-m", "256M", "-kernel",
                        fetch("kernel", "amd64"), "-append", "console=ttyS0 panic=-1",
                        "-nographic", "-no-reboot"], os.path.join(self.logs, "same_time.log"))
@@ -312,7 +279,7 @@ class Suite:
     def saved_state(self):
         """A computation goes on in another process, under the other engine."""
         state = "file:" + os.path.join(self.logs, "state.vm")
-        other = ["-accel", "interp" if "jit" in self.accel or not self.accel else "jit"]
+        other = ["-accel", "jit" if "interp" in (self.a.accel or "") else "interp"]
         g = self.linux("save", "amd64", "-smp", "2")
         try:
             g.expect(r"/ # ", 240)
@@ -357,47 +324,5 @@ class Suite:
             g.close()
 
 
-CASES = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
-         "debian_q35_seabios", "ovmf", "debian_ovmf", "debian_i386", "debian_pvh",
-         "cpu_models", "resets", "reboot", "saved_state", "same_time"]
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--accel")
-    p.add_argument("--logs")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
-    p.add_argument("names", nargs="*")
-    a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-boot-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Suite(a.doppel, a.accel, logs)
-    passed = failed = skipped = 0
-    for name in a.names or CASES:
-        t0 = time.monotonic()
-        try:
-            try:
-                note = getattr(suite, name)()
-            except GuestError as e:
-                # The kernel's timer check gives a starved host 40 ms; once is not our fault.
-                if "8254 timer not connected" not in str(e):
-                    raise
-                note = getattr(suite, name)()
-            found = Guest.reports()
-            check(not found, "\n".join(found[:10]))
-            passed += 1
-            print(f"ok    {name}  {time.monotonic() - t0:.1f} s  {note or ''}", flush=True)
-        except Skip as e:
-            skipped += 1
-            print(f"skip  {name}: {e}", flush=True)
-        except (GuestError, OSError) as e:
-            failed += 1
-            print(f"FAIL  {name}: {e}\n(log in {logs})", flush=True)
-    print(f"boot: {passed} passed, {failed} failed, {skipped} skipped")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    suite.main(Boots, __doc__)

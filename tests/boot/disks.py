@@ -1,12 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boot tests with disks. Without names, the quick ones: Debian's cloud kernel with one disk on each kind
-of controller that it has a driver for, and SeaBIOS with each. The others boot a Debian 12 file system (tests/guests/disk.sh) to
-a login, write to it, shut it down, and look at it with e2fsck.
-
-disks.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [--keep] [NAME...|all]
+of controller that it has a driver for, and SeaBIOS with each. The others boot a Debian 12 file system
+(tests/guests/disk.sh) to a login, write to it, shut it down, and look at it with e2fsck.
 """
-import argparse
 import glob
 import gzip
 import hashlib
@@ -15,13 +12,12 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from boot import Skip, check, check_log, fetch  # noqa: E402
+import suite  # noqa: E402
 from guest import Guest, GuestError  # noqa: E402
+from suite import check, check_log, fetch  # noqa: E402
 
 MIB = 1 << 20
 
@@ -65,17 +61,14 @@ def sha(path):
         return hashlib.sha256(f.read()).hexdigest()
 
 
-class Disks:
-    def __init__(self, a, logs):
-        self.a = a
-        self.logs = logs
+class Disks(suite.Suite):
+    quick = ["contents", "bios", "snapshots"]
+    cases = [*quick, "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
 
     def start(self, name, *args):
-        accel = ["-accel", self.a.accel] if self.a.accel else []
-        return Guest([self.a.doppel, *accel, "-m", "512M", "-nographic", *args],
-                     os.path.join(self.logs, name + ".log"))
+        return super().start(name, "-m", "512M", "-nographic", *args)
 
-    def quick(self):
+    def contents(self):
         """What the guest reads is what the host has put there, and the other way round."""
         names = ["vda", "vdb", "nvme0n1", "sda", "sdb"]
         paths = {}
@@ -93,7 +86,7 @@ class Disks:
             return ["-drive", f"file={paths[name]},format=raw,cache=writeback,{more}"]
 
         g = self.start(
-            "quick", "-kernel", fetch("kernel", "amd64"), "-initrd", initrd, "-append",
+            "contents", "-kernel", fetch("kernel", "amd64"), "-initrd", initrd, "-append",
             "console=ttyS0",
             *drive("vda", "if=none,id=a"),
             "-device", "virtio-blk-pci,drive=a,serial=first,num-queues=2,disable-legacy=on,packed=on",
@@ -256,11 +249,7 @@ class Disks:
 
     def debian(self, name, root, *args, expect=""):
         """A whole system: to the login, writes with fsync, shutdown, file system check."""
-        made = subprocess.run(["sh", os.path.join(HERE, "../guests/disk.sh")], capture_output=True,
-                              text=True)
-        if made.returncode:
-            raise Skip(made.stderr.strip() or "no Debian disk")
-        cache = made.stdout.strip()
+        cache = suite.debian()
         img = os.path.join(self.logs, name + ".img")
         subprocess.run(["cp", "--sparse=always", cache + "/root.img", img], check=True)
         drive = ["-drive", f"file={img},format=raw,if=none,id=d"]
@@ -287,8 +276,7 @@ class Disks:
         check(fsck.returncode == 0, f"e2fsck: {fsck.stdout[-800:]}")
         dump = subprocess.run(["debugfs", "-R", "cat /f", img], capture_output=True)
         check(hashlib.sha256(dump.stdout).hexdigest() == sums[0], "the host sees another file")
-        if not self.a.keep:
-            os.unlink(img)
+        os.unlink(img)
         return f"login after {took:.1f} s"
 
     def virtio(self):
@@ -316,43 +304,5 @@ class Disks:
                            "scsi-hd,drive=d", expect="virtio0-request")
 
 
-QUICK = ["quick", "bios", "snapshots"]
-CASES = ["quick", "bios", "snapshots", "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--accel")
-    p.add_argument("--logs")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
-    p.add_argument("--keep", action="store_true", help="keep the disk images")
-    p.add_argument("names", nargs="*")
-    a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-disks-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Disks(a, logs)
-    passed = failed = skipped = 0
-    for name in CASES if a.names == ["all"] else a.names or QUICK:
-        t0 = time.monotonic()
-        try:
-            note = getattr(suite, name)()
-            found = Guest.reports()
-            check(not found, "\n".join(found[:10]))
-            passed += 1
-            print(f"ok    {name}  {time.monotonic() - t0:.1f} s  {note or ''}", flush=True)
-        except Skip as e:
-            skipped += 1
-            print(f"skip  {name}: {e}", flush=True)
-        except (GuestError, OSError) as e:
-            failed += 1
-            print(f"FAIL  {name}: {e}\n(log in {logs})", flush=True)
-    print(f"disks: {passed} passed, {failed} failed, {skipped} skipped")
-    if not failed and not a.logs:
-        shutil.rmtree(logs)
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    suite.main(Disks, __doc__)

@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""media.py --doppel DOPPEL [--accel NAME] [CASE...]: what boots by firmware from a CD, and what only the screen shows."""
-import argparse
+"""What boots by firmware from a CD, and what only the screen shows."""
 import os
 import pty
 import re
 import sys
-import tempfile
 import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from boot import Skip, check, fetch  # noqa: E402
-from guest import Guest, GuestError  # noqa: E402
+import suite  # noqa: E402
+from guest import Guest  # noqa: E402
+from suite import check, fetch  # noqa: E402
 
 
 class Terminal(Guest):
@@ -35,20 +34,15 @@ class Terminal(Guest):
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", " ", self.output)
 
 
-class Suite:
-    def __init__(self, doppel, accel, logs):
-        self.argv = [doppel] + (["-accel", accel] if accel else [])
-        self.logs = logs
-
-    def log(self, name):
-        return os.path.join(self.logs, name + ".log")
+class Media(suite.Suite):
+    cases = ["memtest", "terminal"]
 
     def memtest(self):
         """Memtest86+ from its CD: a whole pass without an error, and the picture of that. It waits for
         minutes to see bits fade, which pass faster where an instruction takes 64 ns."""
         png = os.path.join(self.logs, "memtest.png")
-        g = Guest([*self.argv, "-m", "8M", "-icount", "shift=6", "-cdrom", fetch("memtest", "amd64"), "-boot", "d",
-                   "-nographic"], self.log("memtest"))
+        g = self.start("memtest", "-m", "8M", "-icount", "shift=6", "-cdrom", fetch("memtest"), "-boot",
+                       "d", "-nographic")
         try:
             g.expect(r"Booting from DVD/CD", 30)
             g.type("\1c")
@@ -73,8 +67,8 @@ class Suite:
 
     def terminal(self):
         """-display curses: the BIOS's screen in a terminal, whose keys the guest gets."""
-        g = Terminal([*self.argv, "-display", "curses", "-boot", "menu=on,splash-time=20000"],
-                     self.log("terminal"))
+        g = Terminal(self.argv("-display", "curses", "-boot", "menu=on,splash-time=20000"),
+                     self.path("terminal.log"))
         try:
             g.expect(r"Press.*ESC.*for.*boot.*menu", 30)
             g.keys("\x1b")
@@ -93,39 +87,5 @@ class Suite:
             g.close()
 
 
-CASES = ["memtest", "terminal"]
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--accel")
-    p.add_argument("--logs")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
-    p.add_argument("names", nargs="*")
-    a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-media-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Suite(a.doppel, a.accel, logs)
-    passed = failed = skipped = 0
-    for name in a.names or CASES:
-        t0 = time.monotonic()
-        try:
-            getattr(suite, name)()
-            found = Guest.reports()
-            check(not found, "\n".join(found[:10]))
-            passed += 1
-            print(f"ok    {name}  {time.monotonic() - t0:.1f} s", flush=True)
-        except Skip as e:
-            skipped += 1
-            print(f"skip  {name}: {e}", flush=True)
-        except (GuestError, OSError) as e:
-            failed += 1
-            print(f"FAIL  {name}: {e}\n(log in {logs})", flush=True)
-    print(f"media: {passed} passed, {failed} failed, {skipped} skipped")
-    sys.exit(1 if failed else 0)
-
-
 if __name__ == "__main__":
-    main()
+    suite.main(Media, __doc__)

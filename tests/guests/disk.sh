@@ -1,22 +1,29 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# disk.sh: prints the path of a folder with a Debian 12 system, made by debootstrap on first use and
-# kept in $DOPPEL_CACHE (default ~/.cache/doppel): root.img (an ext4 file system, sparse), vmlinuz and
-# initrd of the same kernel. It has systemd, a root login without password on ttyS0, fio, and drivers
-# for all disks that the emulator has. Needs root, debootstrap and a package mirror: else exit 1 with
-# one line.
+# disk.sh [amd64|i386]: prints the path of a folder with a Debian 12 system, made by debootstrap on first use
+# and kept in $DOPPEL_CACHE (default ~/.cache/doppel): root.img (an ext4 file system, sparse), vmlinuz and
+# initrd of the same kernel, and what grub.sh makes of them: disks that boot by themselves, and a rescue CD.
+# It has systemd, a root login without password on ttyS0, fio, and drivers for all disks that the emulator
+# has. Needs root, debootstrap and a package mirror: else exit 1 with one line.
 set -u
 
-cache=${DOPPEL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/doppel}/disk
+arch=${1:-amd64}
+cache=${DOPPEL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/doppel}/disk-$arch
 mirror=${DOPPEL_MIRROR:-http://deb.debian.org/debian}
-packages=systemd,systemd-sysv,udev,kmod,e2fsprogs,login,linux-image-amd64,fio,dbus,smartmontools
-packages=$packages,hdparm,nvme-cli,grub-pc-bin,util-linux,procps,zstd,initramfs-tools
+packages=systemd,systemd-sysv,udev,kmod,e2fsprogs,login,fio,dbus,smartmontools
+packages=$packages,hdparm,nvme-cli,util-linux,procps,zstd,initramfs-tools,pciutils,fdisk
+packages=$packages,grub2-common,grub-pc-bin,grub-efi-amd64-bin,efibootmgr,dosfstools,mtools,xorriso
 # What a change of this makes anew.
 version=1
 
 die() { echo "doppel: $1" >&2; exit 1; }
 
+case $arch in
+amd64) packages=$packages,linux-image-amd64 ;;
+i386) packages=$packages,linux-image-686-pae ;;
+*) die "usage: disk.sh amd64|i386" ;;
+esac
 if [ "$(cat "$cache/version" 2>/dev/null)" = $version ]; then
 	echo "$cache"
 	exit 0
@@ -27,14 +34,14 @@ mkdir -p "$cache" || die "cannot make the folder $cache; set DOPPEL_CACHE to ano
 root=$cache/root
 if [ ! -f "$cache/root.done" ]; then
 	rm -rf "$root"
-	debootstrap --variant=minbase --include=$packages bookworm "$root" "$mirror" \
+	debootstrap --arch="$arch" --variant=minbase --include=$packages bookworm "$root" "$mirror" \
 		>"$cache/log" 2>&1 || die "debootstrap failed (see $cache/log)"
 	touch "$cache/root.done"
 fi
 
 # A system that is quick to boot and says little.
 echo doppel >"$root/etc/hostname"
-echo '/dev/root / ext4 defaults 0 1' >"$root/etc/fstab"
+echo 'LABEL=root / ext4 defaults 0 1' >"$root/etc/fstab"
 sed -i 's/^root:[^:]*:/root::/' "$root/etc/shadow"
 mkdir -p "$root/etc/systemd/system/getty.target.wants"
 ln -sf /lib/systemd/system/serial-getty@.service \
@@ -52,7 +59,7 @@ rm -rf "$modules"/kernel/sound "$modules"/kernel/drivers/gpu "$modules"/kernel/d
 	"$modules"/kernel/drivers/net/ethernet/[a-hj-z]* "$modules"/kernel/drivers/net/wireless \
 	"$modules"/kernel/drivers/iio "$modules"/kernel/drivers/isdn "$modules"/kernel/drivers/hid
 sed -i 's/^MODULES=.*/MODULES=list/' "$root/etc/initramfs-tools/initramfs.conf"
-cat >"$root/etc/initramfs-tools/modules" <<-EOF
+cat >"$root/etc/initramfs-tools/modules" <<-EOM
 	virtio_pci
 	virtio_blk
 	virtio_scsi
@@ -62,7 +69,7 @@ cat >"$root/etc/initramfs-tools/modules" <<-EOF
 	sd_mod
 	sr_mod
 	ext4
-EOF
+EOM
 version_dir=${modules##*/}
 chroot "$root" depmod "$version_dir" >>"$cache/log" 2>&1 || die "depmod failed (see $cache/log)"
 chroot "$root" update-initramfs -u -k "$version_dir" >>"$cache/log" 2>&1 ||
@@ -70,10 +77,12 @@ chroot "$root" update-initramfs -u -k "$version_dir" >>"$cache/log" 2>&1 ||
 cp -L "$root"/boot/vmlinuz-* "$cache/vmlinuz" && cp -L "$root"/boot/initrd.img-* "$cache/initrd" ||
 	die "there is no kernel in the system"
 
+sh "$(dirname "$0")/grub.sh" "$cache" files >>"$cache/log" 2>&1 || die "no GRUB (see $cache/log)"
 rm -f "$cache/root.img"
 truncate -s 1536M "$cache/root.img"
 mke2fs -q -t ext4 -L root -E lazy_itable_init=1,lazy_journal_init=1 -d "$root" "$cache/root.img" \
 	>>"$cache/log" 2>&1 || die "mke2fs failed (see $cache/log)"
+sh "$(dirname "$0")/grub.sh" "$cache" disks >>"$cache/log" 2>&1 || die "no disks (see $cache/log)"
 rm -rf "$root" "$cache/root.done"
 echo $version >"$cache/version"
 echo "$cache"

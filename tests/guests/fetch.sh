@@ -1,16 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf amd64|i386: prints the path of a guest file (of a folder for
-# programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware), made from Debian's packages on first use and kept in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs
-# with its state in the cache. Exit 1 with one line when no package mirror can be reached.
+# fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386: prints the path of a guest file
+# (of a folder for programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware; for
+# installer: what Debian's installer boots from the network), made from Debian's packages on first use and kept
+# in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs with its state in the cache. Exit 1 with
+# one line when no package mirror can be reached.
 set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | memtest/amd64 | ovmf/amd64) ;;
+kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | memtest/amd64 | ovmf/amd64 | \
+	installer/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -110,6 +113,11 @@ initrd() {
 ovmf() {
 	[ -d "$cache/ovmf" ] || unpack ovmf "$cache/ovmf"
 	echo "$cache/ovmf/usr/share/OVMF"
+}
+
+installer() {
+	[ -d "$cache/installer" ] || unpack debian-installer-12-netboot-amd64 "$cache/installer"
+	echo "$cache/installer/usr/lib/debian-installer/images/12/amd64/text"
 }
 
 memtest() {

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whole systems that boot as on a PC: firmware, GRUB, Debian (tests/guests/disk.sh) from a disk with a
+partition table, to a login, reboots and a clean shutdown; a rescue CD; the installer. Minutes.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import suite  # noqa: E402
+from guest import GuestError  # noqa: E402
+from suite import check, check_log, debian, fetch  # noqa: E402
+
+MIB = 1 << 20
+VIRTIO = ["-drive", "file=%s,if=virtio"]
+
+
+class Systems(suite.Suite):
+    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "scsi", "i386", "uefi", "rescue", "installer"]
+
+    def start(self, name, *args):
+        return super().start(name, "-m", "512M", "-nographic", *args)
+
+    # ---- Debian disks ----
+
+    def overlay(self, name, base):
+        """A qcow2 image in front of a disk that many cases share."""
+        path = self.path(name + ".qcow2")
+        subprocess.run([self.a.doppel, "img", "create", "-q", "-f", "qcow2", "-b", base, "-F", "raw", path],
+                       check=True)
+        return path
+
+    def login(self, g):
+        g.expect("doppel login: ", 300)
+        g.type("root\n")
+        g.expect(r"# ", 60)
+        g.command("stty cols 500; dmesg -n 1; bind 'set enable-bracketed-paste off'")
+
+    def fsck(self, disk, offset):
+        """The root file system of a disk whose guest has shut down is clean."""
+        raw = disk + ".raw"
+        subprocess.run([self.a.doppel, "img", "convert", "-O", "raw", disk, raw], check=True)
+        r = subprocess.run(["e2fsck", "-fn", f"{raw}?offset={offset}"], capture_output=True, text=True)
+        check(r.returncode == 0, f"e2fsck: {r.stdout[-800:]}")
+        os.unlink(raw)
+        os.unlink(disk)
+
+    def bios(self, name, *args, cpus=2, arch="amd64", expect=""):
+        """SeaBIOS, GRUB in the MBR, a login, a reboot by the guest, a login, shutdown; the file system
+        is clean."""
+        disk = self.overlay(name, debian(arch) + "/bios.img")
+        g = self.start(name, "-smp", str(cpus), *(a.replace("%s", disk) for a in args))
+        try:
+            g.expect("GNU GRUB", 60)
+            self.login(g)
+            took = g.seconds()
+            machine = "x86_64" if arch == "amd64" else "i686"
+            check(machine in g.command("uname -m"), f"the guest is no {machine}")
+            check(g.command("nproc").strip() == str(cpus), f"the guest does not see {cpus} CPUs")
+            check(expect in g.command("cat /proc/interrupts"), f"no {expect} in the interrupts")
+            g.command("dd if=/dev/urandom of=/f bs=64k count=160 conv=fsync 2>/dev/null; sync")
+            there = g.command("sha256sum /f").split()[0]
+            g.type("reboot\n")
+            g.expect("GNU GRUB", 120)
+            self.login(g)
+            check(there in g.command("sha256sum /f"), "the file is another after a reboot")
+            check_log(g.command("dmesg"))
+            check("I/O error" not in g.command("dmesg"), "an I/O error")
+            g.type("poweroff\n")
+            check(g.wait(120) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+        self.fsck(disk, MIB)
+        return f"login after {took:.1f} s"
+
+    def virtio(self):
+        return self.bios("virtio", *VIRTIO, expect="virtio0-req.0")
+
+    def virtio_q35(self):
+        return self.bios("virtio_q35", "-machine", "q35", *VIRTIO, expect="virtio0-req.0")
+
+    def ide(self):
+        return self.bios("ide", "-drive", "file=%s,if=ide", expect="ata_piix")
+
+    def sata(self):
+        return self.bios("sata", "-machine", "q35", "-drive", "file=%s,if=ide", expect="ahci")
+
+    def nvme(self):
+        return self.bios("nvme", "-drive", "file=%s,if=none,id=d", "-device", "nvme,drive=d,serial=1",
+                         cpus=1, expect="nvme0q1")
+
+    def scsi(self):
+        return self.bios("scsi", "-drive", "file=%s,if=none,id=d", "-device", "virtio-scsi-pci", "-device",
+                         "scsi-hd,drive=d", cpus=1, expect="virtio0-request")
+
+    def i386(self):
+        return self.bios("i386", *VIRTIO, arch="i386", expect="virtio0-req.0")
+
+    # ---- UEFI ----
+
+    def flash(self, name):
+        """OVMF, with variables of its own."""
+        ovmf = fetch("ovmf")
+        variables = self.path(name + "_vars.fd")
+        shutil.copy(os.path.join(ovmf, "OVMF_VARS_4M.fd"), variables)
+        drive = "if=pflash,format=raw,unit=%d,readonly=%s,file=%s"
+        return ["-drive", drive % (0, "on", os.path.join(ovmf, "OVMF_CODE_4M.fd")),
+                "-drive", drive % (1, "off", variables)]
+
+    def uefi(self):
+        """GRUB is started from the EFI shell, once; Debian makes a boot entry for it, by which firmware finds
+        it after a reboot, and in another process."""
+        disk = self.overlay("uefi", debian() + "/uefi.img")
+        args = ["-machine", "q35", "-smp", "2", *self.flash("uefi"), "-drive", f"file={disk},if=virtio"]
+        g = self.start("uefi", *args)
+        try:
+            g.expect(r"Press.*ESC", 100)
+            g.type("\033")
+            g.expect(r"Shell> ", 30)
+            g.type("FS0:\\EFI\\debian\\grubx64.efi\r")
+            g.expect("GNU GRUB", 60)
+            self.login(g)
+            check("Boot" in g.command("efibootmgr"), "no boot entries")
+            g.command(r"efibootmgr -q -c -d /dev/vda -p 1 -L Debian -l '\EFI\debian\grubx64.efi'")
+            order = g.command("efibootmgr")
+            check(re.search(r"Boot(\d+)\* Debian", order), f"the boot entry is not there: {order}")
+            g.type("reboot\n")
+            g.expect("GNU GRUB", 120)
+            self.login(g)
+            check_log(g.command("dmesg"))
+            g.type("poweroff\n")
+            check(g.wait(120) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+        g = self.start("uefi_again", *args)
+        try:
+            g.expect("GNU GRUB", 120)
+            self.login(g)
+            took = g.seconds()
+            entry = re.search(r"BootCurrent: (\d+)", g.command("efibootmgr"))
+            check(f"Boot{entry.group(1)}* Debian" in order, "another entry was booted")
+            g.type("poweroff\n")
+            check(g.wait(120) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+        self.fsck(disk, 33 * MIB)
+        return f"login after {took:.1f} s"
+
+    # ---- media ----
+
+    def rescue(self):
+        """The image of grub-mkrescue as a CD and as a disk, by both firmwares, on both boards: the menu on
+        the serial line and on the screen, a command that says which, and power-off."""
+        iso = debian() + "/rescue.iso"
+        for board in "pc", "q35":
+            for platform in "pc", "efi":
+                for how in "cd", "disk":
+                    name = f"rescue_{board}_{platform}_{how}"
+                    medium = ["-cdrom", iso] if how == "cd" else [
+                        "-drive", f"file={iso},format=raw,if=virtio,snapshot=on"]
+                    flash = self.flash(name) if platform == "efi" else []
+                    try:
+                        self.rescue_one(name, platform, "-machine", board, *flash, *medium)
+                    except GuestError as e:
+                        raise GuestError(f"{name}: {e}")
+
+    def rescue_one(self, name, platform, *args):
+        g = self.start(name, *args)
+        try:
+            g.expect("What a rescue disk offers", 60)
+            if platform == "pc":
+                g.type("\1c")
+                g.expect(r"\(doppel\) ", 10)
+                g.type("info screen\n")
+                g.expect(r"GNU GRUB.*\n(.*\n)*.*What a rescue disk offers", 10)
+                g.type("\1c")
+            g.type("\r")
+            g.expect(f"on {platform}", 20)
+            check(g.wait(30) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def installer(self):
+        """Debian's installer, to its first question: on the serial line, and by SeaBIOS on the screen."""
+        folder = os.path.join(fetch("installer"), "debian-installer/amd64")
+        args = ["-m", "1G", "-kernel", folder + "/linux", "-initrd", folder + "/initrd.gz", "-append"]
+        g = self.start("installer_serial", *args, "console=ttyS0")
+        try:
+            g.expect("Select a language", 120)
+        finally:
+            g.close()
+        g = self.start("installer_screen", *args, "nomodeset vga=normal fb=false", "-bios",
+                       "bios-256k.bin")
+        try:
+            g.expect("SeaBIOS", 60)
+            g.type("\1c")
+            g.expect(r"\(doppel\) ", 10)
+            deadline = time.monotonic() + 120 * g.slow
+            while "Choose the language to be used" not in g.output:
+                check(time.monotonic() < deadline, f"the screen is {g.output[-2000:]}")
+                time.sleep(1)
+                g.type("info screen\n")
+                g.expect(r"\(doppel\) ", 10)
+        finally:
+            g.close()
+
+
+if __name__ == "__main__":
+    suite.main(Systems, __doc__)
