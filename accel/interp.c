@@ -528,6 +528,7 @@ static void soft_watch(struct engine_cpu *e, const struct watch *watch)
 	e->watch = watch;
 	e->blocks.breaks = watch && watch->execs ? watch->offsets : NULL;
 	e->core.watch = watch && watch->accesses ? watch : NULL;
+	e->core.watch_events = watch && watch->events ? watch : NULL;
 	e->core.watch_hit.valid = false;
 	soft_forget(e);
 	tlb_flush_all(&e->core.tlb);

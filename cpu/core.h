@@ -84,6 +84,7 @@ struct core {
 	uint64_t apic_page;   /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
 	uint64_t monitor_gpa; /* MONITOR address, or TLB_NONE */
 	const struct watch *watch;  /* accesses that a debugger waits for, or NULL */
+	const struct watch *watch_events; /* likewise, what is no access */
 	struct watch_hit watch_hit; /* the first one of the current instruction */
 };
 

@@ -132,7 +132,9 @@ static int deliver_nested(struct core *c, struct event e)
 	if (ret < 0) {
 		c->v.activity = ACT_SHUTDOWN;
 		c->leave = true;
-		if (c->bus->shutdown)
+		if (c->watch_events)
+			watch_event(c, WATCH_SHUTDOWN, 0, 1, 0);
+		if (c->bus->shutdown && !(c->watch_hit.valid && c->watch_hit.on == WATCH_SHUTDOWN))
 			c->bus->shutdown(c->bus->opaque, c->index);
 	}
 	return ret;

@@ -149,6 +149,8 @@ void op_mov_to_cr(struct core *c, const struct insn *i)
 	default:
 		raise_ud(c);
 	}
+	if (c->watch_events)
+		watch_event(c, WATCH_CR, i->o[0].reg, 1, val);
 }
 
 void op_mov_from_cr(struct core *c, const struct insn *i)

@@ -47,7 +47,10 @@ uint32_t io_read(struct core *c, uint16_t port, unsigned size)
 	if (c->debug_active)
 		c->dr6_pending |= debug_io_hits(c, port, size);
 	core_touch_device(c);
-	return (uint32_t)aspace_read(c->bus->io, port, size);
+	uint32_t val = (uint32_t)aspace_read(c->bus->io, port, size);
+	if (c->watch_events)
+		watch_event(c, WATCH_IN, port, size, val);
+	return val;
 }
 
 void io_write(struct core *c, uint16_t port, uint32_t val, unsigned size)
@@ -56,6 +59,8 @@ void io_write(struct core *c, uint16_t port, uint32_t val, unsigned size)
 		c->dr6_pending |= debug_io_hits(c, port, size);
 	core_touch_device(c);
 	aspace_write(c->bus->io, port, val, size);
+	if (c->watch_events)
+		watch_event(c, WATCH_OUT, port, size, val);
 }
 
 static unsigned io_size(const struct insn *i)

@@ -36,6 +36,8 @@ void op_wrmsr(struct core *c, const struct insn *i)
 	(void)i;
 	if (msr_write(c, (uint32_t)c->v.gpr[RCX], edx_eax(c)))
 		raise_gp(c, 0);
+	if (c->watch_events)
+		watch_event(c, WATCH_MSR, (uint32_t)c->v.gpr[RCX], 1, edx_eax(c));
 }
 
 static void tsc_allowed(struct core *c)

@@ -16,7 +16,7 @@ int watch_set(struct watch *w, const struct watch_point *points, unsigned nr)
 		return -ENOSPC;
 	for (unsigned n = 0; n < nr; n++) {
 		const struct watch_point *p = &points[n];
-		if (!p->len || !(p->on & (WATCH_EXEC | WATCH_READ | WATCH_WRITE)) ||
+		if (!p->len || !(p->on & (WATCH_EXEC | WATCH_READ | WATCH_WRITE | WATCH_EVENTS)) ||
 		    p->addr + (p->len - 1) < p->addr)
 			return -EINVAL;
 		if (p->on & WATCH_EXEC) {
@@ -24,6 +24,7 @@ int watch_set(struct watch *w, const struct watch_point *points, unsigned nr)
 			w->execs = true;
 		}
 		w->accesses |= (p->on & (WATCH_READ | WATCH_WRITE)) != 0;
+		w->events |= (p->on & WATCH_EVENTS) != 0;
 		w->point[w->nr++] = *p;
 	}
 	return 0;
@@ -77,9 +78,28 @@ void watch_access(struct core *c, uint64_t lin, uint64_t gpa, unsigned size, boo
 	for (unsigned n = 0; n < w->nr && !c->watch_hit.valid; n++)
 		if (w->point[n].on & on &&
 		    overlaps(&w->point[n], w->point[n].physical ? gpa : lin, size)) {
-			c->watch_hit = (struct watch_hit){
-			    .valid = true, .on = (uint8_t)on, .point = n, .size = size, .lin = lin,
-			    .gpa = gpa};
+			c->watch_hit = (struct watch_hit){.valid = true,
+							  .on = (uint16_t)on,
+							  .point = n,
+							  .size = size,
+							  .lin = lin,
+							  .gpa = gpa};
+			c->leave = true;
+		}
+}
+
+void watch_event(struct core *c, unsigned on, uint64_t number, unsigned size, uint64_t value)
+{
+	const struct watch *w = c->watch_events;
+
+	for (unsigned n = 0; n < w->nr && !c->watch_hit.valid; n++)
+		if (w->point[n].on & on && overlaps(&w->point[n], number, size)) {
+			c->watch_hit = (struct watch_hit){.valid = true,
+							  .on = (uint16_t)on,
+							  .point = n,
+							  .size = size,
+							  .lin = number,
+							  .value = value};
 			c->leave = true;
 		}
 }

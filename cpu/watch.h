@@ -15,28 +15,44 @@ struct core;
 
 #define WATCH_MAX 256
 
-enum { WATCH_EXEC = 1, WATCH_READ = 2, WATCH_WRITE = 4 };
+enum {
+	WATCH_EXEC = 1,
+	WATCH_READ = 2,
+	WATCH_WRITE = 4,
+	/* Not places in memory: addr and len are of a range of numbers. */
+	WATCH_CR = 8,   /* a MOV to these control registers */
+	WATCH_MSR = 16, /* a WRMSR of these */
+	WATCH_IN = 32,  /* from these ports */
+	WATCH_OUT = 64,
+	WATCH_EXCEPTION = 128, /* delivered by these vectors */
+	WATCH_INTERRUPT = 256, /* likewise; also INT n and NMI */
+	WATCH_SHUTDOWN =
+	    512, /* a triple fault; number 0. The machine learns of it when the vCPU goes on */
+	WATCH_EVENTS = WATCH_CR | WATCH_MSR | WATCH_IN | WATCH_OUT | WATCH_EXCEPTION |
+		       WATCH_INTERRUPT | WATCH_SHUTDOWN,
+};
 
 struct watch_point {
 	uint64_t addr, len; /* bytes; an instruction is where it begins, and len is 1 */
-	uint8_t on;         /* WATCH_* */
+	uint16_t on;        /* WATCH_* */
 	bool physical;      /* guest-physical, else linear */
 };
 
 struct watch {
 	unsigned nr;
 	struct watch_point point[WATCH_MAX];
-	bool execs, accesses;             /* is there one? */
+	bool execs, accesses, events;     /* is there one? */
 	uint64_t offsets[PAGE_SIZE / 64]; /* in their pages, of instructions that are waited for */
 };
 
 struct watch_hit {
 	bool valid;
-	uint8_t on;     /* what it was, one of WATCH_* */
+	uint16_t on;    /* what it was, one of WATCH_* */
 	unsigned point; /* index */
 	unsigned size;  /* of the access, bytes; 1 for an instruction */
-	uint64_t lin;   /* where the instruction or the access is */
+	uint64_t lin;   /* where the instruction or the access is; of an event, its number */
 	uint64_t gpa;   /* of an access */
+	uint64_t value; /* of an event: what is written, or the error code */
 };
 
 /* Copies the points and makes what is derived from them. 0, -ENOSPC for too many, or -EINVAL for one that is
@@ -53,6 +69,8 @@ static inline bool watch_offset(const uint64_t *offsets, uint64_t addr)
 bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watch_hit *hit);
 /* Is any access to this page waited for? gpa: what the page is mapped to. */
 bool watch_page(const struct watch *w, uint64_t lin, uint64_t gpa);
+/* Something happens that is one of WATCH_EVENTS: after it has, as with accesses. For who has c->watch_events. */
+void watch_event(struct core *c, unsigned on, uint64_t number, unsigned size, uint64_t value);
 /* An access within one page; the first hit of an instruction is kept in c->watch_hit. */
 void watch_access(struct core *c, uint64_t lin, uint64_t gpa, unsigned size, bool write);
 

@@ -679,6 +679,7 @@ static int run(struct app *a)
 	if (monitor_env_init(&a->env, a->pc) < 0)
 		return complain("cannot set up the monitor");
 	monitor_init(&a->monitor, &a->env);
+	monitor_attach(&a->monitor, on_print, a);
 	if (open_drives(a) || open_netdevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)

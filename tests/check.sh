@@ -58,6 +58,7 @@ if [ "$mode" = release ]; then # sanitizers do not go with -static
 	suite "static binary" sh -c "$make $build/doppel-static && sh tests/cli/static.sh $build/doppel-static"
 	suite "real KVM" $make check-kvm-smoke
 fi
+suite monitor python3 tests/monitor/monitor.py --doppel ./doppel
 suite bench python3 tests/cli/bench.py --doppel ./doppel
 suite endings python3 tests/boot/ends.py --doppel ./doppel
 suite "boots with disks" python3 tests/boot/disks.py --doppel ./doppel

@@ -265,13 +265,17 @@ static bool report_held(struct debugger *d)
 {
 	for (unsigned n = 0; n < d->pc->cpus; n++) {
 		struct held h = d->held[n];
-		const struct debug_point *p;
+		struct debug_point *p;
 
 		d->held[n].valid = false;
 		/* Its point may have been removed, or the vCPU moved, since. */
 		p = h.valid ? debug_find(d, h.stop.id) : NULL;
 		if (!p || !p->enabled || debug_cpu(d, n)->rip != h.rip)
 			continue;
+		if (p->act) {
+			p->act(p->opaque);
+			continue;
+		}
 		if (p->temporary)
 			debug_remove(d, h.stop.id);
 		tell(d, &h.stop);
@@ -342,7 +346,7 @@ int debug_step(struct debugger *d, unsigned cpu, struct debug_stop *out)
 	if (err == 0 && hit.valid) {
 		const struct debug_point *p = wanted(d, cpu, &hit);
 
-		if (p)
+		if (p && !p->act)
 			*out = (struct debug_stop){.why = STOP_POINT,
 						   .cpu = cpu,
 						   .id = p->id,

@@ -45,6 +45,9 @@ struct debug_point {
 	/* Whether a hit that is not ignored stops the guest; NULL: always. Called on the vCPU's thread, machine lock
 	 * held; only that vCPU's state and guest memory may be looked at. */
 	bool (*condition)(void *opaque, unsigned cpu, const struct watch_hit *hit);
+	/* Called on the main thread, stopped, instead of telling anybody; then the guest goes on. Points may be changed there.
+	 * NULL: it is a stop. */
+	void (*act)(void *opaque);
 	void *opaque;
 	const void *owner; /* whose it is: for debug_remove_all(), and to know one's own stops */
 	/* Kept by the debugger. */

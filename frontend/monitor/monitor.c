@@ -13,13 +13,15 @@
 
 #include "frontend/debug/debugger.h"
 #include "frontend/monitor/command.h"
+#include "frontend/monitor/points.h"
 #include "frontend/options.h"
 #include "hw/pc.h"
 
 #define MAX_NAMES 256
 
-const struct command *const command_tables[] = {help_commands, info_commands, machine_commands,
-						input_commands, NULL};
+const struct command *const command_tables[] = {
+    help_commands, info_commands, machine_commands, input_commands, memory_commands,
+    stop_commands, NULL};
 
 void out(const struct out *o, const char *fmt, ...)
 {
@@ -277,15 +279,40 @@ void monitor_complete(struct monitor *m, const char *line,
 
 int monitor_env_init(struct monitor_env *e, struct pc *pc)
 {
-	e->pc = pc;
+	e->pc = e->linux_guest.pc = pc;
 	sendkey_init(&e->keys, &pc->m.input, &pc->m.clock);
-	return debugger_new(&e->debugger, pc);
+	int err = debugger_new(&e->debugger, pc);
+
+	if (err == 0)
+		points_init(e);
+	return err;
 }
 
 void monitor_env_fini(struct monitor_env *e)
 {
+	if (!e->debugger)
+		return;
+	points_fini(e);
 	debugger_free(e->debugger);
 	e->debugger = NULL;
+	linux_free(&e->linux_guest);
+}
+
+void monitor_attach(struct monitor *m, void (*say)(void *opaque, const char *text), void *opaque)
+{
+	m->say = say;
+	m->say_opaque = opaque;
+	m->next = m->env->monitors;
+	m->env->monitors = m;
+}
+
+void monitor_detach(struct monitor *m)
+{
+	for (struct monitor **p = &m->env->monitors; *p; p = &(*p)->next)
+		if (*p == m) {
+			*p = m->next;
+			return;
+		}
 }
 
 void monitor_init(struct monitor *m, struct monitor_env *env)

@@ -8,10 +8,12 @@
 
 #include <stddef.h>
 
+#include "frontend/debug/debugger.h"
+#include "frontend/debug/linux.h"
 #include "frontend/sendkey.h"
 
-struct debugger;
 struct drive_set;
+struct mon_point;
 struct pc;
 
 /* What all monitors of a machine share. */
@@ -20,6 +22,12 @@ struct monitor_env {
 	struct debugger *debugger;
 	struct drive_set *drives; /* or NULL */
 	struct sendkey keys;
+	struct linux_guest linux_guest;
+	struct debug_listener listener;
+	struct monitor *monitors; /* list, those that are told of stops */
+	struct mon_point *points; /* list, by number (frontend/monitor/points.h) */
+	int next_point;
+	int kernel_watch; /* id of what tells of a kernel; 0: none */
 };
 
 /* One who types commands. */
@@ -27,6 +35,10 @@ struct monitor {
 	struct monitor_env *env; /* borrowed */
 	struct pc *pc;
 	unsigned cpu; /* whose registers and memory it looks at */
+	/* What nobody asked for: stops. NULL: it is not told. */
+	void (*say)(void *opaque, const char *text);
+	void *say_opaque;
+	struct monitor *next;
 };
 
 /* pc is borrowed; the machine does not run yet. 0 or -errno. */
@@ -34,6 +46,9 @@ int monitor_env_init(struct monitor_env *e, struct pc *pc);
 void monitor_env_fini(struct monitor_env *e);
 
 void monitor_init(struct monitor *m, struct monitor_env *env);
+/* From now on it is told of stops. */
+void monitor_attach(struct monitor *m, void (*say)(void *opaque, const char *text), void *opaque);
+void monitor_detach(struct monitor *m);
 
 /* Carries out one line. print is called with text in pieces. Main thread, machine lock held; the
  * lock is let go while the vCPUs come to rest. */

@@ -143,8 +143,7 @@ static bool next(struct box *b)
 
 static struct watch_point exec_at(uint64_t addr, bool physical)
 {
-	return (struct watch_point){
-	    .addr = addr, .len = 1, .on = WATCH_EXEC, .physical = physical};
+	return (struct watch_point){.addr = addr, .len = 1, .on = WATCH_EXEC, .physical = physical};
 }
 
 #define AT(label) (TEXT + (uint64_t)((label)-work))
@@ -164,10 +163,9 @@ static void breakpoints(const struct engine *en)
 
 	box_new(&b, en, work, work_end);
 	/* The same offset in another page, and an address that is not where an instruction begins. */
-	const struct watch_point points[] = {exec_at(AT(work_top) + 0x1000, false),
-					     exec_at(AT(work_back) + 1, false),
-					     exec_at(AT(work_back), false),
-					     exec_at(AT(work_ret), true)};
+	const struct watch_point points[] = {
+	    exec_at(AT(work_top) + 0x1000, false), exec_at(AT(work_back) + 1, false),
+	    exec_at(AT(work_back), false), exec_at(AT(work_ret), true)};
 	cr_assert_eq(cpus_watch(b.cpus, points, 4), 0);
 	for (unsigned n = 0; n < 20; n++) {
 		cr_assert(next(&b));
@@ -254,6 +252,59 @@ static void steps(const struct engine *en)
 	box_free(&b);
 }
 
+/* What is no access. */
+GUEST(happens, "	mov %cr3, %rax\n"
+	       "	mov %rax, %cr3\n"
+	       "	mov $0x174, %ecx\n"
+	       "	mov $0x1234, %eax\n"
+	       "	xor %edx, %edx\n"
+	       "	wrmsr\n"
+	       "	mov $0x7000, %esp\n"
+	       "	mov $0x55, %al\n"
+	       "	out %al, $0x80\n"
+	       "	in $0x81, %al\n"
+	       "	int $0x41\n"
+	       "	ud2\n"
+	       "happens_handler:\n"
+	       "	hlt");
+extern const char happens_handler[];
+
+static void events(const struct engine *en)
+{
+	static const struct watch_point points[] = {
+	    {.addr = 3, .len = 1, .on = WATCH_CR},
+	    {.addr = 0x170, .len = 8, .on = WATCH_MSR},
+	    {.addr = 0x80, .len = 1, .on = WATCH_IN | WATCH_OUT},
+	    {.addr = 0x81, .len = 1, .on = WATCH_IN},
+	    {.addr = 0, .len = 32, .on = WATCH_EXCEPTION},
+	    {.addr = 0x41, .len = 1, .on = WATCH_INTERRUPT},
+	};
+	const uint32_t handler = TEXT + (uint32_t)(happens_handler - happens);
+	struct box b;
+
+	box_new(&b, en, happens, happens_end);
+	/* The handler of the interrupt is the instruction that follows it. */
+	poke(b.s, IDT + 0x41 * 16, gate(CODE64, handler - 2, 0x8e, 0), 8);
+	poke(b.s, IDT + 6 * 16, gate(CODE64, handler, 0x8e, 0), 8);
+	const struct {
+		unsigned point, on;
+		uint64_t number, value;
+	} want[] = {
+	    {0, WATCH_CR, 3, b.v->cr3}, {1, WATCH_MSR, 0x174, 0x1234}, {2, WATCH_OUT, 0x80, 0x55},
+	    {3, WATCH_IN, 0x81, 0xff},  {5, WATCH_INTERRUPT, 0x41, 0}, {4, WATCH_EXCEPTION, 6, 0},
+	};
+	cr_assert_eq(cpus_watch(b.cpus, points, 6), 0);
+	for (unsigned n = 0; n < 6; n++) {
+		cr_assert(next(&b));
+		cr_expect_eq(b.hit.point, want[n].point, "%u: %u", n, b.hit.point);
+		cr_expect_eq(b.hit.on, want[n].on);
+		cr_expect_eq(b.hit.lin, want[n].number);
+		cr_expect_eq(b.hit.value, want[n].value);
+	}
+	cr_expect_eq(b.v->rip, handler);
+	box_free(&b);
+}
+
 static void need(const struct engine *en)
 {
 	if (missing(en))
@@ -281,6 +332,7 @@ TestSuite(debug, .timeout = 120);
 ON_EACH(breakpoints)
 ON_EACH(accesses)
 ON_EACH(steps)
+ON_EACH(events)
 
 /* Everything that stores and loads, to and from one watched place: a report for each. */
 GUEST(stores, "	mov $0x20000, %ebx\n"

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * x86-64 Linux maps its image between 0xffffffff80000000 and the modules at 0xffffffffc0000000, in steps of 2 MiB
+ * (Documentation/x86/x86_64/mm.rst); KASLR only chooses where. What is mapped first there is _text.
+ */
+#include "frontend/debug/linux.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/vcpu.h"
+#include "frontend/debug/btf.h"
+#include "frontend/debug/kallsyms.h"
+#include "frontend/debug/memory.h"
+#include "hw/pc.h"
+
+#define WINDOW_LO  0xffffffff80000000ull
+#define WINDOW_HI  0xffffffffc0000000ull
+#define STEP       0x200000ull
+#define IMAGE_MAX  (256ull << 20)
+#define GAP_MAX    4 /* steps that are not mapped any more, within the image */
+#define BTF_MAX    (64u << 20)
+#define PTI_USER   0x1000ull /* of CR3: the page table that user code has */
+#define AGAIN_NS   200000000
+#define MAX_CPUS   64
+#define MODULE_MAX 4096
+#define SYMS_MAX   100000u
+
+static int read_by(struct pc *pc, const struct paging *pg, uint64_t addr, void *buf, size_t len)
+{
+	uint8_t *to = buf;
+
+	while (len) {
+		size_t n = PAGE_SIZE - (addr & ~PAGE_MASK);
+		struct translation t;
+
+		if (n > len)
+			n = len;
+		if (page_walk_debug(&pc->m.mem, pg, addr, &t) < 0 ||
+		    aspace_dma_read(&pc->m.mem, t.gpa, to, n) < 0)
+			return -EFAULT;
+		addr += n;
+		to += n;
+		len -= n;
+	}
+	return 0;
+}
+
+bool linux_maps_kernel(struct pc *pc, const struct paging *pg, uint64_t *text, uint64_t *end)
+{
+	struct translation t;
+	unsigned gap = 0;
+
+	if (!(pg->cr0 & CR0_PG) || !(pg->efer & EFER_LMA))
+		return false;
+	*text = 0;
+	for (uint64_t at = WINDOW_LO; at < WINDOW_HI; at += STEP) {
+		bool mapped = page_walk_debug(&pc->m.mem, pg, at, &t) == 0;
+
+		if (mapped && !*text)
+			*text = at;
+		if (mapped) {
+			*end = at + STEP;
+			gap = 0;
+		} else if (*text && ++gap > GAP_MAX) {
+			break;
+		}
+	}
+	/* A whole window is what the decompressor or other systems map. */
+	return *text && *text > WINDOW_LO && *end - *text <= IMAGE_MAX;
+}
+
+/* The image as it is mapped, zeroes where it is not. */
+static uint8_t *copy_image(struct linux_guest *g)
+{
+	size_t len = g->end - g->text;
+	uint8_t *image = calloc(1, len);
+
+	for (size_t off = 0; image && off < len; off += PAGE_SIZE)
+		read_by(g->pc, &g->paging, g->text + off, image + off, PAGE_SIZE);
+	return image;
+}
+
+static void forget(struct linux_guest *g)
+{
+	symtab_free(&g->symbols);
+	symtab_free(&g->modules);
+	btf_free(g->btf);
+	g->btf = NULL;
+	g->found = g->btf_tried = false;
+}
+
+void linux_free(struct linux_guest *g)
+{
+	forget(g);
+}
+
+static bool same(struct linux_guest *g)
+{
+	uint8_t now[sizeof(g->mark)];
+
+	return linux_read(g, g->mark_at, now, sizeof(now)) == 0 &&
+	       memcmp(now, g->mark, sizeof(now)) == 0;
+}
+
+/* The page table that reaches everything, whichever process runs. */
+static void use_kernel_table(struct linux_guest *g)
+{
+	uint64_t at = linux_symbol(g, "init_top_pgt"), text = linux_symbol(g, "_text");
+	struct translation t, there;
+	struct paging pg = g->paging;
+
+	if (!at || !text || page_walk_debug(&g->pc->m.mem, &g->paging, at, &t) < 0)
+		return;
+	pg.cr3 = t.gpa;
+	/* Not before it is in use. */
+	if (page_walk_debug(&g->pc->m.mem, &pg, text, &there) == 0 &&
+	    page_walk_debug(&g->pc->m.mem, &g->paging, text, &t) == 0 && t.gpa == there.gpa)
+		g->paging = pg;
+}
+
+static bool find(struct linux_guest *g, const struct vcpu *v, uint64_t cr3)
+{
+	const struct symbol *s;
+	uint8_t *image;
+	int err;
+
+	debug_paging(g->pc, v, &g->paging);
+	g->paging.cr3 = cr3;
+	if (!linux_maps_kernel(g->pc, &g->paging, &g->text, &g->end))
+		return false;
+	image = copy_image(g);
+	if (!image)
+		return false;
+	err = kallsyms_read(&g->symbols, image, g->end - g->text);
+	free(image);
+	if (err < 0 || symtab_sort(&g->symbols) < 0)
+		return false;
+	s = symtab_find(&g->symbols, "_text");
+	if (!s || s->addr != g->text)
+		return false;
+	s = symtab_find(&g->symbols, "linux_banner");
+	g->mark_at = s ? s->addr : g->text;
+	use_kernel_table(g);
+	return linux_read(g, g->mark_at, g->mark, sizeof(g->mark)) == 0;
+}
+
+bool linux_find(struct linux_guest *g, const struct vcpu *v)
+{
+	uint64_t now = clock_host_ns();
+
+	if (g->found && same(g)) {
+		use_kernel_table(g);
+		return true;
+	}
+	if (!(v->efer & EFER_LMA) || (v->cr3 == g->failed_cr3 && now - g->failed_when < AGAIN_NS))
+		return false;
+	forget(g);
+	g->found = find(g, v, v->cr3);
+	if (!g->found && v->cr3 & PTI_USER) {
+		forget(g);
+		g->found = find(g, v, v->cr3 & ~PTI_USER);
+	}
+	if (g->found)
+		return true;
+	forget(g);
+	g->failed_cr3 = v->cr3;
+	g->failed_when = now;
+	return false;
+}
+
+int linux_read(struct linux_guest *g, uint64_t addr, void *buf, size_t len)
+{
+	return read_by(g->pc, &g->paging, addr, buf, len);
+}
+
+int linux_string(struct linux_guest *g, uint64_t addr, char *buf, size_t len)
+{
+	for (size_t n = 0; n + 1 < len; n++) {
+		uint8_t c;
+
+		if (linux_read(g, addr + n, &c, 1) < 0)
+			return -EFAULT;
+		if (!c) {
+			buf[n] = 0;
+			return 0;
+		}
+		buf[n] = c < ' ' || c >= 0x7f ? '?' : (char)c;
+	}
+	buf[len - 1] = 0;
+	return 0;
+}
+
+uint64_t linux_symbol(struct linux_guest *g, const char *name)
+{
+	const struct symbol *s = symtab_find(&g->symbols, name);
+
+	return s ? s->addr : 0;
+}
+
+struct btf *linux_btf(struct linux_guest *g)
+{
+	uint64_t start = linux_symbol(g, "__start_BTF"), stop = linux_symbol(g, "__stop_BTF");
+	uint8_t *data;
+
+	if (g->btf_tried)
+		return g->btf;
+	g->btf_tried = true;
+	if (!start || stop <= start || stop - start > BTF_MAX)
+		return NULL;
+	data = malloc(stop - start);
+	if (!data)
+		return NULL;
+	if (linux_read(g, start, data, stop - start) < 0)
+		free(data);
+	else if (btf_new(&g->btf, data, stop - start) < 0)
+		g->btf = NULL;
+	return g->btf;
+}
+
+uint64_t linux_percpu(struct linux_guest *g, uint64_t offset, unsigned cpu)
+{
+	uint64_t table = linux_symbol(g, "__per_cpu_offset"), base;
+
+	if (!table || cpu >= MAX_CPUS || linux_read(g, table + 8ull * cpu, &base, 8) < 0)
+		return 0;
+	return base + offset;
+}
+
+int64_t linux_offset(struct linux_guest *g, const char *type, const char *path, uint64_t *size)
+{
+	struct btf *b = linux_btf(g);
+	uint32_t id = b ? btf_find(b, BTF_STRUCT, type) : 0;
+	struct btf_member m = {0};
+	int64_t off = 0;
+
+	while (id && *path) {
+		size_t n = strcspn(path, ".");
+		char name[64];
+
+		if (n >= sizeof(name))
+			return -1;
+		memcpy(name, path, n);
+		name[n] = 0;
+		if (!btf_member_find(b, id, name, &m) || m.bits)
+			return -1;
+		off += m.bit_offset / 8;
+		id = m.type;
+		path += n + (path[n] == '.');
+	}
+	if (!id)
+		return -1;
+	if (size)
+		*size = btf_size(b, id);
+	return off;
+}
+
+int linux_member(struct linux_guest *g, uint64_t base, const char *type, const char *path,
+		 uint64_t *out)
+{
+	uint64_t size;
+	int64_t off = linux_offset(g, type, path, &size);
+
+	if (off < 0 || !size || size > 8)
+		return -ENOENT;
+	*out = 0;
+	return linux_read(g, base + (uint64_t)off, out, size);
+}
+
+uint64_t linux_current(struct linux_guest *g, unsigned cpu)
+{
+	uint64_t at = linux_symbol(g, "current_task"), task = 0;
+
+	if (at) {
+		at = linux_percpu(g, at, cpu);
+	} else { /* from 6.2 on */
+		int64_t off = linux_offset(g, "pcpu_hot", "current_task", NULL);
+
+		at = linux_symbol(g, "pcpu_hot");
+		at = at && off >= 0 ? linux_percpu(g, at + (uint64_t)off, cpu) : 0;
+	}
+	return at && linux_read(g, at, &task, 8) == 0 ? task : 0;
+}
+
+/* A module's own table: ELF symbols and a string table. */
+static void read_module(struct linux_guest *g, uint64_t mod)
+{
+	uint64_t table, symtab, strtab, nr;
+	char name[64], full[256 + 64];
+
+	if (linux_member(g, mod, "module", "kallsyms", &table) < 0 ||
+	    linux_member(g, table, "mod_kallsyms", "symtab", &symtab) < 0 ||
+	    linux_member(g, table, "mod_kallsyms", "strtab", &strtab) < 0 ||
+	    linux_member(g, table, "mod_kallsyms", "num_symtab", &nr) < 0)
+		return;
+	int64_t at = linux_offset(g, "module", "name", NULL);
+	if (at < 0 || linux_string(g, mod + (uint64_t)at, name, sizeof(name)) < 0)
+		return;
+	for (uint64_t n = 1; n < nr && n < SYMS_MAX; n++) {
+		struct {
+			uint32_t name;
+			uint8_t info, other;
+			uint16_t section;
+			uint64_t value, size;
+		} sym;
+
+		if (linux_read(g, symtab + n * sizeof(sym), &sym, sizeof(sym)) < 0 ||
+		    linux_string(g, strtab + sym.name, full, 256) < 0)
+			return;
+		if (!sym.value || !sym.section || !*full)
+			continue;
+		symtab_add(&g->modules, sym.value, sym.size, (sym.info & 15) == 2 ? 't' : 'd', full,
+			   strlen(full));
+	}
+}
+
+void linux_read_modules(struct linux_guest *g)
+{
+	uint64_t list = linux_symbol(g, "modules"), at = list;
+	int64_t off = linux_offset(g, "module", "list", NULL);
+
+	symtab_free(&g->modules);
+	if (!list || off < 0)
+		return;
+	for (unsigned n = 0; n < MODULE_MAX; n++) {
+		if (linux_read(g, at, &at, 8) < 0 || at == list)
+			break;
+		read_module(g, at - (uint64_t)off);
+	}
+	symtab_sort(&g->modules);
+}

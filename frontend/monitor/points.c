@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A breakpoint by a name that nothing has yet waits for a kernel: each MOV to CR3 is looked at until one maps a
+ * Linux image. That happens in its first instructions, when the symbols are in memory and none of them has been
+ * executed, so even start_kernel is not missed, wherever KASLR has put it.
+ */
+#include "frontend/monitor/points.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/vcpu.h"
+#include "frontend/debug/memory.h"
+#include "frontend/monitor/view.h"
+
+/* ---- conditions, on the vCPU's thread ---- */
+
+static bool holds(void *opaque, unsigned cpu, const struct watch_hit *hit)
+{
+	struct mon_point *p = opaque;
+	struct expr_env env;
+	uint64_t n;
+
+	if (p->sp && debug_cpu(p->env->debugger, cpu)->gpr[RSP] < p->sp)
+		return false;
+	if (!*p->condition)
+		return true;
+	view_env(p->env, cpu, &env);
+	env.hit = hit;
+	/* One that cannot be evaluated stops: the user is to see that. */
+	return expr_number(&env, p->condition, &n) < 0 || n;
+}
+
+static bool kernel_appears(void *opaque, unsigned cpu, const struct watch_hit *hit)
+{
+	struct monitor_env *e = opaque;
+	const struct vcpu *v = debug_cpu(e->debugger, cpu);
+	uint64_t text, end;
+	struct paging pg;
+
+	(void)hit;
+	debug_paging(e->pc, v, &pg);
+	return linux_maps_kernel(e->pc, &pg, &text, &end) && linux_find(&e->linux_guest, v);
+}
+
+/* ---- arming ---- */
+
+static int arm(struct mon_point *p)
+{
+	int id;
+
+	p->spec.condition = holds;
+	p->spec.opaque = p;
+	p->spec.owner = p->env;
+	id = debug_add(p->env->debugger, &p->spec);
+	if (id < 0)
+		return id;
+	p->id = id;
+	return 0;
+}
+
+static bool pending(const struct monitor_env *e)
+{
+	for (const struct mon_point *p = e->points; p; p = p->next)
+		if (!p->id)
+			return true;
+	return false;
+}
+
+static void on_kernel(void *opaque)
+{
+	struct monitor_env *e = opaque;
+
+	for (struct mon_point *p = e->points; p; p = p->next) {
+		const struct symtab *t = &e->linux_guest.symbols;
+		const struct symbol *s = p->id ? NULL : symtab_find(t, p->what);
+
+		if (!s)
+			continue;
+		p->spec.at.addr = s->addr;
+		p->spec.at.len = 1;
+		arm(p);
+	}
+	debug_remove(e->debugger, e->kernel_watch);
+	e->kernel_watch = 0;
+}
+
+static int await_kernel(struct monitor_env *e)
+{
+	const struct debug_point spec = {
+	    .at = {.addr = 3, .len = 1, .on = WATCH_CR},
+	    .cpu = DEBUG_ALL_CPUS,
+	    .enabled = true,
+	    .condition = kernel_appears,
+	    .act = on_kernel,
+	    .opaque = e,
+	};
+
+	if (!e->kernel_watch)
+		e->kernel_watch = debug_add(e->debugger, &spec);
+	return e->kernel_watch < 0 ? e->kernel_watch : 0;
+}
+
+int points_add(struct monitor_env *e, const struct mon_point *from, struct mon_point **out_)
+{
+	struct mon_point *p = malloc(sizeof(*p)), **end = &e->points;
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	*p = *from;
+	p->env = e;
+	p->next = NULL;
+	while (*end)
+		end = &(*end)->next;
+	*end = p;
+	err = p->spec.at.len ? arm(p) : await_kernel(e);
+	if (err < 0) {
+		*end = NULL;
+		free(p);
+		return err;
+	}
+	if (out_)
+		*out_ = p;
+	return 0;
+}
+
+struct mon_point *points_find(struct monitor_env *e, int nr)
+{
+	for (struct mon_point *p = e->points; p; p = p->next)
+		if (p->nr == nr)
+			return p;
+	return NULL;
+}
+
+static void forget(struct monitor_env *e, struct mon_point *p)
+{
+	for (struct mon_point **at = &e->points; *at; at = &(*at)->next)
+		if (*at == p) {
+			*at = p->next;
+			break;
+		}
+	free(p);
+}
+
+void points_remove(struct monitor_env *e, struct mon_point *p)
+{
+	if (p->id)
+		debug_remove(e->debugger, p->id);
+	forget(e, p);
+	if (e->kernel_watch && !pending(e)) {
+		debug_remove(e->debugger, e->kernel_watch);
+		e->kernel_watch = 0;
+	}
+}
+
+struct debug_point *points_state(struct mon_point *p)
+{
+	struct debug_point *d = p->id ? debug_find(p->env->debugger, p->id) : NULL;
+
+	return d ? d : &p->spec;
+}
+
+/* ---- stops ---- */
+
+static void say(void *opaque, const char *text)
+{
+	struct monitor_env *e = opaque;
+
+	for (struct monitor *m = e->monitors; m; m = m->next)
+		m->say(m->say_opaque, text);
+}
+
+static void say_hit(const struct out *o, struct mon_point *p, const struct watch_hit *hit)
+{
+	static const struct {
+		unsigned on;
+		const char *text;
+	} kinds[] = {{WATCH_EXEC, "breakpoint"},     {WATCH_READ, "read"},
+		     {WATCH_WRITE, "write"},         {WATCH_CR, "MOV to control register"},
+		     {WATCH_MSR, "WRMSR"},           {WATCH_IN, "read of port"},
+		     {WATCH_OUT, "write to port"},   {WATCH_EXCEPTION, "exception"},
+		     {WATCH_INTERRUPT, "interrupt"}, {WATCH_SHUTDOWN, "triple fault"}};
+
+	if (!p || !p->nr)
+		return;
+	for (size_t n = 0; n < sizeof(kinds) / sizeof(kinds[0]); n++)
+		if (hit->on == kinds[n].on)
+			out(o, "%d: %s", p->nr, kinds[n].text);
+	if (hit->on & (WATCH_READ | WATCH_WRITE))
+		out(o, " of %u bytes at 0x%" PRIx64, hit->size, hit->lin);
+	else if (hit->on & (WATCH_EVENTS & ~(unsigned)WATCH_SHUTDOWN))
+		out(o, " 0x%" PRIx64 ", value 0x%" PRIx64, hit->lin, hit->value);
+	out(o, "%s%s\n", *p->what ? ", " : "", p->what);
+}
+
+static void say_values(const struct out *o, struct mon_point *p)
+{
+	struct expr_env env;
+	uint64_t now;
+
+	if (!p || !(p->spec.at.on & WATCH_WRITE) || !*p->what || p->spec.at.physical)
+		return;
+	view_env(p->env, 0, &env);
+	if (expr_number(&env, p->what, &now) < 0)
+		return;
+	if (p->has_value)
+		out(o, "old 0x%" PRIx64 ", ", p->value);
+	out(o, "new 0x%" PRIx64 "\n", now);
+	p->value = now;
+	p->has_value = true;
+}
+
+static void run_commands(struct monitor_env *e, char *commands)
+{
+	struct monitor *m = e->monitors;
+	char *save = NULL;
+
+	if (!m)
+		return;
+	for (char *line = strtok_r(commands, ";", &save); line; line = strtok_r(NULL, ";", &save))
+		monitor_command(m, line, say, e);
+}
+
+/* Where `next` and its like would have stopped is of no use after another stop. */
+static void remove_hidden(struct monitor_env *e)
+{
+	struct mon_point *next;
+
+	for (struct mon_point *p = e->points; p; p = next) {
+		next = p->next;
+		if (!p->nr)
+			points_remove(e, p);
+	}
+}
+
+static void on_stop(void *opaque, const struct debug_stop *stop)
+{
+	struct monitor_env *e = opaque;
+	const struct out o = {say, e};
+	struct mon_point *p = NULL;
+	char commands[256] = "";
+	struct view w;
+
+	for (p = e->points; stop->why == STOP_POINT && p && p->id != stop->id;)
+		p = p->next;
+	if (stop->why == STOP_USER)
+		p = NULL;
+	for (struct monitor *m = e->monitors; m && stop->why == STOP_POINT; m = m->next)
+		m->cpu = stop->cpu;
+	if (stop->why == STOP_GUEST)
+		out(&o, "the guest %s\n",
+		    stop->end == END_PANIC ? "reported a panic" : "shut down");
+	if (stop->why == STOP_POINT) {
+		say_hit(&o, p, &stop->hit);
+		say_values(&o, p);
+		if (e->monitors) {
+			view_begin(&w, e->monitors, &o);
+			out(&o, "CPU#%u ", stop->cpu);
+			view_insn(&w, w.v->seg[CS].base + w.v->rip, false, '>');
+			view_end(&w);
+		}
+	}
+	if (p)
+		snprintf(commands, sizeof(commands), "%s", p->commands);
+	if (p && p->spec.temporary)
+		forget(e, p);
+	remove_hidden(e);
+	run_commands(e, commands);
+}
+
+void points_init(struct monitor_env *e)
+{
+	e->listener = (struct debug_listener){.stopped = on_stop, .opaque = e};
+	debug_listen(e->debugger, &e->listener);
+}
+
+void points_fini(struct monitor_env *e)
+{
+	debug_unlisten(e->debugger, &e->listener);
+	while (e->points)
+		forget(e, e->points);
+}

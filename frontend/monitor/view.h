@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What a command looks at: the guest at rest, as one vCPU sees it, with the names of addresses.
+ */
+#ifndef FRONTEND_MONITOR_VIEW_H
+#define FRONTEND_MONITOR_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "frontend/debug/expr.h"
+#include "frontend/monitor/command.h"
+
+#define VIEW_ADDRESS 192
+
+struct view {
+	struct monitor *m;
+	const struct out *o;
+	bool ran;
+	struct vcpu *v;
+	struct linux_guest *linux_guest; /* NULL: there is none */
+	struct expr_env env;
+};
+
+/* Holds the guest until view_end(). */
+void view_begin(struct view *w, struct monitor *m, const struct out *o);
+void view_end(struct view *w);
+/* What to evaluate expressions with, for a vCPU that is stopped or held. */
+void view_env(struct monitor_env *e, unsigned cpu, struct expr_env *env);
+/* An expression's number; says what is wrong with it, and returns false. */
+bool view_number(struct view *w, const char *text, uint64_t *out);
+/* An address: like view_number(), but a symbol alone is where it is, not what is there. */
+bool view_place(struct view *w, const char *text, uint64_t *out);
+/* Of linear memory, whoever's page table reaches it. 0 or -EFAULT. */
+int view_read(struct view *w, uint64_t addr, void *buf, size_t len);
+/* The symbol an address is in, as in "start_kernel+0x10"; "" where there is none. */
+void view_symbol(struct monitor_env *e, uint64_t addr, char *buf, size_t len);
+/* "0xffffffff81000010 <start_kernel+0x10>". */
+void view_address(struct monitor_env *e, uint64_t addr, char buf[VIEW_ADDRESS]);
+/* One instruction with its address; its length, 1 for what is none, or 0 where nothing is mapped. */
+unsigned view_insn(struct view *w, uint64_t addr, bool physical, char mark);
+
+#endif

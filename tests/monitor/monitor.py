@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel developer's session in the monitor, on Debian's cloud kernel, without a file of symbols.
+
+monitor.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without names, all.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../boot"))
+from guest import Guest, GuestError  # noqa: E402
+
+PROMPT = r"\(doppel\) "
+
+
+class Skip(Exception):
+    pass
+
+
+def fetch(what):
+    r = subprocess.run(["sh", os.path.join(HERE, "../guests/fetch.sh"), what, "amd64"],
+                       capture_output=True, text=True)
+    if r.returncode:
+        raise Skip(r.stderr.strip() or f"no {what}")
+    return r.stdout.strip()
+
+
+def check(ok, text):
+    if not ok:
+        raise GuestError(text)
+
+
+class Monitor(Guest):
+    """One stream for the guest's serial line and the monitor; Ctrl-A c goes from one to the other."""
+
+    def ask(self, line, timeout=20):
+        """A command and what it prints."""
+        at = self.seen
+        self.type(line + "\n")
+        match = self.expect(PROMPT, timeout)
+        text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.output[at:match.start()])
+        return text.replace("\r", "").split("\n", 1)[-1]
+
+    def wants(self, line, pattern, timeout=20):
+        text = self.ask(line, timeout)
+        check(re.search(pattern, text), f"{line} does not say {pattern!r} but {text!r}")
+        return text
+
+    def runs(self, line, pattern, timeout=60):
+        """A command that lets the guest run until it says why it has stopped, and where."""
+        self.type(line + "\n")
+        match = self.expect(pattern, timeout)
+        self.expect(r"> 0x[^\n]*\n", 10)
+        return match
+
+    def toggle(self):
+        self.type("\x01c")
+        time.sleep(0.1)
+
+
+class Suite:
+    def __init__(self, doppel, accel, logs):
+        self.doppel = doppel
+        self.accel = ["-accel", accel] if accel else []
+        self.logs = logs
+
+    def start(self, name, *args):
+        return Monitor([self.doppel, *self.accel, *args], os.path.join(self.logs, name + ".log"))
+
+    def linux(self, name, *args):
+        return self.start(name, "-m", "512M", "-kernel", fetch("kernel"), "-initrd", fetch("initrd"),
+                          "-append", "console=ttyS0", *args)
+
+    def commands(self):
+        """The table: names cut short, examples, and words that are none."""
+        m = self.start("commands", "-monitor", "stdio")
+        m.expect(PROMPT, 20)
+        m.wants("info stat", "VM status: running")
+        m.wants("st", "may be several commands")
+        m.wants("help screendump", "as in: screendump")
+        m.wants("infoo cpus", "unknown command: infoo cpus .did you mean info cpus")
+        m.wants("sendkey", "too few arguments: sendkey KEYS")
+        m.wants("stop now", "too many arguments")
+        m.wants("stop", "^$")
+        m.wants("info status", "paused")
+        m.wants("p 1 + 2 * 3 == 7 && (u8)-1 == 255", "^1 = 0x1")
+        m.wants("p (1 ? 2 : 1 / 0) | 0x10 << 4", "= 0x102")
+        m.wants("p (s32)0x80000000 / 2", "^-1073741824")
+        m.wants("p 1 / 0", "division by zero")
+        m.wants("p ((1)", r"a \) is missing")
+        m.wants("p *(u8 *)0xffffffffff", "nothing is mapped")
+        m.wants("xp /4xb 0x100000000000", "nothing is mapped")
+        m.wants("set $rbx = 0x1234", "^$")
+        m.wants("p /x $bl", "0x0*34")
+        for line in ["p " + "(" * 500, "p " + "-" * 500, "x /99999999i $rip", "p $nosuch", "catch x",
+                     "delete 77", "p \"", "x", "print /zz 1", "p percpu(", "p 'a", "set 5 = 6"]:
+            m.ask(line)
+        m.type("q\n")
+        check(m.wait(20) == 0, "quit does not give status 0")
+        return "ok"
+
+    def boot(self):
+        """From before there is a kernel to its first milliseconds."""
+        m = self.linux("boot", "-monitor", "stdio", "-serial", "null")
+        m.expect(PROMPT, 20)
+        m.wants("tbreak start_kernel", "once there is a kernel")
+        m.expect("1: breakpoint, start_kernel", 120)
+        m.expect(r"CPU#0 > 0xffffffff\w+ <start_kernel>: \w+ +call 0x\w+ <__fentry__>", 10)
+        m.wants("info status", "paused")
+        m.runs("next", r"(?=CPU#0 > 0x\w+ <start_kernel\+0x5>)")
+        m.wants("step", r"> 0x\w+ <start_kernel\+0x7>")
+        m.ask("tbreak setup_arch")
+        m.runs("cont", "2: breakpoint, setup_arch")
+        check("start_kernel" in m.ask("x /a $rsp"), "setup_arch is not called by start_kernel")
+        m.wants("step 4", r"> 0x\w+ <setup_arch")
+        start = int(m.wants("p jiffies", "0xfffe").strip(), 16)
+        m.wants(f"watch jiffies if jiffies >= {start + 20:#x}", "watchpoint 3: 8 bytes")
+        m.runs("cont", "3: write of 8 bytes .*jiffies\r?\nold .*, new 0x[0-9a-f]+")
+        now = int(m.ask("p jiffies"), 16)
+        check(now == start + 20, f"jiffies is {now - start} after the start, not 20")
+        m.ask("delete")
+        m.wants("catch exception 14", "catchpoint 4")
+        m.runs("cont", "4: exception 0xe")
+        m.wants("x /i $rip", "asm_exc_page_fault")
+        m.ask("delete")
+        m.wants("break do_sys_openat2 if (char *)$rsi == \"/etc/inittab\"", "breakpoint 5")
+        m.runs("cont", "5: breakpoint, do_sys_openat2")
+        m.wants("x /s $rsi", '"/etc/inittab"')
+        m.wants("p current->comm", '^"init"')
+        m.wants("p current->pid", "^1$")
+        m.wants("info b", "hit 1 times, if")
+        m.wants("p *(struct list_head *)$rsp", "next = ")
+        m.wants("p sizeof(struct task_struct)", r"^\d{4} = ")
+        m.wants("p /a $lstar", "<entry_SYSCALL_64>")
+        m.type("q\n")
+        m.wait(20)
+        return "ok"
+
+
+CASES = ["commands", "boot"]
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--doppel", default="./doppel")
+    p.add_argument("--accel")
+    p.add_argument("--logs")
+    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    logs = a.logs or tempfile.mkdtemp(prefix="doppel-monitor-")
+    os.makedirs(logs, exist_ok=True)
+    Guest.slow = a.slow
+    suite = Suite(a.doppel, a.accel, logs)
+    passed = failed = skipped = 0
+    for name in a.names or CASES:
+        t0 = time.monotonic()
+        try:
+            note = getattr(suite, name)()
+            check(not (reports := Guest.reports()), f"{reports}")
+            print(f"ok    {name:<16}{time.monotonic() - t0:6.1f} s  {note}", flush=True)
+            passed += 1
+        except Skip as e:
+            print(f"skip  {name}: {e}", flush=True)
+            skipped += 1
+        except GuestError as e:
+            print(f"FAIL  {name}: {e}\n      log in {logs}", flush=True)
+            failed += 1
+        finally:
+            for g in Guest.started:
+                g.close()
+            Guest.started.clear()
+    print(f"monitor: {passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
