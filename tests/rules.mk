@@ -80,6 +80,12 @@ boot-disks: doppel
 boot-systems: doppel
 	@python3 tests/boot/systems.py --doppel ./doppel
 
+#: make snapshot-compile  a guest saved while it compiles and loaded in a new process, ten times (ROUNDS=10)
+ROUNDS ?= 10
+.PHONY: snapshot-compile
+snapshot-compile: doppel
+	@python3 tests/boot/compile.py --doppel ./doppel --rounds $(ROUNDS) --seed $(SEED)
+
 #: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
 .PHONY: check-sanitizers
 check-sanitizers: config.mk

@@ -190,16 +190,6 @@ class Disks(suite.Suite):
             args += ["-drive", f"file={path},{more}"]
         args += ["-device", "nvme,drive=b,serial=b"]
 
-        def monitor(g, *lines):
-            g.type("\1c")
-            g.expect(r"\(doppel\) ", 10)
-            at = len(g.output)
-            for line in lines:
-                g.type(line + "\n")
-                g.expect(r"\(doppel\) ", 60)
-            g.type("\1c")
-            return g.output[at:]
-
         def fill(g, what):
             g.command(f"for d in vda nvme0n1; do yes {what}$d | head -c {MIB} > /dev/$d; done; sync; "
                       f"echo {what} > /tmp/what", 60)
@@ -221,15 +211,15 @@ class Disks(suite.Suite):
             g.command("stty cols 500; dmesg -n 1; for m in /m/*; do insmod $m; done; "
                       "while [ ! -e /dev/nvme0n1 ] || [ ! -e /dev/vda ]; do sleep .1; done", 120)
             fill(g, "one")
-            monitor(g, "savevm first", "savevm first")
+            g.monitor("savevm first", "savevm first")
             fill(g, "two")
-            out = monitor(g, "savevm second", "info snapshots")
+            out = g.monitor("savevm second", "info snapshots")
             check(out.count(" first ") == 1 and out.count(" second ") == 1, f"the list is {out}")
-            monitor(g, "loadvm first")
+            g.monitor("loadvm first")
             look(g, "one")
-            out = monitor(g, "loadvm third")
+            out = g.monitor("loadvm third")
             check("no snapshot third" in out, f"loadvm of nothing says {out}")
-            monitor(g, "delvm first")
+            g.monitor("delvm first")
             look(g, "one")
             g.type("\1x")
             check(g.wait(20) == 0, "Ctrl-A x does not give status 0")

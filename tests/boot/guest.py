@@ -34,7 +34,7 @@ class Guest:
     def read_fd(self):
         return self.proc.stdout.fileno()
 
-    def _read(self, timeout):
+    def read(self, timeout):
         """Takes what is there; False at end of file."""
         fd = self.read_fd()
         if not select.select([fd], [], [], timeout)[0]:
@@ -63,7 +63,7 @@ class Guest:
                 tail = self.output[-1500:]
                 why = "timed out" if alive else "doppel ended"
                 raise GuestError(f"{why} waiting for {pattern!r}; the last output was:\n{tail}")
-            alive = self._read(min(left, 0.5))
+            alive = self.read(min(left, 0.5))
 
     def type(self, text):
         # Slowly enough for a guest that polls its UART.
@@ -82,10 +82,21 @@ class Guest:
         self.expect(prompt, timeout)
         return text.split("\n", 1)[1] if "\n" in text else text
 
+    def monitor(self, *lines):
+        """Types lines into the monitor of -nographic, and returns to the guest; what it answers."""
+        self.type("\1c")
+        self.expect(r"\(doppel\) ", 10)
+        at = len(self.output)
+        for line in lines:
+            self.type(line + "\n")
+            self.expect(r"\(doppel\) ", 60)
+        self.type("\1c")
+        return self.output[at:]
+
     def wait(self, timeout):
         """Waits for doppel to end; returns its exit status."""
         deadline = time.monotonic() + timeout * self.slow
-        while self._read(0.2) and time.monotonic() < deadline:
+        while self.read(0.2) and time.monotonic() < deadline:
             pass
         try:
             return self.proc.wait(max(0.1, deadline - time.monotonic()))
