@@ -19,11 +19,19 @@ CFLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer -DUNDER_ASAN
 CFLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 CFLAGS_tsan := -O2 -g -fsanitize=thread -DUNDER_TSAN
 CFLAGS_cov := -O0 -g --coverage
+# For libFuzzer: make MODE=fuzz fuzz-devices.
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -DUNDER_ASAN -DLIBFUZZER \
+	-Wno-gnu-variable-sized-type-not-at-end
 ifeq ($(CFLAGS_$(MODE)),)
-$(error MODE=$(MODE) is not known; use release, asan, ubsan, tsan or cov)
+$(error MODE=$(MODE) is not known; use release, asan, ubsan, tsan, cov or fuzz)
 endif
 
 CC ?= gcc
+ifeq ($(MODE),fuzz)
+CC := clang
+LIBFUZZER := -fsanitize=fuzzer
+endif
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Werror -fno-strict-aliasing -pthread \
 	-I. -I$(B) -MMD -MP $(CFLAGS_$(MODE)) $(CONFIG_CFLAGS)
 LIBS += -lm

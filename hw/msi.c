@@ -26,7 +26,7 @@ enum {
 };
 
 static const struct field msix_fields[] = {
-    FIELD_ARRAY_F(msix, table, MSIX_MAX * 4, uint32_t, 0, FIELD_KEEP),
+    FIELD_ARRAY_F(msix, table, MSIX_MAX * 4, (uint32_t)0, 0, FIELD_KEEP),
     FIELD_ARRAY(msix, pending, 0),
     FIELD_END,
 };

@@ -246,8 +246,12 @@ void state_load_fields(const void *payload, size_t len, const struct field *fiel
 	while (next_stored(&at, &len, &s)) {
 		const struct field *f = find(fields, &s);
 
-		for (uint32_t i = 0; f && i < f->count; i++)
-			memcpy((uint8_t *)state + f->offset + (size_t)i * field_stride(f),
-			       s.data + (size_t)i * f->size, f->size);
+		for (uint32_t i = 0; f && i < f->count; i++) {
+			uint8_t *to = (uint8_t *)state + f->offset + (size_t)i * field_stride(f);
+
+			memcpy(to, s.data + (size_t)i * f->size, f->size);
+			if (f->flags & FIELD_BOOL)
+				*to = !!*to;
+		}
 	}
 }

@@ -50,7 +50,7 @@ suite "privileged, translated" $make ACCEL=jit,hot=1 privileged
 suite loaders make --no-print-directory -s -j"$jobs" MODE=asan fuzz-loader
 suite "images" python3 tests/block/img.py --doppel ./doppel
 suite "image crashes" sh -c "$make $build/tests/block/crash_qcow2 && $build/tests/block/crash_qcow2 300"
-suite "disk controllers" make --no-print-directory -s -j"$jobs" MODE=asan fuzz-disks
+suite "lying drivers" make --no-print-directory -s -j"$jobs" MODE=asan SECONDS=2 fuzz-devices
 suite "killed writers" make --no-print-directory -s -j"$jobs" MODE="$mode" KILLS=12 kill-test
 suite "broken images" make --no-print-directory -s -j"$jobs" MODE=asan FUZZ_SECONDS=8 fuzz-qcow2
 suite options sh tests/cli.sh ./doppel

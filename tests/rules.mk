@@ -64,11 +64,26 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
 fuzz-loader: $(B)/tests/fuzz/fuzz_loader
 	$< 10000 1
 
-#: make fuzz-disks      disk controllers against lying drivers, SECONDS each (use with MODE=asan)
+FUZZ_OBJS := $(patsubst %,$(B)/tests/fuzz/%.o,fuzz fuzz_disks fuzz_board)
+$(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(LIBS)
+-include $(FUZZ_OBJS:.o=.d)
+
+#: make fuzz-devices    devices against lying drivers (use with MODE=asan; SECONDS=5 each, DEVICES="nvme ahci")
 SECONDS ?= 5
-.PHONY: fuzz-disks
-fuzz-disks: $(B)/tests/fuzz/fuzz_disks
-	$< $(SECONDS) $(SEED)
+DEVICES ?=
+.PHONY: fuzz-devices
+fuzz-devices: $(B)/tests/fuzz/fuzz_devices
+	$< -t $(SECONDS) -s $(SEED) -j $$(nproc) $(DEVICES)
+
+#: make fuzz-long       libFuzzer (clang) on every device and on images, an hour each (HOURS=1 DEVICES=... CORPUS=folder)
+HOURS ?= 1
+CORPUS ?= $(HOME)/.cache/doppel/fuzz
+.PHONY: fuzz-long
+fuzz-long:
+	@$(MAKE) --no-print-directory -s MODE=fuzz build/fuzz/tests/fuzz/fuzz_devices \
+		build/fuzz/tests/block/fuzz_qcow2
+	@sh tests/fuzz/long.sh $(HOURS) $(CORPUS) $(DEVICES)
 
 #: make boot-disks      Debian 12 booted from every kind of disk
 .PHONY: boot-disks

@@ -721,12 +721,20 @@ static void reset_done(void *state)
 	update_irq(f, false);
 }
 
+static void tame(void *state)
+{
+	struct fdc *f = state;
+
+	if (f->unit >= FDC_DRIVES) {
+		f->unit = 0;
+		idle(f);
+	}
+}
+
 static void loaded(void *state)
 {
 	struct fdc *f = state;
 
-	if (f->unit >= FDC_DRIVES)
-		idle(f);
 	update_irq(f, f->irq_level);
 }
 
@@ -805,6 +813,7 @@ int fdc_init(struct fdc *f, struct aspace *io, struct dma8237 *dma, const struct
 		f->drive[i].fdc = f;
 	device_init(&f->dev, "fdc", fields, f);
 	f->dev.reset_done = reset_done;
+	f->dev.tame = tame;
 	f->dev.loaded = loaded;
 	r = aspace_map_dev(io, "fdc", 0x3f0, 6, &regs_ops, f);
 	if (r == 0)

@@ -331,7 +331,7 @@ static void reset_done(void *state)
 	update_irq(ch);
 }
 
-static void loaded(void *state)
+static void tame(void *state)
 {
 	struct ide_channel *ch = state;
 
@@ -342,7 +342,11 @@ static void loaded(void *state)
 	    (ch->plan.kind == ATA_TRIM && ch->plan.len > IDE_BUF) ||
 	    (ch->cmd.action != SCSI_READ && ch->cmd.len > SCSI_BUF_LEN))
 		ch->phase = IDE_IDLE;
-	update_irq(ch);
+}
+
+static void loaded(void *state)
+{
+	update_irq(state);
 }
 
 void ide_init(struct ide_channel *ch, const char *name, const struct irq_pin *irq,
@@ -355,6 +359,7 @@ void ide_init(struct ide_channel *ch, const char *name, const struct irq_pin *ir
 	dma_sg_init(&ch->sg, 16384);
 	device_init(&ch->dev, ch->name, fields, ch);
 	ch->dev.reset_done = reset_done;
+	ch->dev.tame = tame;
 	ch->dev.loaded = loaded;
 }
 

@@ -250,11 +250,10 @@ static void reset_done(void *state)
 	disable(state);
 }
 
-static void loaded(void *state)
+static void tame(void *state)
 {
 	struct nvme *n = state;
 
-	/* What no controller could have saved is not believed. */
 	for (unsigned i = 0; i < NVME_QUEUES; i++) {
 		struct nvme_sq *sq = &n->sq[i];
 		struct nvme_cq *cq = &n->cq[i];
@@ -265,9 +264,15 @@ static void loaded(void *state)
 			     sq->cq < NVME_QUEUES;
 	}
 	for (unsigned i = 0; i < NVME_QUEUES; i++)
-		n->sq[i].valid &= n->cq[n->sq[i].cq].valid;
+		n->sq[i].valid = n->sq[i].valid && n->cq[n->sq[i].cq].valid;
 	if (n->nr_aers > NVME_AERS)
 		n->nr_aers = 0;
+}
+
+static void loaded(void *state)
+{
+	struct nvme *n = state;
+
 	nvme_update_intx(n);
 	nvme_run(n);
 }
@@ -313,6 +318,7 @@ int nvme_init(struct nvme *n, struct block *block, const struct nvme_options *o)
 	}
 	device_init(&n->state, n->state_name, fields, n);
 	n->state.reset_done = reset_done;
+	n->state.tame = tame;
 	n->state.loaded = loaded;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Opens qcow2 images with broken headers, tables and snapshots, as a reader, a writer and for repair, and
+ * Opens qcow2 images (and what is guessed to be raw) with broken headers, tables and snapshots, as a reader, a writer and for repair, and
  * works with those that open. Nothing may crash or hang (build with MODE=asan or ubsan), and what was
  * refused may not have been written to.
  * Usage: fuzz_qcow2 [seconds [seed]]: mutations of images of our own; a failure names the seed of one
@@ -100,7 +100,7 @@ static void fuzz_one(const uint8_t *data, size_t len)
 	memcpy(d->now, data, len);
 	memcpy(d->safe, data, len);
 	d->size = d->safe_size = len;
-	if (image_open_file(&img, mem_open(d, !(flags & IMAGE_WRITE)), "qcow2",
+	if (image_open_file(&img, mem_open(d, !(flags & IMAGE_WRITE)), below(16) ? "qcow2" : NULL,
 			    flags | IMAGE_NO_BACKING, err, sizeof(err)) < 0) {
 		bool dirty = len >= 80 && (get_be64(d->safe + H_INCOMPAT) & FEAT_DIRTY);
 
@@ -114,7 +114,7 @@ static void fuzz_one(const uint8_t *data, size_t len)
 			abort();
 		}
 	} else {
-		if (flags & IMAGE_CHECK)
+		if (flags & IMAGE_CHECK && img->ops == &qcow2_ops)
 			qcow2_check(img, below(4), &c);
 		else
 			use(img);
@@ -122,18 +122,6 @@ static void fuzz_one(const uint8_t *data, size_t len)
 	}
 	mem_disk_free(d);
 }
-
-#ifdef LIBFUZZER
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
-{
-	state = 1;
-	for (size_t i = 0; i < len && i < 4096; i++)
-		state = state * 31 + data[i] + 1;
-	if (len <= MEMORY / 2)
-		fuzz_one(data, len);
-	return 0;
-}
-#else
 
 /* ---- images to break ---- */
 
@@ -246,6 +234,39 @@ static void mutate(uint8_t *img, size_t *len)
 	if (below(16) == 0 && *len > 1024)
 		*len = 1024 + below((unsigned)*len - 1024);
 }
+
+#ifdef LIBFUZZER
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t len, size_t max);
+
+/* A whole image where there is none yet; then fields as often as bytes. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max, unsigned seed)
+{
+	static uint8_t img[MEMORY];
+
+	state = seed * 0x9e3779b97f4a7c15ull + 1;
+	if (len < 512) {
+		len = make_image(img);
+		len = len < max ? len : max;
+		memcpy(data, img, len);
+	}
+	if (len < 1024 || below(2))
+		return LLVMFuzzerMutate(data, len, max);
+	mutate(data, &len);
+	return len;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	state = 1;
+	for (size_t i = 0; i < len && i < 4096; i++)
+		state = state * 31 + data[i] + 1;
+	if (len <= MEMORY / 2)
+		fuzz_one(data, len);
+	return 0;
+}
+
+#else
 
 static void one(uint64_t seed)
 {

@@ -4,8 +4,9 @@
 
 BLOCK_TESTS := $(patsubst %.c,%,$(wildcard tests/block/*.c))
 $(BLOCK_TESTS:%=$(B)/%): $(B)/tests/block/%: $(B)/tests/block/%.o $(B)/libdoppel.a
-	$(call say,LD)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(FUZZ_DRIVER) -o $@ $^ $(LIBS)
 -include $(BLOCK_TESTS:%=$(B)/%.d)
+$(B)/tests/block/fuzz_qcow2: FUZZ_DRIVER = $(LIBFUZZER)
 
 #: make kill-test        1,000 times kill -9 of a writer to a qcow2 image (KILLS=1000 SEED=1)
 KILLS ?= 1000
@@ -24,11 +25,6 @@ FUZZ_SECONDS ?= 5
 .PHONY: fuzz-qcow2
 fuzz-qcow2: $(B)/tests/block/fuzz_qcow2
 	$< $(FUZZ_SECONDS) $(SEED)
-
-#: make fuzz-long        the same for an hour
-.PHONY: fuzz-long
-fuzz-long:
-	$(MAKE) MODE=asan FUZZ_SECONDS=3600 fuzz-qcow2
 
 #: make full-disk-test   a guest meets a full host disk, waits, and goes on (as root)
 .PHONY: full-disk-test

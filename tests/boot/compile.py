@@ -17,9 +17,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from boot import Skip, check, check_log, fetch  # noqa: E402
 from disks import initrd_with_modules  # noqa: E402
 from guest import Guest, GuestError  # noqa: E402
+from suite import Skip, check, check_log, fetch  # noqa: E402
 
 # Saved under the first, loaded under the second.
 ENGINES = [("jit", "jit"), ("jit", "interp"), ("jit", "jit"), ("interp", "jit"), ("jit", "jit")]

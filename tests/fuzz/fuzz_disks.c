@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Disk controllers against drivers that lie: registers, rings, tables and commands are valid enough to
- * get deep, and wrong somewhere. Nothing may crash, hang, or stay in flight. Run under a sanitizer.
- *
- * Usage: fuzz_disks [seconds [seed [device...]]]. Same seed, same accesses.
+ * Drivers of disk controllers: registers, rings, tables and commands are valid enough to get deep, and wrong
+ * somewhere.
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "hw/storage/ahci.h"
 #include "hw/storage/fdc.h"
@@ -19,126 +12,7 @@
 #include "hw/storage/piix_ide.h"
 #include "hw/storage/virtio_blk.h"
 #include "hw/storage/virtio_scsi.h"
-
-#define RAM_SIZE  0x100000u
-#define DISK_SIZE 0x100000u
-#define STRUCTS   0x10000u /* rings, tables and lists are below this, data above */
-
-static struct {
-	struct aspace mem, io;
-	struct ram ram;
-	struct pci_bus pci;
-	struct block *disk, *cd;
-	struct drive_bus *buses;
-	uint64_t s;
-} g;
-
-/* xorshift64* */
-static uint64_t next(void)
-{
-	g.s ^= g.s >> 12;
-	g.s ^= g.s << 25;
-	g.s ^= g.s >> 27;
-	return g.s * 0x2545f4914f6cdd1d;
-}
-
-static unsigned below(unsigned n)
-{
-	return (unsigned)(next() >> 16) % n;
-}
-
-static bool one_in(unsigned n)
-{
-	return below(n) == 0;
-}
-
-/* A value that may mean something: an address, a length, a bit, or noise. */
-static uint64_t value(void)
-{
-	switch (below(9)) {
-	case 0:
-		return below(8);
-	case 1:
-		return 512ull * below(64);
-	case 2:
-		return 16ull * below(STRUCTS / 16);
-	case 3:
-		return 4096ull * below(RAM_SIZE / 4096);
-	case 4:
-		return RAM_SIZE - below(1024);
-	case 5:
-		return 1ull << below(64);
-	case 6:
-		return ~0ull << below(64);
-	case 7:
-		return DISK_SIZE / 512 - below(4);
-	}
-	return next();
-}
-
-static void put(uint64_t a, uint64_t v, unsigned size)
-{
-	aspace_write(&g.mem, a, v, size);
-}
-
-static void out(unsigned port, uint64_t v, unsigned size)
-{
-	aspace_write(&g.io, port, v, size);
-}
-
-static void noise(unsigned n)
-{
-	while (n--)
-		put(8ull * below(STRUCTS / 8), value(), 1u << below(4));
-}
-
-static uint64_t bar(const struct pci_func *f, unsigned n)
-{
-	return pci_config_read(f, PCI_BAR0 + 4 * n, 4) & ~(f->bar[n].kind == PCI_BAR_IO ? 3u : 15u);
-}
-
-static void plug(struct pci_func *f)
-{
-	static const uint8_t irq[4] = {10, 10, 11, 11};
-
-	pci_bus_add(&g.pci, f, PCI_DEVFN(2, 0));
-	device_reset(&f->dev);
-	if (f->msix)
-		device_reset(&f->msix->dev);
-	pci_bus_assign(&g.pci, 0xc0000000, 0xfec00000, 0xc000, 0x10000, irq);
-	pci_config_write(f, PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER, 2);
-}
-
-/* What any driver may do at any time. */
-static void any_access(struct pci_func *f)
-{
-	unsigned n = below(PCI_BARS);
-	uint64_t at = bar(f, n), off;
-
-	if (one_in(50)) {
-		bool on = !one_in(3);
-
-		pci_config_write(f, PCI_COMMAND,
-				 PCI_CMD_IO | PCI_CMD_MEM | (on ? PCI_CMD_MASTER : 0), 2);
-	}
-	if (!f->bar[n].mapped)
-		return;
-	off = one_in(2) ? below(0x400) : next();
-	off &= f->bar[n].size - 1;
-	if (f->bar[n].kind == PCI_BAR_IO) {
-		out((unsigned)(at + off), value(), 1u << below(3));
-		aspace_read(&g.io, at + off, 1u << below(3));
-	} else {
-		put(at + off, value(), 1u << below(4));
-		aspace_read(&g.mem, at + off, 1u << below(4));
-	}
-}
-
-static void drain(void)
-{
-	block_drain(g.disk);
-	block_drain(g.cd);
-}
+#include "tests/fuzz/fuzz.h"
 
 /* ---- virtio ---- */
 
@@ -174,7 +48,7 @@ static void virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len
 			uint64_t d = 0x1000 + 16 * i;
 			uint16_t flags = (uint16_t)((i & 3) != 3) | (i & 2);
 
-			put(d, i & 3 ? RAM_SIZE / 2 + 0x800 * below(64) : 0x6000 + 64 * i, 8);
+			put(d, i & 3 ? FUZZ_RAM / 2 + 0x800 * below(64) : 0x6000 + 64 * i, 8);
 			put(d + 8, i & 3 ? 512u * below(4) + (i & 3) : head_len, 4);
 			if (packed)
 				flags |= 0x80;
@@ -208,9 +82,9 @@ static void blk_init(void)
 	const struct virtio_blk_options o = {.num_queues = 2, .packed = true};
 
 	blk = calloc(1, sizeof(*blk));
-	virtio_blk_init(blk, g.disk, &o);
-	plug(&blk->v.func);
-	device_reset(&blk->v.state);
+	virtio_blk_init(blk, world.disk, &o);
+	fuzz_pci_add(&blk->v.func);
+	fuzz_add(&blk->v.state);
 }
 
 static void blk_round(void)
@@ -232,11 +106,13 @@ static void scsi_init_all(void)
 	const struct drive_options disk = {.serial = "1"}, cd = {.cd = true};
 
 	scsi = calloc(1, sizeof(*scsi));
-	virtio_scsi_init(scsi, &o, NULL, &g.buses);
-	plug(&scsi->v.func);
-	virtio_scsi_attach(scsi, 1, g.disk, &disk);
-	virtio_scsi_attach(scsi, 2, g.cd, &cd);
-	device_reset(&scsi->v.state);
+	virtio_scsi_init(scsi, &o, NULL, &world.buses);
+	fuzz_pci_add(&scsi->v.func);
+	virtio_scsi_attach(scsi, 1, world.disk, &disk);
+	virtio_scsi_attach(scsi, 2, world.cd, &cd);
+	fuzz_add(&scsi->v.state);
+	fuzz_add(&scsi->target[1].unit->dev);
+	fuzz_add(&scsi->target[2].unit->dev);
 }
 
 static void scsi_round(void)
@@ -288,15 +164,15 @@ static void ide_init_all(void)
 	const struct irq_pin pin[2] = {{no_irq, NULL, 0}, {no_irq, NULL, 1}};
 	const struct ata_options disk = {0}, cd = {.cd = true};
 
-	piix_ide_init(&ide, &g.io, pin, &g.buses);
-	ata_init(&ide.channel[0].drive[0], "disk", g.disk, 1, &disk);
-	ata_init(&ide.channel[0].drive[1], "cd", g.cd, 2, &cd);
-	plug(&ide.func);
+	piix_ide_init(&ide, world.io, pin, &world.buses);
+	ata_init(&ide.channel[0].drive[0], "disk", world.disk, 1, &disk);
+	ata_init(&ide.channel[0].drive[1], "cd", world.cd, 2, &cd);
+	fuzz_pci_add(&ide.func);
 	for (unsigned i = 0; i < 2; i++) {
-		device_reset(&ide.channel[0].drive[i].dev);
-		device_reset(&ide.channel[i].dev);
+		fuzz_add(&ide.channel[0].drive[i].dev);
+		fuzz_add(&ide.channel[i].dev);
 	}
-	device_reset(&ide.channel[0].drive[1].scsi.dev);
+	fuzz_add(&ide.channel[0].drive[1].scsi.dev);
 }
 
 static void ide_round(void)
@@ -306,7 +182,7 @@ static void ide_round(void)
 
 	noise(2);
 	for (unsigned i = 0; i < 8; i++) {
-		put(0x1000 + 8 * i, one_in(16) ? value() : RAM_SIZE / 2 + 0x1000 * below(100), 4);
+		put(0x1000 + 8 * i, one_in(16) ? value() : FUZZ_RAM / 2 + 0x1000 * below(100), 4);
 		put(0x1004 + 8 * i, (value() & 0xfffe) | (one_in(8) ? 0x80000000u : 0), 4);
 	}
 	out(bm + 4, one_in(16) ? value() : 0x1000, 4);
@@ -330,7 +206,7 @@ static void ide_round(void)
 		out(bm, 1u | below(2) << 3, 1);
 	while (n--) {
 		if (one_in(2))
-			aspace_read(&g.io, 0x1f0, 1u << below(3));
+			aspace_read(world.io, 0x1f0, 1u << below(3));
 		else
 			out(0x1f0, next(), 1u << below(3));
 		if (one_in(200))
@@ -359,14 +235,14 @@ static void ahci_init_all(void)
 	const struct ata_options disk = {.sata = true}, cd = {.cd = true, .sata = true};
 
 	ahci = calloc(1, sizeof(*ahci));
-	ahci_init(ahci, "a", &g.buses);
-	ata_init(&ahci->port[0].drive, "disk", g.disk, 1, &disk);
-	ata_init(&ahci->port[1].drive, "cd", g.cd, 2, &cd);
-	plug(&ahci->func);
-	device_reset(&ahci->port[0].drive.dev);
-	device_reset(&ahci->port[1].drive.dev);
-	device_reset(&ahci->port[1].drive.scsi.dev);
-	device_reset(&ahci->state);
+	ahci_init(ahci, "a", &world.buses);
+	ata_init(&ahci->port[0].drive, "disk", world.disk, 1, &disk);
+	ata_init(&ahci->port[1].drive, "cd", world.cd, 2, &cd);
+	fuzz_pci_add(&ahci->func);
+	fuzz_add(&ahci->port[0].drive.dev);
+	fuzz_add(&ahci->port[1].drive.dev);
+	fuzz_add(&ahci->port[1].drive.scsi.dev);
+	fuzz_add(&ahci->state);
 }
 
 static void ahci_slot(unsigned s, bool queued)
@@ -386,7 +262,7 @@ static void ahci_slot(unsigned s, bool queued)
 	for (unsigned i = 0; i < 12; i++)
 		put(t + 0x40 + i, cdb[i], 1);
 	for (unsigned i = 0; i < 4; i++) {
-		put(t + 0x80 + 16 * i, one_in(24) ? value() : RAM_SIZE / 2 + 0x1000 * below(100),
+		put(t + 0x80 + 16 * i, one_in(24) ? value() : FUZZ_RAM / 2 + 0x1000 * below(100),
 		    8);
 		put(t + 0x8c + 16 * i, one_in(2) ? 511 : value(), 4);
 	}
@@ -439,9 +315,9 @@ static void nvme_init_all(void)
 	const struct nvme_options o = {.serial = "1", .pairs = 4};
 
 	nvme = calloc(1, sizeof(*nvme));
-	nvme_init(nvme, g.disk, &o);
-	plug(&nvme->func);
-	device_reset(&nvme->state);
+	nvme_init(nvme, world.disk, &o);
+	fuzz_pci_add(&nvme->func);
+	fuzz_add(&nvme->state);
 }
 
 static void nvme_cmd(uint64_t at, bool admin)
@@ -449,12 +325,12 @@ static void nvme_cmd(uint64_t at, bool admin)
 	static const uint8_t adm[] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12};
 	static const uint8_t io[] = {0, 1, 2, 8, 9, 12};
 
-	memset(g.ram.host + at, 0, 64);
+	memset(world.ram->host + at, 0, 64);
 	put(at, one_in(16) ? next() : admin ? adm[below(sizeof(adm))] : io[below(sizeof(io))], 1);
 	put(at + 1, one_in(4) ? 0x40 : one_in(16) ? next() : 0, 1);
 	put(at + 2, next(), 2);
 	put(at + 4, one_in(8) ? value() : 1, 4);
-	put(at + 24, one_in(16) ? value() : RAM_SIZE / 2 + 512 * below(512), 8);
+	put(at + 24, one_in(16) ? value() : FUZZ_RAM / 2 + 512 * below(512), 8);
 	put(at + 32, one_in(2) ? value() : 8ull * below(STRUCTS / 8), 8);
 	put(at + 40, one_in(2) ? 1 | below(8) << 16 : value(), 4);
 	put(at + 44, one_in(2) ? 3 | below(3) << 16 : one_in(2) ? 0 : value(), 4);
@@ -472,7 +348,7 @@ static void nvme_round(void)
 		put(regs + 0x30, one_in(24) ? value() : 0x2000, 8);
 		put(regs + 0x14, 1 | (one_in(8) ? value() & 0x780 : 0), 4);
 		/* a pair of I/O queues */
-		memset(g.ram.host + 0x1000, 0, 128);
+		memset(world.ram->host + 0x1000, 0, 128);
 		put(0x1000, 5, 1);
 		put(0x1000 + 24, 0x3000, 8);
 		put(0x1000 + 40, 1 | 15 << 16, 4);
@@ -513,12 +389,12 @@ static void fdc_init_all(void)
 {
 	const struct irq_pin pin = {no_irq, NULL, 6};
 
-	dma8237_init(&dma, &g.io, &g.mem);
-	fdc_init(&fdc, &g.io, &dma, &pin, &g.buses);
-	fdc_attach(&fdc, 0, g.disk);
-	fdc_attach(&fdc, 1, g.cd);
-	device_reset(&dma.dev);
-	device_reset(&fdc.dev);
+	dma8237_init(&dma, world.io, world.mem);
+	fdc_init(&fdc, world.io, &dma, &pin, &world.buses);
+	fdc_attach(&fdc, 0, world.disk);
+	fdc_attach(&fdc, 1, world.cd);
+	fuzz_add(&dma.dev);
+	fuzz_add(&fdc.dev);
 }
 
 static void fdc_round(void)
@@ -546,10 +422,10 @@ static void fdc_round(void)
 			drain();
 		for (unsigned i = below(700); i; i--) {
 			if (one_in(2))
-				aspace_read(&g.io, 0x3f5, 1);
+				aspace_read(world.io, 0x3f5, 1);
 			else if (one_in(2))
 				out(0x3f5, next(), 1);
-			aspace_read(&g.io, 0x3f4, 1);
+			aspace_read(world.io, 0x3f4, 1);
 		}
 	}
 	if (one_in(16))
@@ -561,102 +437,12 @@ static void fdc_fini_all(void)
 	fdc_fini(&fdc);
 }
 
-/* ---- the harness ---- */
-
-static const struct {
-	const char *name;
-	void (*init)(void), (*round)(void), (*fini)(void);
-} devices[] = {
-    {"virtio-blk", blk_init, blk_round, blk_fini},
-    {"virtio-scsi", scsi_init_all, scsi_round, scsi_fini},
-    {"ide", ide_init_all, ide_round, ide_fini_all},
-    {"ahci", ahci_init_all, ahci_round, ahci_fini_all},
-    {"nvme", nvme_init_all, nvme_round, nvme_fini_all},
-    {"fdc", fdc_init_all, fdc_round, fdc_fini_all},
+const struct fuzz_device fuzz_disks[] = {
+    {"virtio-blk", blk_init, NULL, blk_round, blk_fini, NULL},
+    {"virtio-scsi", scsi_init_all, NULL, scsi_round, scsi_fini, NULL},
+    {"ide", ide_init_all, NULL, ide_round, ide_fini_all, NULL},
+    {"ahci", ahci_init_all, NULL, ahci_round, ahci_fini_all, NULL},
+    {"nvme", nvme_init_all, NULL, nvme_round, nvme_fini_all, NULL},
+    {"fdc", fdc_init_all, NULL, fdc_round, fdc_fini_all, NULL},
+    {0},
 };
-#define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
-
-static struct block *open_disk(const char *name, bool cd)
-{
-	static const struct block_env env;
-	struct block_options o = {.name = name, .format = "raw", .removable = cd, .read_only = cd};
-	char path[64], err[256];
-	struct block *b;
-	int fd = memfd_create(name, 0);
-
-	if (fd < 0 || ftruncate(fd, DISK_SIZE) < 0)
-		return NULL;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	o.file = path;
-	o.discard = true;
-	o.no_lock = true;
-	if (block_open(&b, &o, &env, err, sizeof(err)) < 0) {
-		fprintf(stderr, "fuzz_disks: %s\n", err);
-		return NULL;
-	}
-	close(fd);
-	return b;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int fuzz(unsigned n, double seconds, uint64_t seed)
-{
-	double end = now() + seconds, slowest = 0;
-	unsigned long rounds = 0;
-
-	memset(&g, 0, sizeof(g));
-	g.s = seed * 2 + 1;
-	aspace_init(&g.mem, "memory", 52, NULL);
-	aspace_init(&g.io, "io", 16, NULL);
-	if (ram_init(&g.ram, "ram", RAM_SIZE) < 0 ||
-	    aspace_map_ram(&g.mem, "ram", 0, RAM_SIZE, &g.ram, 0) < 0 ||
-	    pci_bus_init(&g.pci, &g.mem, &g.io, NULL) < 0 || !(g.disk = open_disk("disk", false)) ||
-	    !(g.cd = open_disk("cd", true)))
-		return -1;
-	devices[n].init();
-	while (now() < end) {
-		double t = now();
-
-		devices[n].round();
-		t = now() - t;
-		slowest = t > slowest ? t : slowest;
-		rounds++;
-	}
-	drain();
-	devices[n].fini();
-	block_close(g.disk);
-	block_close(g.cd);
-	ram_fini(&g.ram);
-	printf("fuzz_disks: %s seed %llu: %lu rounds, the slowest %.0f ms\n", devices[n].name,
-	       (unsigned long long)seed, rounds, slowest * 1e3);
-	return slowest < 5 ? 0 : -1;
-}
-
-int main(int argc, char **argv)
-{
-	double seconds = argc > 1 ? strtod(argv[1], NULL) : 5;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-	unsigned passed = 0, failed = 0;
-
-	for (unsigned n = 0; n < NR_DEVICES; n++) {
-		bool wanted = argc <= 3;
-
-		for (int i = 3; i < argc; i++)
-			wanted |= strcmp(argv[i], devices[n].name) == 0;
-		if (!wanted)
-			continue;
-		if (fuzz(n, seconds, seed) == 0)
-			passed++;
-		else
-			failed++;
-	}
-	printf("fuzz_disks: %u passed, %u failed\n", passed, failed);
-	return failed || !passed;
-}

@@ -417,3 +417,20 @@ Test(nvme, messages)
 	cr_assert_eq(g.messages, 1);
 	cr_assert_eq(g.last_message, 2);
 }
+
+/* What a saved state says may be anything. */
+Test(nvme, hostile_state)
+{
+	plug(false);
+	for (unsigned i = 0; i < NVME_QUEUES; i++) {
+		n->sq[i].cq = 0xffff;
+		n->sq[i].size = n->cq[i].size = 0;
+		n->sq[i].valid = n->cq[i].valid = true;
+	}
+	n->nr_aers = 255;
+	n->state.tame(n);
+	n->state.loaded(n);
+	for (unsigned i = 0; i < NVME_QUEUES; i++)
+		cr_expect(!n->sq[i].valid && !n->cq[i].valid);
+	cr_expect_leq(n->nr_aers, NVME_AERS);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * Devices against drivers that lie. A device under test is one row in a table: it is made once in a small
+ * world, and then plays rounds, in which all that a driver might choose comes from an input: from libFuzzer,
+ * from a file, or at random. Nothing may crash, hang, or stay in flight; run it under sanitizers.
+ */
+#ifndef TESTS_FUZZ_FUZZ_H
+#define TESTS_FUZZ_FUZZ_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hw/block/block.h"
+#include "hw/clock.h"
+#include "hw/pci.h"
+#include "hw/storage/drive_bus.h"
+#include "mmu/aspace.h"
+
+#define FUZZ_RAM  0x100000u
+#define FUZZ_DISK 0x100000u
+#define STRUCTS   0x10000u /* rings, tables and lists are below this, data above */
+
+struct fuzz_device {
+	const char *name;
+	void (*init)(void);  /* makes the device, tells of its state by fuzz_add() */
+	void (*reset)(void); /* to what it was after init(); NULL: device_reset() of all */
+	void (*round)(void); /* what a driver does in one go, with values from next() */
+	void (*fini)(void);
+	const void *what; /* for init(), which finds it in the world */
+};
+
+/* Each ends with a NULL name. A table more: one line in fuzz.c. */
+extern const struct fuzz_device fuzz_disks[], fuzz_board[];
+
+/* What init() finds, and may replace by its own. */
+struct fuzz_world {
+	struct aspace *mem, *io;
+	struct ram *ram;     /* FUZZ_RAM bytes at 0 */
+	struct clock *clock; /* manual */
+	struct pci_bus pci;
+	struct block *disk, *cd; /* of FUZZ_DISK bytes */
+	struct drive_bus *buses;
+	struct device *devices;
+	const void *what;
+	void (*load_hook)(void *board); /* as of struct machine */
+	void *board;
+};
+extern struct fuzz_world world;
+
+/* The device's state: what is reset between inputs, and loaded with malice. */
+void fuzz_add(struct device *dev);
+
+/* From the input; 0 once it has ended. */
+uint64_t next(void);
+unsigned below(unsigned n);
+static inline bool one_in(unsigned n)
+{
+	return below(n) == 0;
+}
+/* A value that may mean something: an address, a length, a bit, or noise. */
+uint64_t value(void);
+
+/* The guest's accesses. */
+static inline void put(uint64_t a, uint64_t v, unsigned size)
+{
+	aspace_write(world.mem, a, v, size);
+}
+static inline void out(unsigned port, uint64_t v, unsigned size)
+{
+	aspace_write(world.io, port, v, size);
+}
+/* Writes n values somewhere below STRUCTS. */
+void noise(unsigned n);
+
+/* Puts f into slot 2 and adds it; fuzz_pci_start() assigns its BARs and lets it be a bus master, as after every
+ * reset. */
+void fuzz_pci_add(struct pci_func *f);
+void fuzz_pci_start(void);
+uint64_t bar(const struct pci_func *f, unsigned n);
+/* What any driver may do at any time with a PCI device. */
+void any_access(struct pci_func *f);
+
+/* Until no request is in flight. */
+void drain(void);
+
+#endif
