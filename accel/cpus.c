@@ -576,6 +576,15 @@ void cpus_on_hit(struct cpus *c,
 	c->on_hit_opaque = opaque;
 }
 
+void cpus_hold(struct cpus *c, unsigned cpu)
+{
+	struct cpu_thread *t = &c->cpu[cpu];
+
+	pthread_mutex_lock(&t->lock);
+	t->held = true;
+	pthread_mutex_unlock(&t->lock);
+}
+
 void cpus_release(struct cpus *c, unsigned cpu)
 {
 	struct cpu_thread *t = &c->cpu[cpu];

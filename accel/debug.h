@@ -28,6 +28,8 @@ int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr);
  * instruction is reported before it is executed, and not again at once when the vCPU goes on from there. */
 void cpus_on_hit(struct cpus *c,
 		 bool (*fn)(void *opaque, unsigned cpu, const struct watch_hit *hit), void *opaque);
+/* Keeps one that is paused there, likewise. */
+void cpus_hold(struct cpus *c, unsigned cpu);
 /* It may go on with the others: before cpus_resume(), lest that be of what it comes to next. Any thread. */
 void cpus_release(struct cpus *c, unsigned cpu);
 

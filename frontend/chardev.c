@@ -25,6 +25,33 @@ static int open_file(struct backend *b, const char *path, struct loop *loop)
 	return 0;
 }
 
+static void on_eof(void *opaque)
+{
+	struct backend *b = opaque;
+
+	if (b->client)
+		b->client(b->client_opaque, false);
+}
+
+/* Copies, so that closing a back end is the same for all. */
+static int open_stdio(struct backend *b, struct loop *loop)
+{
+	int in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), out, err;
+
+	if (in < 0)
+		return -errno;
+	out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (out < 0) {
+		err = -errno;
+		close(in);
+		return err;
+	}
+	stream_init(&b->stream, loop, in, out, false);
+	b->stream.closed = on_eof;
+	b->stream.opaque = b;
+	return 0;
+}
+
 int backend_open(struct backend **out, const struct chardev_spec *spec, const char *label,
 		 struct loop *loop, int cancel, char *err, size_t errlen)
 {
@@ -34,6 +61,9 @@ int backend_open(struct backend **out, const struct chardev_spec *spec, const ch
 	if (b) {
 		b->listener = b->keep_open = -1;
 		switch (spec->kind) {
+		case CHR_STDIO:
+			r = open_stdio(b, loop);
+			break;
 		case CHR_FILE:
 			r = open_file(b, spec->path, loop);
 			break;

@@ -17,7 +17,8 @@ struct backend {
 	int listener;   /* server: accepts the next client; else -1 */
 	int keep_open;  /* pty: its slave side, so that the master never hangs up; else -1 */
 	char path[108]; /* unix server: removed at the end */
-	/* Socket: a client has come, or gone; may be NULL. One that was waited for is there already. */
+	/* A client has come to a socket, or gone, as also at the end of standard input; may be NULL. Who was waited
+	 * for is there already. */
 	void (*client)(void *opaque, bool here);
 	void *client_opaque;
 };

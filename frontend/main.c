@@ -30,6 +30,7 @@
 #include "frontend/firmware.h"
 #include "frontend/monitor/monitor.h"
 #include "frontend/options.h"
+#include "frontend/remote.h"
 #include "frontend/run.h"
 #include "frontend/snapshot.h"
 #include "frontend/term.h"
@@ -53,6 +54,7 @@ struct app {
 	struct textcon textcon;
 	bool has_console;
 	struct backend *backends;
+	struct remotes *remotes;
 	struct drive_set *drives;
 	struct netdev_set *netdevs;
 	struct blob kernel, firmware;
@@ -396,6 +398,7 @@ static void on_signal(void *opaque, int fd, unsigned events)
 	a->console.stream.lossy = true;
 	for (struct backend *b = a->backends; b; b = b->next)
 		b->stream.lossy = true;
+	remotes_hurry(a->remotes);
 	/* The exit status tells the signal, as a shell would. */
 	machine_request_exit(&a->pc->m, 128 + (int)si.ssi_signo);
 }
@@ -709,6 +712,10 @@ static int run(struct app *a)
 	pthread_mutex_lock(&m->lock);
 	loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);
 	status = open_chardevs(a);
+	m->start_stopped = a->opt.start_stopped;
+	if (status == 0 &&
+	    remotes_open(&a->remotes, &a->opt, &a->env, a->dying, a->err, sizeof(a->err)) < 0)
+		status = complain("%s", a->err);
 	pthread_mutex_unlock(&m->lock);
 	if (status == 0 && *a->engine_note)
 		complain("%s", a->engine_note);
@@ -721,6 +728,7 @@ static int run(struct app *a)
 	if (status == 0)
 		status = machine_run(m);
 	pthread_mutex_lock(&m->lock);
+	remotes_close(a->remotes, status);
 	close_chardevs(a);
 	pthread_mutex_unlock(&m->lock);
 	if (a->hooks)
@@ -771,8 +779,6 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		if (app->netdevs)
 			close_netdevs(app);
 		monitor_env_fini(&app->env);
-		if (app->netdevs)
-			close_netdevs(app);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)

@@ -475,6 +475,19 @@ static int on_monitor(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int on_start_stopped(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->start_stopped = true;
+	return 0;
+}
+
+static int on_s(struct parse *p, const char *arg)
+{
+	(void)arg;
+	return on_gdb(p, "tcp::1234");
+}
+
 static int on_no_reboot(struct parse *p, const char *arg)
 {
 	(void)arg;
@@ -645,9 +658,16 @@ static const struct option table[] = {
     {"nographic", NULL, on_nographic, "serial port and monitor on the terminal (default)"},
     {"serial", "DEV", on_serial, "next serial port, up to 4 (default mon:stdio)"},
     {"debugcon", "DEV", on_debugcon, "debug console, at port 0xe9"},
+    {"qmp", "DEV", on_qmp, "machine interface in JSON (QMP), also -mon chardev=ID,mode=control"},
+    {"mon", "chardev=ID[,...]", on_mon, NULL},
     {"monitor", "none|stdio", on_monitor, "no monitor, or the terminal for it alone"},
     {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
     {"display", "none|curses", on_display, "no window (default), or text modes in the terminal"},
+
+    {"", NULL, NULL, "Debugging"},
+    {"gdb", "DEV", on_gdb, "wait for gdb there, as in tcp::1234 or unix:PATH"},
+    {"s", NULL, on_s, "the same as -gdb tcp::1234"},
+    {"S", NULL, on_start_stopped, "do not start the CPUs: the monitor's cont or gdb does"},
 
     {"", NULL, NULL, "How it ends"},
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
@@ -698,14 +718,9 @@ static const struct {
     {"fw_cfg", "nothing"},
     {"uuid", "nothing"},
     {"incoming", "nothing"},
-    {"S", "the monitor's stop"},
-    {"s", "the monitor (Ctrl-A c)"},
-    {"gdb", "the monitor (Ctrl-A c)"},
     {"d", "-debugcon"},
     {"D", "-debugcon"},
     {"trace", "-debugcon"},
-    {"qmp", "-serial mon:stdio"},
-    {"mon", "-serial mon:stdio"},
     {"daemonize", "the shell's &"},
     {"pidfile", "the shell's $!"},
     {"watchdog", "-no-reboot"},
@@ -834,9 +849,9 @@ void options_help(void)
 			 table[i].arg ? table[i].arg : "");
 		printf("  %-21s %s\n", left, table[i].help);
 	}
-	printf(
-	    "\nDEV is [mon:]stdio, file:PATH, pty, unix:PATH[,server[,nowait]], chardev:ID, null "
-	    "or none.\n"
-	    "On mon:stdio: Ctrl-A x quits, Ctrl-A c switches to the monitor and back, Ctrl-A h\n"
-	    "lists the keys.\n");
+	printf("\nDEV is [mon:]stdio, file:PATH, pty, unix:PATH[,server[,nowait]], "
+	       "tcp:HOST:PORT[,...],\n"
+	       "chardev:ID, null or none.\n"
+	       "On mon:stdio: Ctrl-A x quits, Ctrl-A c switches to the monitor and back, Ctrl-A h\n"
+	       "lists the keys.\n");
 }

@@ -18,6 +18,7 @@
 #define MAX_SERIAL   4
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
+#define MAX_QMP      4
 #define MAX_DEVICES  64
 #define MAX_ROM_DIRS 8
 #define MAX_PATH_LEN 1024
@@ -87,6 +88,10 @@ struct options {
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;
 	bool monitor_none, monitor_stdio;
+	struct chardev_spec gdb; /* -gdb; CHR_NONE: not given */
+	struct chardev_spec qmp[MAX_QMP];
+	unsigned nr_qmp;
+	bool start_stopped; /* -S */
 	struct {
 		struct chardev_spec to;
 		bool has_port;

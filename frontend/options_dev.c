@@ -232,6 +232,75 @@ int on_serial(struct parse *p, const char *arg)
 	return parse_target(p, "-serial", arg, &p->o->serial[p->o->nr_serial++]);
 }
 
+/* What debuggers connect to is a server, unless it is said otherwise. */
+int on_gdb(struct parse *p, const char *arg)
+{
+	struct chardev_spec *s = &p->o->gdb;
+
+	if (strcmp(arg, "none") == 0) {
+		s->kind = CHR_NONE;
+		return 0;
+	}
+	if (parse_target(p, "-gdb", arg, s) < 0)
+		return -1;
+	if (s->kind == CHR_FILE || s->mux)
+		return fail(p, "-gdb %s: gdb needs tcp::PORT, unix:PATH, stdio or pty", arg);
+	if (s->kind == CHR_TCP || s->kind == CHR_UNIX)
+		s->server = s->nowait = true;
+	return 0;
+}
+
+static struct chardev_spec *add_qmp(struct parse *p)
+{
+	if (p->o->nr_qmp == MAX_QMP) {
+		fail(p, "at most %d -qmp are supported", MAX_QMP);
+		return NULL;
+	}
+	return &p->o->qmp[p->o->nr_qmp++];
+}
+
+int on_qmp(struct parse *p, const char *arg)
+{
+	struct chardev_spec *s = add_qmp(p);
+
+	if (!s || parse_target(p, "-qmp", arg, s) < 0)
+		return -1;
+	if (s->kind == CHR_FILE || s->mux)
+		return fail(p, "-qmp %s: a client needs tcp:HOST:PORT, unix:PATH, stdio or pty",
+			    arg);
+	return 0;
+}
+
+int on_mon(struct parse *p, const char *arg)
+{
+	char target[sizeof("chardev:") + sizeof(p->o->gdb.id)] = "";
+	bool control = false, on;
+	const char *at = arg;
+	struct chardev_spec *s;
+	struct keyval kv;
+
+	while (next_keyval(&at, &kv)) {
+		const char *id = kv.has_val ? kv.val : kv.key;
+
+		if (!kv.has_val || strcmp(kv.key, "chardev") == 0) {
+			if (strlen(id) >= sizeof(p->o->gdb.id))
+				return fail(p, "-mon %s: there is no such chardev", arg);
+			snprintf(target, sizeof(target), "chardev:%s", id);
+		} else if (strcmp(kv.key, "mode") == 0) {
+			control = strcmp(kv.val, "control") == 0;
+		} else if (strcmp(kv.key, "pretty") != 0 || parse_bool(&kv, &on) < 0 || on) {
+			return fail(p, "-mon: %s=%s is not supported", kv.key, kv.val);
+		}
+	}
+	if (!control)
+		return fail(p, "-mon %s: mode=control is supported; for people there is -monitor",
+			    arg);
+	if (!*target)
+		return fail(p, "-mon %s: it needs chardev=ID", arg);
+	s = add_qmp(p);
+	return s ? parse_target(p, "-mon", target, s) : -1;
+}
+
 static int add_debugcon(struct parse *p, const struct chardev_spec *to, bool has_port,
 			uint16_t port)
 {
@@ -588,6 +657,14 @@ int finish_devices(struct parse *p)
 	if (add_drives(p) < 0 || find_flash(p) < 0)
 		return -1;
 
+	if (resolve(p, &o->gdb) < 0)
+		return -1;
+	stdio += o->gdb.kind == CHR_STDIO;
+	for (unsigned i = 0; i < o->nr_qmp; i++) {
+		if (resolve(p, &o->qmp[i]) < 0)
+			return -1;
+		stdio += o->qmp[i].kind == CHR_STDIO;
+	}
 	if (!o->nr_serial) {
 		struct chardev_spec *s = &o->serial[o->nr_serial++];
 
@@ -595,7 +672,7 @@ int finish_devices(struct parse *p)
 		s->mux = !o->monitor_none;
 		if (o->monitor_stdio)
 			s->kind = CHR_NONE;
-		if (o->curses)
+		if (o->curses || stdio)
 			s->kind = CHR_NULL;
 	}
 	for (unsigned i = 0; i < o->nr_serial; i++) {

@@ -34,6 +34,9 @@ int fail(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2,
 int on_serial(struct parse *p, const char *arg);
 int on_debugcon(struct parse *p, const char *arg);
 int on_chardev(struct parse *p, const char *arg);
+int on_gdb(struct parse *p, const char *arg);
+int on_qmp(struct parse *p, const char *arg);
+int on_mon(struct parse *p, const char *arg);
 int on_device(struct parse *p, const char *arg);
 int on_global(struct parse *p, const char *arg);
 

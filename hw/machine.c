@@ -175,7 +175,8 @@ int machine_run(struct machine *m)
 		pthread_mutex_unlock(&m->lock);
 		return 1;
 	}
-	machine_cont_locked(m);
+	if (!m->start_stopped)
+		machine_cont_locked(m);
 	do {
 		pthread_mutex_unlock(&m->lock);
 		loop_run(m->loop);

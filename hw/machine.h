@@ -53,6 +53,7 @@ struct machine {
 	const char *identity; /* what must be the same for a saved state: options, one a line */
 	bool no_reboot;
 	bool no_shutdown;
+	bool start_stopped; /* machine_run() waits for the user's word */
 	bool reset_requested;
 	bool stop_requested;
 	bool stopped; /* by the user, or by the guest's shutdown with no_shutdown */

@@ -64,6 +64,9 @@ suite endings python3 tests/boot/ends.py --doppel ./doppel
 suite "boots with disks" python3 tests/boot/disks.py --doppel ./doppel
 suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel interp
 suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit
+suite "gdb, interpreted" python3 tests/gdb/gdb.py --doppel ./doppel --accel interp
+suite "gdb, translated" python3 tests/gdb/gdb.py --doppel ./doppel --accel jit
+suite "gdb, kvm" python3 tests/gdb/gdb.py --doppel ./doppel --accel kvm
 suite "media" python3 tests/boot/media.py --doppel ./doppel
 suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \
 	--accel jit,cache=1M,hot=2 debian_amd64 debian_smp2

@@ -134,7 +134,7 @@ refuses "cannot open firmware /nonexistent" -bios /nonexistent
 refuses "neither an option nor a disk image" ""
 refuses "not known" "-bad
 name"
-for o in -gdb -S -usb -sd; do
+for o in -usb -sd; do
 	refuses "option $o is not supported yet" $o x
 done
 for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -serial -monitor \
@@ -231,6 +231,16 @@ refuses "-global" -global isa-debugcon.iobase=banana
 refuses "debug consoles" -debugcon null -debugcon null -debugcon null
 refuses "debug console at port 0xe9" -debugcon null -debugcon null
 refuses "-debugcon.*nosuch" -debugcon nosuch
+
+# ---- debugging ----
+refuses "stdio can serve one" -gdb stdio -serial stdio
+refuses "stdio can serve one" -gdb stdio -qmp stdio
+refuses "-gdb.*gdb needs tcp" -gdb file:x
+refuses "-gdb.*no character device" -gdb x
+refuses "-qmp.*a client needs" -qmp mon:stdio
+refuses "-mon.*mode=control" -mon chardev=a
+refuses "no -chardev with id=a" -mon chardev=a,mode=control
+refuses "at most 4 -qmp" -qmp null -qmp null -qmp null -qmp null -qmp null
 
 # ---- character devices ----
 for o in -serial -debugcon; do

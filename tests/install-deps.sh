@@ -5,7 +5,7 @@
 set -u
 
 need_build="gcc libc6-dev make binutils zlib1g-dev"
-need_check="$need_build libzstd-dev qemu-utils libcriterion-dev libcapstone-dev python3 lz4 libslirp-dev"
+need_check="$need_build libzstd-dev qemu-utils libcriterion-dev libcapstone-dev python3 lz4 libslirp-dev gdb"
 
 case ${1:-} in
 build) want=$need_build ;;

@@ -34,6 +34,7 @@ struct debugger {
 	int watched[WATCH_MAX];     /* ids, by the index that engines know */
 	struct held held[CPUS_MAX]; /* vCPUs whose stop has not been reported */
 	int event;                  /* eventfd: one of them has come */
+	uint64_t going;             /* vCPUs that may go on, by bits */
 	bool has_stopped;
 	struct debug_stop last;
 };
@@ -284,11 +285,14 @@ static bool report_held(struct debugger *d)
 	return false;
 }
 
-static void release_all(struct debugger *d)
+static void let_go(struct debugger *d)
 {
-	for (unsigned n = 0; n < d->pc->cpus; n++)
-		if (!d->held[n].valid)
+	for (unsigned n = 0; n < d->pc->cpus; n++) {
+		if (!(d->going >> n & 1))
+			cpus_hold(d->pc->m.cpus, n);
+		else if (!d->held[n].valid)
 			cpus_release(d->pc->m.cpus, n);
+	}
 }
 
 static void on_event(void *opaque, int fd, unsigned events)
@@ -302,7 +306,7 @@ static void on_event(void *opaque, int fd, unsigned events)
 	machine_stop_locked(&d->pc->m);
 	if (report_held(d))
 		return;
-	release_all(d);
+	let_go(d);
 	machine_cont_locked(&d->pc->m);
 }
 
@@ -318,11 +322,17 @@ void debug_stop(struct debugger *d)
 
 void debug_cont(struct debugger *d)
 {
+	debug_cont_some(d, UINT64_MAX);
+}
+
+void debug_cont_some(struct debugger *d, uint64_t cpus)
+{
 	struct debug_listener *next;
 
 	if (!d->pc->m.stopped || report_held(d))
 		return;
-	release_all(d);
+	d->going = cpus;
+	let_go(d);
 	machine_cont_locked(&d->pc->m);
 	for (struct debug_listener *l = d->listeners; l; l = next) {
 		next = l->next;
@@ -387,6 +397,7 @@ int debugger_new(struct debugger **out, struct pc *pc)
 	if (!d)
 		return -ENOMEM;
 	d->pc = pc;
+	d->going = UINT64_MAX;
 	d->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->event < 0) {
 		err = -errno;

@@ -79,6 +79,8 @@ void debug_unlisten(struct debugger *d, struct debug_listener *l);
 void debug_stop(struct debugger *d);
 /* Lets it go on. What another vCPU has come to meanwhile stops it again at once. */
 void debug_cont(struct debugger *d);
+/* The same for the vCPUs whose bits are set only: the others stay where they are until the next time. */
+void debug_cont_some(struct debugger *d, uint64_t cpus);
 bool debug_stopped(const struct debugger *d);
 /* What stopped it last; NULL before the first time. */
 const struct debug_stop *debug_last_stop(const struct debugger *d);
