@@ -88,6 +88,7 @@ static void forget(struct linux_guest *g)
 	symtab_free(&g->modules);
 	btf_free(g->btf);
 	g->btf = NULL;
+	memset(g->offsets, 0, sizeof(g->offsets));
 	g->found = g->btf_tried = false;
 }
 
@@ -228,7 +229,7 @@ uint64_t linux_percpu(struct linux_guest *g, uint64_t offset, unsigned cpu)
 	return base + offset;
 }
 
-int64_t linux_offset(struct linux_guest *g, const char *type, const char *path, uint64_t *size)
+static int64_t look_up(struct linux_guest *g, const char *type, const char *path, uint64_t *size)
 {
 	struct btf *b = linux_btf(g);
 	uint32_t id = b ? btf_find(b, BTF_STRUCT, type) : 0;
@@ -248,11 +249,40 @@ int64_t linux_offset(struct linux_guest *g, const char *type, const char *path, 
 		off += m.bit_offset / 8;
 		id = m.type;
 		path += n + (path[n] == '.');
+		if (*path && btf_kind(b, btf_strip(b, id)) == BTF_ARRAY) /* its first element */
+			id = btf_target(b, btf_strip(b, id));
 	}
 	if (!id)
 		return -1;
+	*size = btf_size(b, id);
+	return off;
+}
+
+int64_t linux_offset(struct linux_guest *g, const char *type, const char *path, uint64_t *size)
+{
+	const unsigned max = sizeof(g->offsets) / sizeof(g->offsets[0]);
+	uint64_t bytes = 0;
+	int64_t off;
+
+	for (unsigned n = 0; n < max; n++)
+		if (strcmp(g->offsets[n].path, path) == 0 &&
+		    strcmp(g->offsets[n].type, type) == 0) {
+			if (size)
+				*size = g->offsets[n].size;
+			return g->offsets[n].off;
+		}
+	off = look_up(g, type, path, &bytes);
 	if (size)
-		*size = btf_size(b, id);
+		*size = bytes;
+	if (strlen(type) < sizeof(g->offsets[0].type) &&
+	    strlen(path) < sizeof(g->offsets[0].path)) {
+		unsigned n = g->next_offset++ % max;
+
+		strcpy(g->offsets[n].type, type);
+		strcpy(g->offsets[n].path, path);
+		g->offsets[n].off = off;
+		g->offsets[n].size = bytes;
+	}
 	return off;
 }
 

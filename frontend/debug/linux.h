@@ -30,6 +30,13 @@ struct linux_guest {
 	bool btf_tried;
 	uint8_t mark[64]; /* what is at mark_at as long as it is this kernel */
 	uint64_t mark_at;
+	/* What linux_offset() has found. */
+	struct {
+		char type[32], path[48];
+		int64_t off;
+		uint64_t size;
+	} offsets[64];
+	unsigned next_offset;
 	/* Where the search did not find it: not again there. */
 	uint64_t failed_cr3;
 	uint64_t failed_when;

@@ -79,7 +79,9 @@ static int compare_addr(const void *x, const void *y)
 
 	if (a->addr != b->addr)
 		return a->addr < b->addr ? -1 : 1;
-	/* Of several names of an address the last one is found: the one that is seen elsewhere too. */
+	/* Of several names of an address the last one is found: the one that is most likely a function's own. */
+	if ((a->name[0] == '_') != (b->name[0] == '_'))
+		return a->name[0] == '_' ? -1 : 1;
 	if ((a->type >= 'a') != (b->type >= 'a'))
 		return a->type >= 'a' ? -1 : 1;
 	return -strcmp(a->name, b->name);

@@ -42,7 +42,7 @@ struct command {
 };
 
 /* Each ends with an entry without a name. */
-extern const struct command memory_commands[], stop_commands[];
+extern const struct command memory_commands[], stop_commands[], kernel_commands[];
 extern const struct command machine_commands[], info_commands[], help_commands[], input_commands[];
 
 /* All of them, NULL at the end. */

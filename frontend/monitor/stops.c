@@ -11,6 +11,7 @@
 #include "cpu/decode.h"
 #include "cpu/vcpu.h"
 #include "frontend/debug/memory.h"
+#include "frontend/debug/unwind.h"
 #include "frontend/monitor/points.h"
 #include "frontend/monitor/view.h"
 #include "hw/pc.h"
@@ -406,6 +407,25 @@ static void cmd_next(struct monitor *m, const struct out *o, const struct arg *a
 	here(m, o);
 }
 
+static void cmd_finish(struct monitor *m, const struct out *o, const struct arg *a)
+{
+	struct frame f;
+	struct view w;
+	bool ok;
+
+	(void)a;
+	if (!at_rest(m, o))
+		return;
+	view_begin(&w, m, o);
+	unwind_cpu(w.v, &f);
+	ok = unwind_next(m->pc, w.v, w.linux_guest, &f) == 0;
+	view_end(&w);
+	if (!ok)
+		out(o, "it is not known what called this\n");
+	else
+		run_to(m, o, w.v->seg[CS].base + f.ip, f.sp);
+}
+
 static void cmd_until(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	uint64_t addr;
@@ -445,6 +465,7 @@ const struct command stop_commands[] = {
     {"info breakpoints|info b", NULL, info_breakpoints, "what stops the guest", "info breakpoints"},
     {"step|stepi|si", "[N]", cmd_step, "execute one instruction, or N", "step 10"},
     {"next|nexti|ni|n", NULL, cmd_next, "the same, but calls and repeated ones as a whole", "next"},
+    {"finish", NULL, cmd_finish, "go on until the function returns", "finish"},
     {"until|advance", "WHERE...", cmd_until, "go on to there", "until $rip + 10"},
     {0},
 };

@@ -74,7 +74,7 @@ int view_read(struct view *w, uint64_t addr, void *buf, size_t len)
 	return err;
 }
 
-void view_symbol(struct monitor_env *e, uint64_t addr, char *buf, size_t len)
+void view_symbol(struct monitor_env *e, uint64_t addr, bool after, char *buf, size_t len)
 {
 	struct linux_guest *g = &e->linux_guest;
 	const struct symbol *s = NULL, *mod = NULL;
@@ -82,11 +82,11 @@ void view_symbol(struct monitor_env *e, uint64_t addr, char *buf, size_t len)
 	*buf = 0;
 	if (!g->found)
 		return;
-	mod = symtab_at(&g->modules, addr);
+	mod = symtab_at(&g->modules, addr - after);
 	if (mod && addr - mod->addr >= (mod->size ? mod->size : FAR_AWAY))
 		mod = NULL;
 	if (addr >= g->text && addr < g->end)
-		s = symtab_at(&g->symbols, addr);
+		s = symtab_at(&g->symbols, addr - after);
 	s = mod ? mod : s;
 	if (!s || addr - s->addr >= FAR_AWAY)
 		return;
@@ -100,7 +100,7 @@ void view_address(struct monitor_env *e, uint64_t addr, char buf[VIEW_ADDRESS])
 {
 	char name[128];
 
-	view_symbol(e, addr, name, sizeof(name));
+	view_symbol(e, addr, false, name, sizeof(name));
 	snprintf(buf, VIEW_ADDRESS, "0x%016" PRIx64 "%s%s%s", addr, *name ? " <" : "", name,
 		 *name ? ">" : "");
 }
@@ -113,7 +113,7 @@ static void target(struct monitor_env *e, const char *text, char *buf, size_t le
 	*buf = 0;
 	if ((text[0] == 'j' || strncmp(text, "call", 4) == 0) && space &&
 	    strncmp(space + 1, "0x", 2) == 0)
-		view_symbol(e, strtoull(space + 1, NULL, 16), buf, len);
+		view_symbol(e, strtoull(space + 1, NULL, 16), false, buf, len);
 }
 
 unsigned view_insn(struct view *w, uint64_t addr, bool physical, char mark)

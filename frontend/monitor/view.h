@@ -34,8 +34,8 @@ bool view_number(struct view *w, const char *text, uint64_t *out);
 bool view_place(struct view *w, const char *text, uint64_t *out);
 /* Of linear memory, whoever's page table reaches it. 0 or -EFAULT. */
 int view_read(struct view *w, uint64_t addr, void *buf, size_t len);
-/* The symbol an address is in, as in "start_kernel+0x10"; "" where there is none. */
-void view_symbol(struct monitor_env *e, uint64_t addr, char *buf, size_t len);
+/* The symbol an address is in, as in "start_kernel+0x10"; "" where there is none. after: that of what ends there. */
+void view_symbol(struct monitor_env *e, uint64_t addr, bool after, char *buf, size_t len);
 /* "0xffffffff81000010 <start_kernel+0x10>". */
 void view_address(struct monitor_env *e, uint64_t addr, char buf[VIEW_ADDRESS]);
 /* One instruction with its address; its length, 1 for what is none, or 0 where nothing is mapped. */

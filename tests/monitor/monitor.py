@@ -138,12 +138,53 @@ class Suite:
         m.wants("p *(struct list_head *)$rsp", "next = ")
         m.wants("p sizeof(struct task_struct)", r"^\d{4} = ")
         m.wants("p /a $lstar", "<entry_SYSCALL_64>")
+        bt = m.wants("bt", r"#0 +0x\w+ do_sys_openat2\n")
+        check(re.search(r"do_syscall_64\+(.|\n)*-- from user space --\n#\d+ +0x0\w+ \(user\)", bt),
+              f"bt does not come to user space: {bt}")
+        m.runs("finish", r"(?=CPU#0 > 0x\w+ <\w+\+0x\w+>)")
         m.type("q\n")
         m.wait(20)
         return "ok"
 
 
-CASES = ["commands", "boot"]
+    def live(self):
+        """A guest that runs: what is in its memory."""
+        m = self.linux("live", "-smp", "2", "-nographic")
+        m.expect("~ #|/ #", 120)
+        m.type("sleep 1000 & echo ma''rk > /dev/kmsg\n")
+        m.expect("/ #", 20)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("info kernel", r"Linux version 6\.1(.|\n)*\d{5} symbols, \d+ of modules, \d{5} types")
+        ps = m.wants("ps", r"\n +1 +0 S +0x\w+ init\n")
+        pid = re.search(r"\n +(\d+) +\d+ S +0x\w+ sleep\n", ps)
+        check(pid and "[kthreadd]" in ps, f"ps has no sleep and kthreadd: {ps}")
+        m.wants("dmesg 3", r"\[ +\d+\.\d{6}\] mark")
+        check("Linux version" in m.ask("dmesg"), "dmesg does not begin at the beginning")
+        m.wants(f"bt {pid[1]}", r"#0 .*__schedule\+0x(.|\n)*do_nanosleep\+0x(.|\n)*do_syscall_64")
+        maps = m.wants(f"vmmap {pid[1]}", r"0000000000400000-\w+ r--p 00000000 busybox\n")
+        check("[stack]" in maps and "[heap]" in maps, f"vmmap has no stack: {maps}")
+        m.wants(f"task {pid[1]}", "mm 0xff")
+        m.wants("p ((struct task_struct *)&init_task)->comm", '^"swapper')
+        m.wants("lsmod", "^Module")
+        # Inside an interrupt's handler.
+        m.wants("break tick_sched_timer", "breakpoint 1")
+        m.expect("1: breakpoint, tick_sched_timer", 60)
+        check(re.search(r"tick_sched_timer(.|\n)*asm_sysvec_apic_timer_interrupt(.|\n)*-- (interrupted|from user)",
+                        m.ask("bt")), "bt does not leave the interrupt's handler")
+        m.ask("delete")
+        m.ask("cont")
+        m.wants("info status", "running")
+        m.ask("cpu 1")
+        for line in ["ps -t", "bt 2", "bt 99999", "vmmap 2", "p *(struct task_struct *)current",
+                     "p percpu(cpu_number, 1)", "p percpu(x, 99)", "p current->mm->pgd"]:
+            m.ask(line)
+        m.type("q\n")
+        m.wait(20)
+        return "ok"
+
+
+CASES = ["commands", "boot", "live"]
 
 
 def main():
