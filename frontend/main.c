@@ -776,8 +776,6 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		status = block_signals(app);
 		if (status == 0)
 			status = run(app);
-		if (app->netdevs)
-			close_netdevs(app);
 		monitor_env_fini(&app->env);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);

@@ -18,6 +18,9 @@ static const struct {
 	netdev_open_fn *open;
 } types[] = {
     {"user", net_user_open},
+    {"stream", net_stream_open},
+    {"dgram", net_dgram_open},
+    {"socket", net_socket_open},
     {"hubport", net_hubport_open},
 };
 

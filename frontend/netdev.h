@@ -62,6 +62,9 @@ struct netdev {
 typedef int netdev_open_fn(struct netdev **out, const struct netdev_spec *s,
 			   const struct netdev_env *env, char *err, size_t errlen);
 netdev_open_fn net_user_open;
+netdev_open_fn net_stream_open;
+netdev_open_fn net_dgram_open;
+netdev_open_fn net_socket_open;
 netdev_open_fn net_hubport_open;
 
 /* For messages: "-netdev TYPE,id=ID: " and the rest; returns -1. */

@@ -85,6 +85,11 @@ fuzz-long:
 		build/fuzz/tests/block/fuzz_qcow2
 	@sh tests/fuzz/long.sh $(HOURS) $(CORPUS) $(DEVICES)
 
+#: make check-net       networks of guests: all back ends, other guests, QEMU and passt
+.PHONY: check-net
+check-net: doppel
+	@python3 tests/net/net.py --doppel ./doppel all
+
 #: make boot-disks      Debian 12 booted from every kind of disk
 .PHONY: boot-disks
 boot-disks: doppel

@@ -267,8 +267,10 @@ bool net_can_send(struct net_end *e)
 {
 	struct net_end *to = e->peer;
 
-	if (!net_link_up(e))
+	if (!net_link_up(e)) {
+		e->refused = false;
 		return true;
+	}
 	e->refused =
 	    to->receiving || to->first || (to->ops->can_receive && !to->ops->can_receive(to->self));
 	return !e->refused;

@@ -23,7 +23,7 @@ SETUP = ("for m in /m/*; do insmod $m; done; mkdir -p /dev/pts /run; mount -t de
 
 DHCP_SCRIPT = b"""#!/bin/sh
 [ "$1" = bound ] || [ "$1" = renew ] || exit 0
-ip addr flush dev $interface
+ip -4 addr flush dev $interface
 ip addr add $ip/$mask dev $interface
 ip route add default via $router
 for d in $dns; do echo nameserver $d; done > /etc/resolv.conf
