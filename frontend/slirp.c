@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -79,6 +80,13 @@ static int load(struct slirp_api *api, char *err, size_t errlen)
 	    {"g_free", offsetof(struct slirp_api, g_free)},
 	};
 
+	/* Without an interpreter this program is static, and another C library would come along. */
+	if (!getauxval(AT_BASE)) {
+		snprintf(err, errlen,
+			 "a static doppel cannot load libslirp; use passt with -netdev stream "
+			 "(docs/network.md)");
+		return -1;
+	}
 	api->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 	if (!api->library) {
 		snprintf(

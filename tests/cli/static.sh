@@ -33,5 +33,7 @@ check "no interpreter" lacks INTERP "$dir/headers"
 check "no libraries" lacks DYNAMIC "$dir/headers"
 check "-version" timeout -s KILL 20 "$binary" -version
 check "doctor" timeout -s KILL 60 "$binary" doctor --json
+timeout -s KILL 20 "$binary" -nographic -netdev user,id=n >"$dir/user" 2>&1
+check "user networking: by passt" has 'static doppel cannot load libslirp; use passt' "$dir/user"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
