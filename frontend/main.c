@@ -777,6 +777,8 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		if (status == 0)
 			status = run(app);
 		monitor_env_fini(&app->env);
+		if (app->netdevs)
+			close_netdevs(app);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)
