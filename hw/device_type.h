@@ -19,6 +19,7 @@ struct display;
 struct drive_bus;
 struct input;
 struct loop;
+struct usb_bus;
 
 #define DEVICE_PROPS_MAX 24
 
@@ -103,6 +104,7 @@ struct device_env {
 	struct drive_bus **drives; /* where drives plug in (hw/storage/drive_bus.h) */
 	struct input *input;       /* where keys and pointers come from */
 	unsigned *nr_macs;         /* addresses given to network cards so far */
+	struct usb_bus **usb;      /* where USB devices plug in (hw/usb/usb.h) */
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */

@@ -14,6 +14,9 @@
 #include "hw/storage/nvme.h"
 #include "hw/storage/virtio_blk.h"
 #include "hw/storage/virtio_scsi.h"
+#include "hw/usb/usb_hid.h"
+#include "hw/usb/usb_storage.h"
+#include "hw/usb/xhci.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
 
@@ -29,6 +32,12 @@ const struct device_type *const device_types[] = {
     &scsi_hd_type,
     &scsi_cd_type,
     &floppy_type,
+    &qemu_xhci_type,
+    &nec_xhci_type,
+    &usb_kbd_type,
+    &usb_mouse_type,
+    &usb_tablet_type,
+    &usb_storage_type,
     &vga_type,
     &virtio_rng_type,
     &virtio_balloon_type,

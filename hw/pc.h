@@ -163,6 +163,7 @@ struct pc {
 	struct fdc fdc;
 	struct pci_bus pci;
 	struct drive_bus *drives; /* where drives plug in */
+	struct usb_bus *usb;      /* where USB devices plug in */
 	unsigned nr_macs;         /* addresses given to network cards */
 	struct i440fx i440fx;     /* these, or those that follow */
 	struct piix_ide piix_ide;

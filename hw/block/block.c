@@ -474,6 +474,11 @@ bool block_read_only(const struct block *b)
 	return b->image && b->image->read_only;
 }
 
+bool block_removable(const struct block *b)
+{
+	return b->removable;
+}
+
 bool block_write_cache(const struct block *b)
 {
 	return !b->writethrough;

@@ -114,6 +114,8 @@ bool block_present(const struct block *b);
  * is padded with zeroes (writes past the image's end make it longer). */
 uint64_t block_size(const struct block *b);
 bool block_read_only(const struct block *b);
+/* Whether its medium may come and go: a CD-ROM or floppy drive. */
+bool block_removable(const struct block *b);
 /* The write cache as the guest may see and change it (ATA SET FEATURES, virtio-blk, NVMe VWC). */
 bool block_write_cache(const struct block *b);
 void block_set_write_cache(struct block *b, bool on);

@@ -162,6 +162,8 @@ class Disks(suite.Suite):
             "virtio-blk legacy": [*none, "-device", "virtio-blk-pci,drive=x,disable-modern=on"],
             "virtio-scsi": [*none, "-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=x"],
             "nvme": [*none, "-device", "nvme,drive=x,serial=1"],
+            "usb": [*none, "-device", "qemu-xhci", "-device", "usb-storage,drive=x"],
+            "usb cd": [*cd, "-device", "nec-usb-xhci", "-device", "usb-storage,drive=x"],
             "ide cd": ["-cdrom", iso],
             "ahci cd": ["-M", "q35", "-cdrom", iso],
             "scsi cd": [*cd, "-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=x"],

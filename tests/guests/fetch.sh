@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386: prints the path of a guest file
-# (of a folder for programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware; for
+# fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386: prints the path of a guest file
+# (of a folder for fullkernel: /boot and /lib/modules with all drivers; for programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware; for
 # installer: what Debian's installer boots from the network), made from Debian's packages on first use and kept
 # in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs with its state in the cache. Exit 1 with
 # one line when no package mirror can be reached.
@@ -10,10 +10,10 @@ set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | memtest/amd64 | ovmf/amd64 | \
+kernel/amd64 | fullkernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | memtest/amd64 | ovmf/amd64 | \
 	installer/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -76,6 +76,17 @@ kernel() {
 		mv "$cache/vmlinuz.tmp" "$cache/vmlinuz"
 	fi
 	echo "$cache/vmlinuz"
+}
+
+fullkernel() {
+	if [ ! -d "$cache/fullkernel" ]; then
+		update
+		pkg=$(apt_cache_private depends linux-image-amd64 2>/dev/null |
+			sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+		[ -n "$pkg" ] || die "no package mirror: cannot find linux-image-amd64 (see $cache/apt.log)"
+		unpack "$pkg" "$cache/fullkernel"
+	fi
+	echo "$cache/fullkernel"
 }
 
 busybox() {

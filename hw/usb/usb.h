@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * What USB host controllers and USB devices are to each other (Universal Serial Bus 2.0, chapters 8 and 9;
+ * 3.2, chapter 9). A controller gives a device packets; nothing is ever in flight between them: a device
+ * that has no data or no room yet says USB_NAK, and later calls usb_wakeup(), upon which the controller tries
+ * the same packet again. All state of a transfer is so in fields that are saved: what a packet has moved
+ * already is the controller's to keep (usb_packet.done), what is done with it the device's.
+ *
+ * Machine lock held throughout.
+ */
+#ifndef HW_USB_USB_H
+#define HW_USB_USB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/device.h"
+#include "hw/dma_sg.h"
+
+struct device_args;
+struct usb_device;
+
+#define USB_CONTROL_MAX 512u /* bytes in the data stage of a control transfer */
+#define USB_PORTS_MAX   16u
+
+/* As xHCI's default speed IDs. */
+enum usb_speed { USB_NO_SPEED, USB_FULL, USB_LOW, USB_HIGH, USB_SUPER, USB_SPEEDS };
+#define USB_SPEED_BIT(s) (1u << (s))
+
+enum usb_result { USB_OK, USB_NAK, USB_STALL };
+
+struct usb_packet {
+	bool in;           /* towards the host */
+	uint8_t ep;        /* endpoint number, 0..15 */
+	struct dma_sg *sg; /* the host's memory; its length is what the host asks for */
+	size_t done;       /* bytes moved, also by earlier tries */
+};
+
+struct usb_setup {
+	uint8_t type, request;
+	uint16_t value, index, length;
+};
+
+enum {
+	USB_DIR_IN = 0x80, /* in usb_setup.type, and in endpoint addresses */
+	USB_TYPE_CLASS = 0x20,
+	USB_TO_INTERFACE = 0x01,
+	USB_GET_DESCRIPTOR = 6,
+	USB_DT_DEVICE = 1,
+	USB_DT_CONFIG = 2,
+	USB_DT_STRING = 3,
+	USB_DT_INTERFACE = 4,
+	USB_DT_ENDPOINT = 5,
+};
+
+/* What a kind of device is. Configurations are whole descriptor sets as sent, one for each speed the
+ * device has, with bConfigurationValue 1. */
+struct usb_class {
+	const char *name;
+	uint16_t vendor, product, release;
+	const char *maker, *what;
+	const uint8_t *config[USB_SPEEDS];
+	/* A request that is not one of the standard ones of USB 2.0 9.4. To the device: data has s->length
+	 * bytes. To the host: at most USB_CONTROL_MAX go to data. How many, or -1 for a stall. */
+	int (*control)(struct usb_device *d, const struct usb_setup *s, uint8_t *data);
+	/* Of an endpoint but 0, that is not halted: moves data from or to p->sg, beginning at p->done. USB_OK
+	 * ends the packet. */
+	enum usb_result (*data)(struct usb_device *d, struct usb_packet *p);
+	/* Both may be NULL. reset: also when another configuration is set. */
+	void (*reset)(struct usb_device *d);
+	void (*unhalted)(struct usb_device *d, uint8_t ep_address);
+};
+
+/* Embedded first in a device. */
+struct usb_device {
+	struct device dev;             /* of the core's fields */
+	char name[64], state_name[72]; /* unique, once it is on a bus */
+	const struct usb_class *class;
+	struct usb_bus *bus;
+	unsigned port; /* of the bus, from 0 */
+	enum usb_speed speed;
+	char serial[40];
+	uint8_t address, configuration, remote_wakeup;
+	uint16_t halted[2]; /* bit per endpoint number: to the device, to the host */
+	/* The control transfer. */
+	uint8_t stage; /* enum in usb.c */
+	uint8_t setup[8];
+	uint16_t len, at;
+	uint8_t buf[USB_CONTROL_MAX];
+};
+
+/* Ports of one host controller. */
+struct usb_bus {
+	char name[80]; /* "usb-bus.0" */
+	unsigned ports, speeds;
+	struct usb_device *dev[USB_PORTS_MAX];
+	void *controller;
+	/* A device was plugged in. */
+	void (*attached)(struct usb_bus *bus, unsigned port);
+	/* Endpoint ep_address may have data, or room; ask again. A device whose port sleeps wakes it. */
+	void (*wakeup)(struct usb_bus *bus, unsigned port, uint8_t ep_address);
+	/* OpenFirmware path of the controller below the PCI host bridge. */
+	void (*path)(const struct usb_bus *bus, char *out, size_t len);
+	struct usb_bus *next;
+};
+
+/* Appends, with the name "ID.0", or the first of "usb-bus.N" that is free when id is NULL or empty. */
+void usb_bus_add(struct usb_bus **list, struct usb_bus *bus, const char *id);
+
+/* A device that is on no bus yet. serial: NULL or empty: none. */
+void usb_device_init(struct usb_device *d, const struct usb_class *class, const char *serial);
+/* Plugs it into a port, from 1, or the first free one of the bus (0), of the bus of that name, or of the first
+ * with a free port (NULL); it runs at the highest speed of both. 0 or -errno with one line in err. */
+int usb_attach(struct usb_device *d, struct usb_bus *list, const char *bus, unsigned port,
+	       const char *what, char *err, size_t errlen);
+/* The same by the properties bus and port of -device; adds the core's state to the machine. */
+int usb_device_add(struct usb_device *d, const struct device_args *args, char *err, size_t errlen);
+
+/* ---- what controllers call ---- */
+
+/* A bus reset. */
+void usb_reset(struct usb_device *d);
+/* A SETUP packet. Devices always take it. */
+void usb_setup(struct usb_device *d, const uint8_t setup[8]);
+/* Every other packet, including those of the data and status stages of control transfers. */
+enum usb_result usb_data(struct usb_device *d, struct usb_packet *p);
+static inline void usb_set_address(struct usb_device *d, uint8_t address)
+{
+	d->address = address;
+}
+
+/* ---- what devices call ---- */
+
+void usb_wakeup(struct usb_device *d, uint8_t ep_address);
+/* The endpoint answers with STALL until the host clears that. */
+void usb_halt(struct usb_device *d, uint8_t ep_address);
+
+#endif

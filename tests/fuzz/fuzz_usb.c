@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * An xHCI with a disk, a CD-ROM, a keyboard and a tablet, and drivers that lie to them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/usb/usb_hid.h"
+#include "hw/usb/usb_storage.h"
+#include "hw/usb/xhci.h"
+#include "tests/fuzz/fuzz.h"
+
+static const uint8_t packets[] = {
+    0x00, 0x03, 0x12, 0x15, 0x1a, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x35, 0x41, 0x42,
+    0x43, 0x46, 0x4a, 0x51, 0x52, 0x55, 0x5a, 0x93, 0xa0, 0xa8, 0xad, 0xbd, 0xbe,
+};
+
+static struct {
+	struct xhci x;
+	struct usb_storage disk, cd;
+	struct usb_hid kbd, tablet;
+	struct input input;
+	struct usb_bus *buses;
+} * usb;
+
+static void xhci_init_all(void)
+{
+	const struct xhci_options o = {0};
+	char err[128];
+
+	usb = calloc(1, sizeof(*usb));
+	input_init(&usb->input);
+	xhci_init(&usb->x, world.clock, &o, NULL, &usb->buses);
+	fuzz_pci_add(&usb->x.func);
+	usb_storage_init(&usb->disk, world.disk, NULL);
+	usb_storage_init(&usb->cd, world.cd, NULL);
+	usb_hid_init(&usb->kbd, HID_KEYBOARD, NULL, world.clock, &usb->input);
+	usb_hid_init(&usb->tablet, HID_TABLET, NULL, world.clock, &usb->input);
+	usb_attach(&usb->disk.usb, usb->buses, NULL, 1, "", err, sizeof(err));
+	usb_attach(&usb->cd.usb, usb->buses, NULL, 2, "", err, sizeof(err));
+	usb_attach(&usb->kbd.usb, usb->buses, NULL, 3, "", err, sizeof(err));
+	usb_attach(&usb->tablet.usb, usb->buses, NULL, 4, "", err, sizeof(err));
+	fuzz_add(&usb->x.state);
+	fuzz_add(&usb->disk.usb.dev);
+	fuzz_add(&usb->disk.dev);
+	fuzz_add(&usb->disk.scsi.dev);
+	fuzz_add(&usb->cd.usb.dev);
+	fuzz_add(&usb->cd.dev);
+	fuzz_add(&usb->cd.scsi.dev);
+	fuzz_add(&usb->kbd.usb.dev);
+	fuzz_add(&usb->kbd.dev);
+	fuzz_add(&usb->tablet.usb.dev);
+	fuzz_add(&usb->tablet.dev);
+}
+
+static void put_trb(uint64_t at, uint64_t parameter, uint32_t status, uint32_t control)
+{
+	put(at, one_in(128) ? value() : parameter, 8);
+	put(at + 8, one_in(128) ? value() : status, 4);
+	put(at + 12, (one_in(128) ? value() : control) | 1, 4);
+}
+
+/* Rings: commands at 1000h, events at 2000h, of endpoint e at 4000h + 400h * e; contexts above 8000h. */
+static void xhci_start(uint64_t regs)
+{
+	static const uint8_t ports[] = {1, 2, 7, 8};
+	unsigned dev = below(4), n = 0;
+
+	memset(world.ram->host, 0, STRUCTS);
+	put(regs + 0x40, 2, 4);
+	put(0x3000, 0x2000, 8);
+	put(0x3008, 16u << below(5), 4);
+	put(regs + 0x78, 1 + below(16), 4);
+	put(regs + 0x70, 0x3100, 8);
+	put(regs + 0x58, 0x1001, 8);
+	put(regs + 0x1028, 1, 4);
+	put(regs + 0x1038, 0x2000, 8);
+	put(regs + 0x1030, 0x3000, 8);
+	put(regs + 0x1020, 2, 4);
+	put(regs + 0x40, 5, 4);
+	for (unsigned i = 0; i < 8; i++)
+		put(regs + 0x440 + 16 * i, 0x210, 4);
+	put(0x3108, 0x8000, 8);
+	put(0x9004, one_in(32) ? value() : 3, 4);
+	put(0x9020, 1u << 27, 4);
+	put(0x9024, (unsigned)ports[dev] << 16, 4);
+	for (unsigned dci = 1; dci <= 4; dci++) {
+		static const uint8_t type[] = {0, 4, 2, 7, 2};
+		unsigned t = dci == 3 && dev < 2 ? 6 : type[dci];
+
+		put(0x9020 + 0x20 * dci + 4, t << 3 | 512u << 16, 4);
+		put(0x9020 + 0x20 * dci + 8, (0x4000 + 0x400 * dci) | 1, 8);
+	}
+	put_trb(0x1000 + 16 * n++, 0, 0, 9 << 10);
+	put_trb(0x1000 + 16 * n++, 0x9000, 0, 11 << 10 | 1 << 24);
+	put(regs + 0x2000, 0, 4);
+	put(0x9004, 1 | 3 << 3, 4);
+	put_trb(0x1000 + 16 * n++, 0x9000, 0, 12 << 10 | 1 << 24);
+	put(regs + 0x2000, 0, 4);
+	usb->x.bus.dev[dev]->configuration = 1;
+}
+
+static void xhci_command(void)
+{
+	uint64_t at = usb->x.crcr;
+
+	if (at >= STRUCTS)
+		return;
+	put_trb(at, one_in(2) ? 0x9000 : 0x4001 + 0x400 * below(5), 0,
+		(9 + below(16)) << 10 | 1u << 24 | below(5) << 16 | (one_in(4) ? 1u << 9 : 0));
+}
+
+static void xhci_td(unsigned dci)
+{
+	static const uint8_t requests[] = {0, 1, 3, 6, 8, 9, 10, 11, 0xfe, 0xff, 48};
+	uint64_t at = usb->x.ep[dci - 1].dequeue, data = FUZZ_RAM / 2 + 0x1000 * below(64);
+	uint32_t more = 0x20 | (one_in(2) ? 4 : 0) | (one_in(4) ? 0x10 : 0);
+
+	if (at >= STRUCTS)
+		return;
+	if (dci == 1) {
+		uint64_t setup = below(4) | (one_in(2) ? 0x80 : 0) | (one_in(2) ? 0x20 : 0) |
+				 (uint64_t)requests[below(sizeof(requests))] << 8 |
+				 (uint64_t)below(0x900) << 16 | (value() & 0xff) << 32 |
+				 (uint64_t)below(600) << 48;
+
+		put_trb(at, setup, 8, 2 << 10 | 0x40 | below(2) << 5);
+		put_trb(at + 16, data, below(600), 3 << 10 | (one_in(2) ? 1u << 16 : 0) | more);
+		put_trb(at + 32, 0, 0, 4 << 10 | below(2) << 16 | 0x20);
+	} else {
+		uint32_t len = one_in(2) ? 512 * below(200) : below(64);
+
+		if (dci == 4 && one_in(2)) { /* a command */
+			len = 31;
+			more = 0x20;
+			put(data, 0x43425355, 4);
+			put(data + 8, one_in(4) ? value() : 512 * below(300), 4);
+			put(data + 12, one_in(2) ? 0x80 : 0, 1);
+			put(data + 13, 0, 1);
+			put(data + 14, 12, 1);
+			for (unsigned i = 1; i < 12; i++)
+				put(data + 15 + i, one_in(2) ? 0 : value(), 1);
+			put(data + 15, packets[below(sizeof(packets))], 1);
+			if (one_in(2)) { /* READ(10) or WRITE(10), mostly within the medium */
+				bool write = one_in(2);
+
+				put(data + 12, one_in(16) == write ? 0x80 : 0, 1);
+				put(data + 15, write ? 0x2a : 0x28, 8);
+				put(data + 19, below(9), 1);
+				put(data + 22, below(2), 2);
+				put(data + 23, value(), 1);
+			}
+		}
+		put_trb(at, data, len, 1 << 10 | more);
+		put_trb(at + 16, data, one_in(2) ? 13 : below(0x20000), 1 << 10 | 0x20);
+		put_trb(at + 32, one_in(2) ? 0x4000 + 0x400 * dci : at, 0, 6 << 10 | below(2) << 1);
+	}
+	if (one_in(8))
+		put_trb(at + 16 * below(3), value(), 0, (6 + below(3)) << 10 | 0x30);
+}
+
+static void xhci_round(void)
+{
+	uint64_t regs = bar(&usb->x.func, 0);
+
+	if (one_in(16) || usb->x.usbsts & 5 || !usb->x.slot[0].enabled)
+		xhci_start(regs);
+	for (unsigned k = below(8); k < 8; k++) {
+		unsigned dci = one_in(4) ? 1 + below(2) : 3 + below(2);
+
+		if (one_in(16)) {
+			xhci_command();
+			put(regs + 0x2000, 0, 4);
+		}
+		/* What has failed is soon as good as new, or nothing would get far. */
+		if (one_in(4) && usb->x.ep[dci - 1].state > 1) {
+			usb->x.ep[dci - 1].state = 1;
+			usb->disk.usb.halted[0] = usb->disk.usb.halted[1] = 0;
+			usb->cd.usb.halted[0] = usb->cd.usb.halted[1] = 0;
+			usb->disk.scsi.attention = 0;
+			if (one_in(4))
+				usb->disk.state = usb->cd.state = 0;
+		}
+		xhci_td(dci);
+		put(regs + 0x2004, dci, 4);
+		if (one_in(4))
+			input_key(&usb->input, (enum key)below(NR_KEYS), one_in(2));
+		if (one_in(4))
+			input_pointer(&usb->input,
+				      &(struct input_pointer){.x = (int)next(), .absolute = true});
+		if (one_in(2))
+			put(regs + 0x1038, 0x2008 + 16ull * usb->x.intr[0].enqueue, 8);
+		if (one_in(4))
+			drain();
+		clock_step(world.clock, 1000000);
+	}
+	noise(one_in(4));
+	if (one_in(8))
+		any_access(&usb->x.func);
+}
+
+static void xhci_fini_all(void)
+{
+	usb_storage_fini(&usb->disk);
+	usb_storage_fini(&usb->cd);
+	usb_hid_fini(&usb->kbd);
+	usb_hid_fini(&usb->tablet);
+	xhci_fini(&usb->x);
+	free(usb);
+}
+
+const struct fuzz_device fuzz_usb[] = {
+    {"xhci", xhci_init_all, NULL, xhci_round, xhci_fini_all, NULL},
+    {0},
+};
