@@ -361,6 +361,11 @@ int on_fdb(struct parse *p, const char *arg)
 	return add_short(p, arg, IF_FLOPPY, 1, false);
 }
 
+int on_pflash(struct parse *p, const char *arg)
+{
+	return add_short(p, arg, IF_PFLASH, -1, false);
+}
+
 int on_snapshot(struct parse *p, const char *arg)
 {
 	(void)arg;

@@ -51,6 +51,7 @@ int on_hdd(struct parse *p, const char *arg);
 int on_cdrom(struct parse *p, const char *arg);
 int on_fda(struct parse *p, const char *arg);
 int on_fdb(struct parse *p, const char *arg);
+int on_pflash(struct parse *p, const char *arg);
 int on_snapshot(struct parse *p, const char *arg);
 
 /* After the last option: gives places and names to those that have none. ide_units: drives on each IDE

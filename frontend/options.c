@@ -652,6 +652,8 @@ static const struct option table[] = {
     {"cdrom", "FILE", on_cdrom, "CD-ROM, as IDE drive 2"},
     {"fda", "FILE", on_fda, "floppy in the first drive; -fdb is the second"},
     {"fdb", "FILE", on_fdb, NULL},
+    {"pflash", "FILE", on_pflash,
+     "flash with firmware; a second one with its variables: -drive if=pflash,file=FILE"},
     {"snapshot", NULL, on_snapshot, "images stay as they are: writes go to temporary files"},
 
     {"", NULL, NULL, "Where its output goes"},
@@ -696,7 +698,6 @@ static const struct {
 	const char *name, *nearest;
 } later[] = {
     {"sd", "-initrd with a root file system in memory"},
-    {"pflash", "-drive if=pflash,format=raw,file=FILE"},
     {"option-rom", "-kernel"},
     {"dtb", "-append"},
     {"shim", "-kernel"},

@@ -184,6 +184,53 @@ static void isa_device_end(struct aml *a)
 	aml_end(a);
 }
 
+/* 82078 and its drives (ACPI 6.4, 9.8); a system that finds none here need not look for them. */
+static void floppy(struct aml *a, const struct acpi_config *cfg)
+{
+	/* Byte n of five dwords: drive n is there; the last: tapes are not known. */
+	uint8_t enumerate[20] = {cfg->floppy[0] != 0, [4] = cfg->floppy[1] != 0, [16] = 2};
+	char name[] = "FLPA";
+
+	if (!cfg->floppy[0] && !cfg->floppy[1])
+		return;
+	aml_device(a, "FDC0");
+	aml_name_eisaid(a, "_HID", "PNP0700");
+	aml_name(a, "_CRS");
+	aml_resources(a);
+	aml_io(a, 0x3f2, 1, 4);
+	aml_io(a, 0x3f7, 1, 1);
+	aml_irq(a, 6);
+	aml_dma(a, 2);
+	aml_resources_end(a);
+	aml_name(a, "_FDE");
+	aml_buffer(a, enumerate, sizeof(enumerate));
+	for (unsigned i = 0; i < 2; i++) {
+		/* Drive, type, largest cylinder, sector and head; then what a BIOS has in its diskette
+		 * parameter table. */
+		const uint8_t info[16] = {(uint8_t)i, cfg->floppy[i],
+					  79,         cfg->floppy[i] == 5 ? 36 : 18,
+					  1,          0xaf,
+					  0x02,       0x25,
+					  2,          cfg->floppy[i] == 5 ? 36 : 18,
+					  0x1b,       0xff,
+					  0x6c,       0xf6,
+					  0x0f,       0x08};
+
+		if (!cfg->floppy[i])
+			continue;
+		name[3] = (char)('A' + i);
+		aml_device(a, name);
+		aml_name_int(a, "_ADR", i);
+		aml_name(a, "_FDI");
+		aml_package(a, 16);
+		for (unsigned k = 0; k < 16; k++)
+			aml_int(a, info[k]);
+		aml_end(a);
+		aml_end(a);
+	}
+	aml_end(a);
+}
+
 static void isa_bridge(struct aml *a, const struct acpi_config *cfg)
 {
 	static const struct {
@@ -211,6 +258,7 @@ static void isa_bridge(struct aml *a, const struct acpi_config *cfg)
 	aml_irq(a, 12);
 	isa_device_end(a);
 
+	floppy(a, cfg);
 	for (unsigned i = 0; i < 4; i++) {
 		if (!(cfg->uarts >> i & 1))
 			continue;

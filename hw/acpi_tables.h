@@ -24,7 +24,8 @@ struct acpi_config {
 	uint64_t pci_high_base, pci_high_end; /* above 4 GiB; equal: none */
 	uint64_t ecam_base;                   /* 0: none */
 	unsigned ecam_buses;
-	uint8_t uarts; /* bit n: COM(n+1) is there */
+	uint8_t uarts;     /* bit n: COM(n+1) is there */
+	uint8_t floppy[2]; /* the BIOS's types of the drives, 0: none */
 	bool vga, pvpanic;
 };
 

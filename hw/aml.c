@@ -225,6 +225,15 @@ void aml_return(struct aml *a)
 	aml_byte(a, 0xa4);
 }
 
+void aml_buffer(struct aml *a, const void *p, size_t n)
+{
+	aml_byte(a, 0x11);
+	open_term(a);
+	aml_int(a, n);
+	aml_bytes(a, p, n);
+	aml_end(a);
+}
+
 /* BufferOp, length, size as a word constant (filled in at the end), bytes. */
 void aml_resources(struct aml *a)
 {
@@ -261,6 +270,13 @@ void aml_irq(struct aml *a, unsigned irq)
 {
 	aml_byte(a, 0x22);
 	le(a, 1u << irq, 2);
+}
+
+void aml_dma(struct aml *a, unsigned channel)
+{
+	aml_byte(a, 0x2a);
+	aml_byte(a, (uint8_t)(1u << channel));
+	aml_byte(a, 0);
 }
 
 void aml_interrupts(struct aml *a, const uint32_t *gsi, unsigned n)

@@ -30,6 +30,7 @@ void aml_bytes(struct aml *a, const void *p, size_t n);
 void aml_path(struct aml *a, const char *path);
 void aml_int(struct aml *a, uint64_t v);
 void aml_string(struct aml *a, const char *s);
+void aml_buffer(struct aml *a, const void *p, size_t n);
 /* "PNP0A03" as a compressed EISA ID. */
 void aml_eisaid(struct aml *a, const char *id);
 
@@ -55,7 +56,8 @@ void aml_return(struct aml *a); /* the value follows */
 void aml_resources(struct aml *a);
 void aml_resources_end(struct aml *a);
 void aml_io(struct aml *a, uint16_t base, uint8_t align, uint8_t len);
-void aml_irq(struct aml *a, unsigned irq); /* ISA: edge, active high, exclusive */
+void aml_irq(struct aml *a, unsigned irq);     /* ISA: edge, active high, exclusive */
+void aml_dma(struct aml *a, unsigned channel); /* of bytes, by the 8237 */
 void aml_interrupts(struct aml *a, const uint32_t *gsi, unsigned n); /* level, high, shared */
 void aml_memory32(struct aml *a, uint32_t base, uint32_t len, bool writable);
 /* Windows of a host bridge. */

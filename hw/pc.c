@@ -314,6 +314,8 @@ void pc_describe(const struct pc *pc, struct acpi_config *cfg)
 	};
 	for (int i = 0; i < PC_UARTS; i++)
 		cfg->uarts |= (uint8_t)(pc->cfg.uart[i] << i);
+	for (unsigned i = 0; i < 2; i++)
+		cfg->floppy[i] = fdc_cmos_type(&pc->fdc, i);
 	pci_bus_high_window(&pc->pci, &cfg->pci_high_base, &cfg->pci_high_end);
 	pc->board->describe(pc, cfg);
 }

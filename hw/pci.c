@@ -182,10 +182,12 @@ void pci_set_intx(struct pci_func *f, int level)
 	update_intx(f);
 }
 
-uint32_t pci_config_read(const struct pci_func *f, unsigned off, unsigned size)
+uint32_t pci_config_read(struct pci_func *f, unsigned off, unsigned size)
 {
 	uint32_t v = 0;
 
+	if (f->config_read)
+		f->config_read(f, off, size);
 	for (unsigned i = 0; i < size && off + i < f->config_size; i++)
 		v |= (uint32_t)f->config[off + i] << (8 * i);
 	return v;
@@ -461,7 +463,7 @@ static void data_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 static uint64_t ecam_read(void *dev, uint64_t off, unsigned size)
 {
 	const struct pci_bus *bus = dev;
-	const struct pci_func *f = off >> 20 ? NULL : bus->func[off >> 12];
+	struct pci_func *f = off >> 20 ? NULL : bus->func[off >> 12];
 
 	return f ? pci_config_read(f, (unsigned)off & 0xfff, size) : ~0ull;
 }

@@ -105,6 +105,8 @@ struct pci_func {
 	/* After software wrote [off, off+size) of the configuration space, and after a reset or a
 	 * load (off 0, size config_size); may be NULL. */
 	void (*config_changed)(struct pci_func *f, unsigned off, unsigned size);
+	/* Before software reads there; may be NULL. */
+	void (*config_read)(struct pci_func *f, unsigned off, unsigned size);
 };
 
 struct pci_bus {
@@ -183,7 +185,7 @@ void pci_bus_rewire(struct pci_bus *bus);
 extern const struct mmio_ops pci_ecam_ops;
 
 /* size 1, 2 or 4; off below PCI_CONFIG_SIZE: what the function does not have reads as 0. */
-uint32_t pci_config_read(const struct pci_func *f, unsigned off, unsigned size);
+uint32_t pci_config_read(struct pci_func *f, unsigned off, unsigned size);
 void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned size);
 
 /* Whole GiB that hold all BARs which answer above 4 GiB now; equal: there are none. */

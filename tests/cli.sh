@@ -128,7 +128,12 @@ refuses "needs driver= and node-name=" -blockdev driver=raw
 refuses "file=x is no -blockdev" -blockdev driver=qcow2,node-name=d,file=x
 refuses "there is no -drive with id=d" -device virtio-blk-pci,drive=d
 refuses "unit=1 needs another with unit=0" -drive "if=pflash,unit=1,format=raw,file=$dir/garbage"
+refuses "there is no SCSI bus scsi.0; add -device virtio-scsi-pci" -drive "if=scsi,format=raw,file=$dir/garbage"
+refuses "there is no IDE bus ide.2; there are ide.0, ide.1" -drive if=ide,index=4,media=cdrom
+refuses "there is no IDE bus ide.6; there are ide.0, ide.1" -M q35 -drive if=ide,index=6,media=cdrom
+refuses "a bus has 1" -M q35 -drive if=ide,bus=1,unit=1,media=cdrom
 refuses "unit 0 and unit 1 only" -drive "if=pflash,unit=2,format=raw,file=$dir/garbage"
+refuses "leave one out" -bios x -pflash "$dir/garbage"
 refuses "leave one out" -bios x -drive "if=pflash,format=raw,file=$dir/garbage"
 refuses "cannot open firmware /nonexistent" -bios /nonexistent
 refuses "neither an option nor a disk image" ""

@@ -50,6 +50,27 @@ static bool is_free(const struct drive_bus *bus, unsigned unit)
 	return unit < bus->units && !(bus->taken >> unit & 1);
 }
 
+static const char *controller_of(enum drive_bus_kind kind)
+{
+	return kind == DRIVE_IDE ? "ahci" : "virtio-scsi-pci";
+}
+
+/* What the user may name instead. */
+static void list_buses(const struct drive_bus *bus, enum drive_bus_kind kind, char *out, size_t len)
+{
+	const char *before = "there are ";
+
+	snprintf(out, len, "add -device %s", controller_of(kind));
+	for (; bus; bus = bus->next) {
+		size_t used = before[0] == ',' ? strlen(out) : 0;
+
+		if (bus->kind != kind)
+			continue;
+		snprintf(out + used, len - used, "%s%s", before, bus->name);
+		before = ", ";
+	}
+}
+
 /* The bus and unit that the user named, or the first free ones. 0 or -errno with one line in err. */
 static int choose(const struct device_args *args, enum drive_bus_kind kind, const char *unit_prop,
 		  struct drive_bus **out, unsigned *unit, char *err, size_t errlen)
@@ -61,8 +82,9 @@ static int choose(const struct device_args *args, enum drive_bus_kind kind, cons
 	if (name) {
 		bus = find(list, name);
 		if (!bus || bus->kind != kind) {
-			snprintf(err, errlen, "-device %s: there is no %s bus %s", type,
+			snprintf(err, errlen, "-device %s: there is no %s bus %s; ", type,
 				 kind_name(kind), name);
+			list_buses(list, kind, err + strlen(err), errlen - strlen(err));
 			return -ENODEV;
 		}
 		list = bus;
@@ -82,8 +104,8 @@ static int choose(const struct device_args *args, enum drive_bus_kind kind, cons
 			return -EBUSY;
 		}
 	}
-	snprintf(err, errlen, "-device %s: there is no free %s bus; add %s", type, kind_name(kind),
-		 kind == DRIVE_IDE ? "-device ahci" : "-device virtio-scsi-pci");
+	snprintf(err, errlen, "-device %s: there is no free %s bus; add -device %s", type,
+		 kind_name(kind), controller_of(kind));
 	return -ENODEV;
 }
 

@@ -13,7 +13,9 @@
 #define MODERN_ID         0x1040
 
 enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4 };
-enum { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE };
+enum { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI };
+/* In CAP_PCI, by which the BAR is reached from configuration space. */
+enum { CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_DATA = 16 };
 /* The modern BAR: a page for each structure. */
 enum {
 	AT_COMMON = 0x0000,
@@ -452,7 +454,7 @@ static void loaded(void *state)
 
 static int add_cap(struct virtio_pci *v, uint8_t type, uint32_t off, uint32_t len)
 {
-	unsigned size = type == CAP_NOTIFY ? 20 : 16;
+	unsigned size = type == CAP_NOTIFY || type == CAP_PCI ? 20 : 16;
 	int cap = pci_func_cap(&v->func, PCI_CAP_VENDOR, size);
 	uint8_t *p;
 
@@ -466,6 +468,66 @@ static int add_cap(struct virtio_pci *v, uint8_t type, uint32_t off, uint32_t le
 	pci_set32(p + 12, len);
 	if (type == CAP_NOTIFY)
 		pci_set32(p + 16, NOTIFY_MULTIPLIER);
+	return cap;
+}
+
+/* ---- the BAR from configuration space (virtio 1.2, 4.1.4.9) ---- */
+
+static struct virtio_pci *of_func(struct pci_func *f)
+{
+	return (struct virtio_pci *)((char *)f - offsetof(struct virtio_pci, func));
+}
+
+/* Whether an access to configuration space is one of the BAR, and to what in it. */
+static bool reaches_bar(const struct virtio_pci *v, unsigned off, unsigned size, uint32_t *at,
+			uint32_t *len)
+{
+	const uint8_t *cap = v->func.config + v->pci_cap;
+	unsigned data = v->pci_cap + CAP_DATA;
+
+	*at = pci_get32(cap + CAP_OFFSET);
+	*len = pci_get32(cap + CAP_LENGTH);
+	return off < data + 4 && off + size > data && cap[CAP_BAR] == BAR_MODERN &&
+	       (*len == 1 || *len == 2 || *len == 4) && *at < MODERN && *at % *len == 0;
+}
+
+static void config_read(struct pci_func *f, unsigned off, unsigned size)
+{
+	struct virtio_pci *v = of_func(f);
+	uint32_t at, len;
+
+	if (reaches_bar(v, off, size, &at, &len)) {
+		uint64_t val = modern_read(v, at, len);
+
+		memcpy(f->config + v->pci_cap + CAP_DATA, &val, len);
+	}
+}
+
+static void config_written(struct pci_func *f, unsigned off, unsigned size)
+{
+	struct virtio_pci *v = of_func(f);
+	uint32_t at, len;
+	uint64_t val = 0;
+
+	/* A reset or a load writes nothing. */
+	if (size > 4 || !reaches_bar(v, off, size, &at, &len))
+		return;
+	memcpy(&val, f->config + v->pci_cap + CAP_DATA, len);
+	modern_write(v, at, val, len);
+}
+
+static int add_pci_cap(struct virtio_pci *v)
+{
+	int cap = add_cap(v, CAP_PCI, 0, 0);
+
+	if (cap < 0)
+		return cap;
+	v->pci_cap = (uint8_t)cap;
+	v->func.start[cap + CAP_BAR] = 0;
+	v->func.wmask[cap + CAP_BAR] = 0xff;
+	memset(v->func.wmask + cap + CAP_OFFSET, 0xff, CAP_DATA + 4 - CAP_OFFSET);
+	v->func.config_read = config_read;
+	v->func.config_changed = config_written;
 	return 0;
 }
 
@@ -478,7 +540,9 @@ static int add_modern(struct virtio_pci *v)
 	    (r = add_cap(v, CAP_ISR, AT_ISR, 1)) < 0 ||
 	    (r = add_cap(v, CAP_NOTIFY, AT_NOTIFY, NOTIFY_MULTIPLIER * v->nr_queues)) < 0)
 		return r;
-	return v->type->config_len ? add_cap(v, CAP_DEVICE, AT_DEVICE, v->type->config_len) : 0;
+	if (v->type->config_len && (r = add_cap(v, CAP_DEVICE, AT_DEVICE, v->type->config_len)) < 0)
+		return r;
+	return add_pci_cap(v);
 }
 
 struct virtio_pci_options virtio_layout(const struct device_args *args)

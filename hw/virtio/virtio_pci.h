@@ -69,6 +69,7 @@ struct virtio_pci {
 	uint64_t features; /* that the driver has accepted */
 	unsigned nr_queues;
 	uint16_t queue_size; /* largest, and what a reset sets */
+	uint8_t pci_cap;     /* offset of the capability that reaches the BAR; 0: none */
 
 	uint32_t offered_sel, features_sel;
 	uint16_t config_vector, queue_sel;

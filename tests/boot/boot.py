@@ -252,15 +252,35 @@ class Boots(suite.Suite):
                         "-Wl,-Ttext=0x100000", "-Wl,--build-id=none", "-o", kernel,
                         os.path.join(HERE, "resets.S")], check=True, stderr=subprocess.DEVNULL)
         for board in "pc", "q35":
-            g = self.start(f"resets_{board}", "-machine", board, "-kernel", kernel, "-serial",
-                           "stdio", "-display", "none")
-            try:
-                for way in ("reset control register", "port 92h", "keyboard controller",
-                            "triple fault", "soft off"):
-                    g.expect(way, 20)
-                check(g.wait(10) == 0, "power-off does not give status 0")
-            finally:
-                g.close()
+            self.resets_of("-machine", board, "-kernel", kernel, "-nographic")
+
+    def resets_of(self, *args):
+        ways = ("reset control register", "port 92h", "keyboard controller", "triple fault", "soft off")
+        g = self.start("resets", *args)
+        try:
+            for way in ways:
+                g.expect(way, 20)
+            check(g.wait(10) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+        g = self.start("resets_no_reboot", *args, "-no-reboot")
+        try:
+            check(g.wait(10) == 0 and ways[1] not in g.output, "-no-reboot does not end it")
+        finally:
+            g.close()
+        # Switched off it stays there to be looked at, until it is reset; the user's reset, too, starts anew.
+        g = self.start("resets_no_shutdown", *args, "-no-shutdown")
+        try:
+            g.expect(ways[-1], 20)
+            g.type("\1c")
+            g.expect(r"\(doppel\) ", 10)
+            g.type("info status\n")
+            g.expect("paused", 10)
+            g.type("system_reset\ncont\n")
+            for way in ways:
+                g.expect(way, 20)
+        finally:
+            g.close()
 
     def cpu_models(self):
         """Every CPU model takes the kernel to a shell without a complaint."""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A multiboot kernel that resets the machine in another way at each start, counting in a byte of CMOS
- * memory, and at last switches it off; says on COM1 what it does.
+ * memory, and at last switches it off, to begin anew after that; says on COM1 what it does.
  */
 #define COUNT  0x60
 #define PM_CNT 0x604
@@ -54,6 +54,10 @@ fault:
 off:
 	movl $off_text, %esi
 	call puts
+	movb $COUNT, %al
+	outb %al, $0x70
+	xorb %al, %al
+	outb %al, $0x71
 	movw $PM_CNT, %dx
 	movw $0x2000, %ax
 	outw %ax, %dx

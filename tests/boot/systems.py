@@ -3,6 +3,7 @@
 """Whole systems that boot as on a PC: firmware, GRUB, Debian (tests/guests/disk.sh) from a disk with a
 partition table, to a login, reboots and a clean shutdown; a rescue CD; the installer. Minutes.
 """
+import hashlib
 import os
 import re
 import shutil
@@ -49,9 +50,9 @@ class Systems(suite.Suite):
         os.unlink(raw)
         os.unlink(disk)
 
-    def bios(self, name, *args, cpus=2, arch="amd64", expect=""):
-        """SeaBIOS, GRUB in the MBR, a login, a reboot by the guest, a login, shutdown; the file system
-        is clean."""
+    def bios(self, name, *args, cpus=2, arch="amd64", expect="", look=None):
+        """SeaBIOS, GRUB in the MBR, a login, look(guest), a reboot by the guest, a login, the power button;
+        the file system is clean."""
         disk = self.overlay(name, debian(arch) + "/bios.img")
         g = self.start(name, "-smp", str(cpus), *(a.replace("%s", disk) for a in args))
         try:
@@ -62,6 +63,8 @@ class Systems(suite.Suite):
             check(machine in g.command("uname -m"), f"the guest is no {machine}")
             check(g.command("nproc").strip() == str(cpus), f"the guest does not see {cpus} CPUs")
             check(expect in g.command("cat /proc/interrupts"), f"no {expect} in the interrupts")
+            if look:
+                look(g)
             g.command("dd if=/dev/urandom of=/f bs=64k count=160 conv=fsync 2>/dev/null; sync")
             there = g.command("sha256sum /f").split()[0]
             g.type("reboot\n")
@@ -70,8 +73,8 @@ class Systems(suite.Suite):
             check(there in g.command("sha256sum /f"), "the file is another after a reboot")
             check_log(g.command("dmesg"))
             check("I/O error" not in g.command("dmesg"), "an I/O error")
-            g.type("poweroff\n")
-            check(g.wait(120) == 0, "power-off does not give status 0")
+            g.monitor("system_powerdown")
+            check(g.wait(120) == 0, "the power button does not give status 0")
         finally:
             g.close()
         self.fsck(disk, MIB)
@@ -84,7 +87,20 @@ class Systems(suite.Suite):
         return self.bios("virtio_q35", "-machine", "q35", *VIRTIO, expect="virtio0-req.0")
 
     def ide(self):
-        return self.bios("ide", "-drive", "file=%s,if=ide", expect="ata_piix")
+        """With a diskette, whose driver ACPI's tables call for."""
+        diskette = self.path("diskette.img")
+        with open(diskette, "wb") as f:
+            f.write(os.urandom(64 << 10).ljust(1440 << 10, b"\0"))
+
+        def look(g):
+            g.command("modprobe floppy; udevadm settle", 120)
+            check("PNP0700" in g.command("cat /sys/bus/acpi/devices/PNP0700:00/hid"), "no floppy in ACPI")
+            got = g.command("head -c 64K /dev/fd0 | sha256sum", 120).split()
+            with open(diskette, "rb") as f:
+                want = hashlib.sha256(f.read(64 << 10)).hexdigest()
+            check(want in got, f"the diskette is read differently: {got}")
+
+        return self.bios("ide", "-drive", "file=%s,if=ide", "-fda", diskette, expect="ata_piix", look=look)
 
     def sata(self):
         return self.bios("sata", "-machine", "q35", "-drive", "file=%s,if=ide", expect="ahci")

@@ -123,7 +123,7 @@ static inline void rig_plug(struct rig *g, struct pci_func *f)
 }
 
 /* Where a BAR is. */
-static inline uint64_t rig_bar(const struct pci_func *f, unsigned n)
+static inline uint64_t rig_bar(struct pci_func *f, unsigned n)
 {
 	return pci_config_read(f, PCI_BAR0 + 4 * n, 4) & ~(f->bar[n].kind == PCI_BAR_IO ? 3u : 15u);
 }

@@ -25,6 +25,7 @@ static const struct acpi_config pc = {
     .pci_mem_base = 0xc0000000,
     .pci_mem_end = 0xfec00000,
     .uarts = 0xf,
+    .floppy = {4, 5},
     .pvpanic = true,
 };
 
@@ -154,6 +155,25 @@ Test(acpi, no_space)
 
 	big.cpus = 4096;
 	cr_assert_eq(acpi_build(&t, &big), -ENOSPC);
+}
+
+/* The floppy controller is described where there is a drive, with the drives that there are. */
+Test(acpi, floppy)
+{
+	static const char fdi[] = {'_', 'F', 'D', 'I', 0x12};
+	struct acpi_config cfg = pc;
+
+	for (unsigned n = 0; n < 3; n++) {
+		unsigned drives = 0;
+
+		cfg.floppy[0] = n > 0 ? 4 : 0;
+		cfg.floppy[1] = n > 1 ? 5 : 0;
+		cr_assert_eq(acpi_build(&t, &cfg), 0);
+		cr_assert_eq(!memmem(t.data, t.len, "FDC0", 4), n == 0);
+		for (size_t at = 0; at + sizeof(fdi) <= t.len; at++)
+			drives += memcmp(t.data + at, fdi, sizeof(fdi)) == 0;
+		cr_assert_eq(drives, n);
+	}
 }
 
 Test(acpi, aml_encoding)

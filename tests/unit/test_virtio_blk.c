@@ -324,6 +324,42 @@ Test(virtio_blk, rings_upon_each_other, .timeout = 20)
 	cr_assert_eq(d.in_flight[0], 0);
 }
 
+/* Where the BAR cannot be reached, as in firmware with one above 4 GiB, configuration space leads there. */
+Test(virtio_blk, registers_in_configuration_space)
+{
+	const struct virtio_blk_options o = {0};
+	struct pci_func *f = &d.v.func;
+	unsigned cap;
+
+	plug(&o, false);
+	cap = f->config[PCI_CAP_LIST];
+	while (cap && (f->config[cap] != PCI_CAP_VENDOR || f->config[cap + 3] != 5))
+		cap = f->config[cap + 1];
+	cr_assert_neq(cap, 0);
+	cr_assert_eq(f->config[cap + 2], 20);
+	/* Nothing is chosen: neither the BAR nor a length. */
+	pci_config_write(f, cap + 16, 1, 4);
+	cr_assert_eq(get(&g, at + 20, 1), 0);
+	pci_config_write(f, cap + 4, 4, 1);
+	pci_config_write(f, cap + 8, 20, 4);
+	pci_config_write(f, cap + 12, 1, 4);
+	pci_config_write(f, cap + 16, 3, 1);
+	cr_assert_eq(get(&g, at + 20, 1), 3);
+	pci_config_write(f, cap + 8, 0x2000, 4);
+	pci_config_write(f, cap + 12, 4, 4);
+	cr_assert_eq(pci_config_read(f, cap + 16, 4), SECTORS);
+	/* Beyond the BAR, unaligned, of a length that there is not: as if nothing were there. */
+	for (unsigned i = 0; i < 4; i++) {
+		static const uint32_t wrong[4][2] = {
+		    {0x4000, 4}, {0xfffffffc, 4}, {0x2001, 4}, {0x2000, 3}};
+
+		pci_config_write(f, cap + 8, wrong[i][0], 4);
+		pci_config_write(f, cap + 12, wrong[i][1], 4);
+		pci_config_write(f, cap + 16, 0x5a5a5a5a, 4);
+		cr_assert_eq(pci_config_read(f, cap + 16, 4), 0x5a5a5a5a);
+	}
+}
+
 Test(virtio_blk, legacy)
 {
 	const struct virtio_blk_options o = {0};
