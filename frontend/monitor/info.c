@@ -11,6 +11,7 @@
 #include "cpu/vcpu.h"
 #include "frontend/debug/debugger.h"
 #include "frontend/monitor/command.h"
+#include "frontend/monitor/view.h"
 #include "frontend/snapshot.h"
 #include "hw/display/display.h"
 #include "hw/pc.h"
@@ -43,16 +44,41 @@ static void print_registers(const struct out *o, const struct vcpu *v)
 	    v->dr6, v->dr7, v->efer, v->xcr0);
 }
 
+/* MMX registers are the x87's; with AVX each vector is 256 bits. */
+static void print_vectors(const struct out *o, const struct vcpu *v)
+{
+	bool avx = v->xcr0 & XCR0_AVX && v->cr4 & CR4_OSXSAVE;
+
+	out(o, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", v->fpu.fcw, v->fpu.fsw,
+	    v->fpu.fsw >> 11 & 7, v->fpu.ftw, v->mxcsr);
+	for (int i = 0; i < 8; i++)
+		out(o, "FPR%d=%016" PRIx64 " %04x%s", i, v->fpu.r[i].mant, v->fpu.r[i].se,
+		    i % 2 ? "\n" : " ");
+	for (int i = 0; i < 16; i++) {
+		out(o, "%cMM%02d=", avx ? 'Y' : 'X', i);
+		for (int k = avx ? 3 : 1; k >= 0; k--)
+			out(o, "%016" PRIx64, v->v[i].u64[k]);
+		out(o, avx || i % 2 ? "\n" : " ");
+	}
+}
+
 static void info_registers(struct monitor *m, const struct out *o, const struct arg *a)
 {
-	bool ran = debug_hold(m->env->debugger);
+	struct view w;
 
-	(void)a;
+	view_begin(&w, m, o);
 	for (unsigned i = 0; i < m->pc->cpus; i++) {
-		out(o, "CPU#%u\n", i);
-		print_registers(o, cpus_state(m->pc->m.cpus, i));
+		const struct vcpu *v = debug_cpu(m->env->debugger, i);
+		char name[128];
+
+		if (!a[0].given && i != m->cpu)
+			continue;
+		view_symbol(m->env, v->rip, false, name, sizeof(name));
+		out(o, "CPU#%u%s%s\n", i, *name ? " in " : "", name);
+		print_registers(o, v);
+		print_vectors(o, v);
 	}
-	debug_release(m->env->debugger, ran);
+	view_end(&w);
 }
 
 static void info_status(struct monitor *m, const struct out *o, const struct arg *a)
@@ -142,7 +168,8 @@ static void info_snapshots(struct monitor *m, const struct out *o, const struct 
 }
 
 const struct command info_commands[] = {
-    {"info registers", NULL, info_registers, "all CPUs' registers", "info registers"},
+    {"info registers|info r", "[-a]", info_registers, "the CPU's registers; -a: of all CPUs",
+     "info registers -a"},
     {"info status", NULL, info_status, "whether the guest runs", "info status"},
     {"info cpus", NULL, info_cpus, "CPUs, engine, instructions", "info cpus"},
     {"info jit", NULL, info_jit, "what the engine has counted", "info jit"},

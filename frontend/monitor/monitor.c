@@ -20,8 +20,18 @@
 #define MAX_NAMES 256
 
 const struct command *const command_tables[] = {
-    help_commands,   info_commands, machine_commands, input_commands,
-    memory_commands, stop_commands, kernel_commands,  NULL};
+    help_commands,
+    machine_commands,
+    info_commands,
+    device_commands,
+    input_commands,
+    memory_commands,
+    paging_commands,
+    table_commands,
+    stop_commands,
+    kernel_commands,
+    NULL,
+};
 
 void out(const struct out *o, const char *fmt, ...)
 {

@@ -141,6 +141,21 @@ class Suite:
         bt = m.wants("bt", r"#0 +0x\w+ do_sys_openat2\n")
         check(re.search(r"do_syscall_64\+(.|\n)*-- from user space --\n#\d+ +0x0\w+ \(user\)", bt),
               f"bt does not come to user space: {bt}")
+        walk = m.wants("walk 0x401000", r"^CR3 0x\w+: [45] levels")
+        for level in ["PML4E", "PDPTE", "PDE", "PTE"]:
+            check(re.search(rf"\n{level} +\d+ at 0x\w+: 0x\w+ -> (table|page) 0x\w+, (writable|read-only) user accessed", walk),
+                  f"walk does not explain the {level}: {walk}")
+        page = re.search(r"physical address 0x(\w+), page of 4 KiB: user, read-only\n", walk)
+        check(page and f"gpa: 0x{page[1]}" in m.ask("gva2gpa 0x401000"), f"walk and gva2gpa differ: {walk}")
+        code = m.ask("x /2xg 0x401000").split(":")[1]
+        check(m.ask(f"xp /2xg 0x{page[1]}").split(":")[1] == code, "x and xp differ")
+        m.wants("walk 0x800000000000000", "not canonical")
+        m.wants("info idt", r"0x0e: 0010:0x\w+ <asm_exc_page_fault> 64-bit interrupt gate DPL 0")
+        m.wants("info gdt", r"\n0010: base 0x00000000 limit 0xffffffff DPL 0 64-bit code")
+        m.wants("info tss", r"RSP0 0xf(.|\n)*IST1 0xf")
+        m.wants("info mem", r"\n0000000000401000-\w+ \w+ ur-x")
+        m.wants("info tlb", r"\n0000000000401000: 0000\w+ ")
+        m.wants("info registers", r"CPU#0 in do_sys_openat2\nRAX=(.|\n)*[XY]MM15=")
         m.runs("finish", r"(?=CPU#0 > 0x\w+ <\w+\+0x\w+>)")
         m.type("q\n")
         m.wait(20)
@@ -176,7 +191,14 @@ class Suite:
         m.ask("cont")
         m.wants("info status", "running")
         m.ask("cpu 1")
-        for line in ["ps -t", "bt 2", "bt 99999", "vmmap 2", "p *(struct task_struct *)current",
+        m.wants("info pci", "device   1, function 1: piix3-ide")
+        m.wants("info lapic", "lapic of CPU#1: id 1, base 0xfee00000, enabled")
+        m.wants("info ioapic", r"pin 4 +0x\w+ vector")
+        m.wants("info mtree", r"0000000000000000-\w+ .ram.*\n(.|\n)*address-space: io")
+        m.wants("info device i8254", r"ch\[0\].count = 0x")
+        m.wants("info exits", r"\d+ port accesses of")
+        for line in ["info pic", "info irq", "info block", "info blockstats", "info qtree", "info ldt", "info r -a",
+                     "ps -t", "bt 2", "bt 99999", "vmmap 2", "p *(struct task_struct *)current",
                      "p percpu(cpu_number, 1)", "p percpu(x, 99)", "p current->mm->pgd"]:
             m.ask(line)
         m.type("q\n")
