@@ -19,6 +19,7 @@
 #include "frontend/options_dev.h"
 #include "hw/clock.h"
 #include "hw/loop.h"
+#include "hw/net/gro.h"
 
 #define PREFIX   4u /* bytes of a length */
 #define BUF_SIZE (4 * (NET_MAX_FRAME + PREFIX))
@@ -41,6 +42,7 @@ struct stream {
 	uint8_t *in, *out; /* BUF_SIZE each */
 	size_t in_len, out_at, out_len;
 	bool held; /* what is in `in` waits for the guest */
+	struct net_gro gro;
 };
 
 static void use_socket(struct stream *s, int fd);
@@ -71,6 +73,7 @@ static void disconnect(struct stream *s, const char *why)
 	s->fd = -1;
 	s->connecting = s->held = false;
 	s->in_len = s->out_at = s->out_len = 0;
+	s->gro.len = 0;
 	net_set_link(&s->end, false);
 	if (s->listener >= 0)
 		loop_watch(s->loop, s->listener, LOOP_IN, on_client, s);
@@ -171,9 +174,10 @@ static bool take_frames(struct stream *s)
 			s->held = true;
 			break;
 		}
-		net_send_buf(&s->end, s->in + at + PREFIX, len);
+		net_gro_send(&s->gro, s->in + at + PREFIX, len);
 		at += PREFIX + len;
 	}
+	net_gro_flush(&s->gro);
 	s->in_len -= at;
 	memmove(s->in, s->in + at, s->in_len);
 	return true;
@@ -380,6 +384,7 @@ int net_stream_start(struct netdev **out, const struct net_addr *addr, bool serv
 	}
 	net_end_init(&s->end, spec->id, &ops, s);
 	s->end.link_down = true;
+	net_gro_init(&s->gro, &s->end, false);
 	s->loop = env->loop;
 	s->addr = *addr;
 	s->server = server;

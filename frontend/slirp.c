@@ -21,6 +21,7 @@
 
 #include "hw/clock.h"
 #include "hw/loop.h"
+#include "hw/net/gro.h"
 
 #define LIBRARY     "libslirp.so.0"
 #define BATCH       64
@@ -53,12 +54,14 @@ struct slirp_link {
 	struct registered *registered;
 	unsigned nr_registered; /* size of the array */
 	unsigned round;
+	struct net_gro gro;
 };
 
 struct slirp_timer {
 	struct timer t;
 	SlirpTimerCb cb;
 	void *opaque;
+	struct slirp_link *link;
 };
 
 static int load(struct slirp_api *api, char *err, size_t errlen)
@@ -221,6 +224,7 @@ static void on_events(void *opaque, int fd, unsigned events)
 						     (e & EPOLLHUP ? SLIRP_POLL_HUP : 0);
 	}
 	l->api.poll(l->slirp, 0, get_events, l);
+	net_gro_flush(&l->gro);
 	refill(l);
 }
 
@@ -236,11 +240,8 @@ static void on_timeout(void *opaque)
 static ssize_t send_packet(const void *buf, size_t len, void *opaque)
 {
 	struct slirp_link *l = opaque;
-	/* What the library makes itself, or has checked. */
-	const struct net_offload o = {.flags = NET_DATA_VALID};
-	struct iovec iov = {(void *)buf, len};
 
-	net_send(&l->end, &iov, 1, &o);
+	net_gro_send(&l->gro, buf, len);
 	return (ssize_t)len;
 }
 
@@ -261,6 +262,7 @@ static void timer_fires(void *opaque)
 	struct slirp_timer *t = opaque;
 
 	t->cb(t->opaque);
+	net_gro_flush(&t->link->gro);
 }
 
 static void *timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
@@ -272,6 +274,7 @@ static void *timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
 		return NULL;
 	t->cb = cb;
 	t->opaque = cb_opaque;
+	t->link = l;
 	timer_init(&t->t, l->clock, timer_fires, t);
 	return t;
 }
@@ -335,6 +338,7 @@ static bool receive(void *self, const struct iovec *iov, unsigned nr, const stru
 	(void)nr;
 	(void)o;
 	l->api.input(l->slirp, iov->iov_base, (int)iov->iov_len);
+	net_gro_flush(&l->gro);
 	slirp_link_changed(l);
 	return true;
 }
@@ -356,6 +360,8 @@ int slirp_link_open(struct slirp_link **out, const SlirpConfig *cfg, const char 
 		return -1;
 	}
 	net_end_init(&l->end, name, &ops, l);
+	/* The library makes all frames itself, or has checked what they are made of. */
+	net_gro_init(&l->gro, &l->end, true);
 	/* TCP segments of any size, with their checksums. */
 	l->end.takes = NET_TAKES_TSO4 | NET_TAKES_ECN;
 	l->loop = loop;

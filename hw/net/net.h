@@ -152,6 +152,21 @@ int net_segment(const uint8_t *frame, size_t len, const struct net_offload *o,
  * it lies in memory. `sum` covers an even number of bytes. */
 uint32_t net_sum(const void *p, size_t len, uint32_t sum);
 
+/* Ethernet with tags, IP and TCP with all their options. */
+#define NET_MAX_HEADERS 256u
+
+/* Where the headers of a frame with TCP are, no fragment of one. */
+struct net_tcp {
+	size_t ip, tcp, payload;
+	bool v6;
+};
+/* 0, or -EINVAL for any other frame. */
+int net_find_tcp(struct net_tcp *h, const uint8_t *frame, size_t len);
+/* The sum of the pseudo header of a frame of len bytes, as net_sum(). */
+uint32_t net_pseudo_sum(const struct net_tcp *h, const uint8_t *frame, size_t len);
+/* Sets the length in the IP header, and its checksum. */
+void net_set_ip_len(const struct net_tcp *h, uint8_t *frame, size_t len);
+
 /* ---- cards (net_nic.c) ---- */
 
 /* The properties that all cards have. */

@@ -15,8 +15,6 @@ enum { ETH_IP4 = 0x0800, ETH_IP6 = 0x86dd, ETH_VLAN = 0x8100, VLAN_LEN = 4 };
 enum { IP4_MIN = 20, IP6_LEN = 40, TCP_MIN = 20, TCP_MAX = 60, PROTO_TCP = 6 };
 enum { TCP_SEQ = 4, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_CSUM = 16 };
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
-/* Ethernet with a tag, IP with all its options or one extension after the other, TCP. */
-#define MAX_HEADERS 256u
 
 uint32_t net_sum(const void *p, size_t len, uint32_t sum)
 {
@@ -92,13 +90,7 @@ int net_finish_csum(uint8_t *frame, size_t len, const struct net_offload *o)
 	return 0;
 }
 
-/* Where the headers of a TCP frame are. */
-struct headers {
-	size_t ip, tcp, payload;
-	bool v6;
-};
-
-static int find_headers(struct headers *h, const uint8_t *f, size_t len)
+int net_find_tcp(struct net_tcp *h, const uint8_t *f, size_t len)
 {
 	size_t at = 12;
 	unsigned type;
@@ -128,46 +120,58 @@ static int find_headers(struct headers *h, const uint8_t *f, size_t len)
 	if (h->tcp + TCP_MIN > len)
 		return -EINVAL;
 	h->payload = h->tcp + (f[h->tcp + TCP_OFFSET] >> 4) * 4u;
-	return h->payload < h->tcp + TCP_MIN || h->payload > len || h->payload > MAX_HEADERS
+	return h->payload < h->tcp + TCP_MIN || h->payload > len || h->payload > NET_MAX_HEADERS
 		   ? -EINVAL
 		   : 0;
 }
 
-/* The headers of a segment with all but sequence number and flags of TCP. */
-static void finish_segment(uint8_t *f, const struct headers *h, size_t len, unsigned n)
+uint32_t net_pseudo_sum(const struct net_tcp *h, const uint8_t *f, size_t len)
 {
-	uint8_t *ip = f + h->ip, *tcp = f + h->tcp;
-	size_t tcp_len = len - h->tcp;
-	uint32_t sum;
+	const uint8_t *ip = f + h->ip;
+	uint32_t sum = h->v6 ? net_sum(ip + 8, 32, 0) : net_sum(ip + 12, 8, 0);
+
+	return sum + htobe16(PROTO_TCP) + (uint32_t)htobe16((uint16_t)(len - h->tcp));
+}
+
+void net_set_ip_len(const struct net_tcp *h, uint8_t *f, size_t len)
+{
+	uint8_t *ip = f + h->ip;
 	uint16_t csum;
 
 	if (h->v6) {
-		store16(ip + 4, (uint16_t)tcp_len);
-		sum = net_sum(ip + 8, 32, 0);
-	} else {
-		store16(ip + 2, (uint16_t)(len - h->ip));
-		store16(ip + 4, (uint16_t)(load16(ip + 4) + n));
-		store16(ip + 10, 0);
-		csum = (uint16_t)~net_sum(ip, h->tcp - h->ip, 0);
-		memcpy(ip + 10, &csum, 2);
-		sum = net_sum(ip + 12, 8, 0);
+		store16(ip + 4, (uint16_t)(len - h->tcp));
+		return;
 	}
-	sum += htobe16(PROTO_TCP) + (uint32_t)htobe16((uint16_t)tcp_len);
+	store16(ip + 2, (uint16_t)(len - h->ip));
+	store16(ip + 10, 0);
+	csum = (uint16_t)~net_sum(ip, h->tcp - h->ip, 0);
+	memcpy(ip + 10, &csum, 2);
+}
+
+/* The headers of a segment with all but sequence number and flags of TCP. */
+static void finish_segment(uint8_t *f, const struct net_tcp *h, size_t len, unsigned n)
+{
+	uint8_t *tcp = f + h->tcp;
+	uint16_t csum;
+
+	if (!h->v6)
+		store16(f + h->ip + 4, (uint16_t)(load16(f + h->ip + 4) + n));
+	net_set_ip_len(h, f, len);
 	store16(tcp + TCP_CSUM, 0);
-	csum = (uint16_t)~net_sum(tcp, tcp_len, sum);
+	csum = (uint16_t)~net_sum(tcp, len - h->tcp, net_pseudo_sum(h, f, len));
 	memcpy(tcp + TCP_CSUM, &csum, 2);
 }
 
 int net_segment(const uint8_t *frame, size_t len, const struct net_offload *o,
 		void (*emit)(void *opaque, const uint8_t *frame, size_t len), void *opaque)
 {
-	uint8_t seg[MAX_HEADERS + UINT16_MAX];
-	struct headers h;
+	uint8_t seg[NET_MAX_HEADERS + UINT16_MAX];
+	struct net_tcp h;
 	size_t left, at;
 	uint32_t seq;
 	uint8_t flags;
 
-	if (find_headers(&h, frame, len) < 0 || !o->gso_size ||
+	if (net_find_tcp(&h, frame, len) < 0 || !o->gso_size ||
 	    h.v6 != ((o->gso_type & ~NET_GSO_ECN) == NET_GSO_TCP6))
 		return -EINVAL;
 	left = len - h.payload;

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "hw/net/gro.h"
 #include "hw/net/hub.h"
 #include "frames.h"
 
@@ -226,6 +227,76 @@ Test(net, segments_tcp4)
 Test(net, segments_tcp6)
 {
 	segments(true);
+}
+
+/* ---- joining segments ---- */
+
+static void segment_to_gro(void *opaque, const uint8_t *frame, size_t len)
+{
+	net_gro_send(opaque, frame, len);
+}
+
+static void joins(bool v6)
+{
+	static uint8_t frame[70000], again[70000];
+	static struct net_gro gro;
+	size_t len = (v6 ? make_tcp6 : make_tcp4)(frame, 60000, false), tcp = v6 ? 54 : 34;
+	struct net_offload o = {.flags = NET_NEEDS_CSUM,
+				.gso_type = v6 ? NET_GSO_TCP6 : NET_GSO_TCP4,
+				.gso_size = 1448,
+				.csum_start = (uint16_t)tcp,
+				.csum_offset = 16};
+	struct net_tcp h;
+
+	net_gro_init(&gro, &ea, false);
+	eb.takes = NET_TAKES_CSUM | NET_TAKES_TSO4 | NET_TAKES_TSO6;
+	/* Cut and joined it is what it was, but for its checksum. */
+	cr_assert_eq(net_segment(frame, len, &o, segment_to_gro, &gro), 0);
+	net_gro_flush(&gro);
+	cr_assert_eq(b.nr, 1);
+	cr_assert_eq(b.len, len);
+	cr_assert_eq(b.o.gso_size, 1448);
+	cr_assert_eq(b.o.gso_type, o.gso_type);
+	cr_assert_eq(b.o.csum_start, tcp);
+	partial_csum(frame, len);
+	cr_assert_arr_eq(b.data, frame, len);
+	/* With a hole, the two sides of it. */
+	b.nr = 0;
+	memcpy(again, frame, len);
+	cr_assert_eq(net_find_tcp(&h, again, len), 0);
+	for (unsigned i = 0; i < 10; i++) {
+		size_t n = tcp + 20 + 1000;
+
+		make_tcp4(again, 1000, false);
+		if (v6)
+			make_tcp6(again, 1000, false);
+		put16(again + tcp + 6, 0xfff0 - 20000 + 1000 * i + (i > 4 ? 7 : 0));
+		again[tcp + 13] = 0x10;
+		put16(again + tcp + 16, 0);
+		put16(again + tcp + 16, ~plain_sum(again + tcp, n - tcp, pseudo_sum(again, n)));
+		/* One with a wrong checksum goes alone, and as it is. */
+		if (i == 8)
+			again[n - 1] ^= 1;
+		net_gro_send(&gro, again, n);
+	}
+	net_gro_flush(&gro);
+	cr_assert_eq(b.nr, 4);
+	cr_assert_eq(b.len, tcp + 20 + 1000);
+	/* Not for those that take no large frames. */
+	b.nr = 0;
+	eb.takes = NET_TAKES_CSUM;
+	cr_assert_eq(net_segment(frame, len, &o, segment_to_gro, &gro), 0);
+	cr_assert_eq(b.nr, 42);
+}
+
+Test(net, joins_tcp4)
+{
+	joins(false);
+}
+
+Test(net, joins_tcp6)
+{
+	joins(true);
 }
 
 /* ---- hubs ---- */
