@@ -17,11 +17,8 @@ static const struct {
 	const char *name;
 	netdev_open_fn *open;
 } types[] = {
-    {"user", net_user_open},
-    {"stream", net_stream_open},
-    {"dgram", net_dgram_open},
-    {"socket", net_socket_open},
-    {"hubport", net_hubport_open},
+    {"user", net_user_open},     {"stream", net_stream_open}, {"dgram", net_dgram_open},
+    {"socket", net_socket_open}, {"tap", net_tap_open},       {"hubport", net_hubport_open},
 };
 
 #define NR_TYPES (sizeof(types) / sizeof(types[0]))
@@ -33,6 +30,8 @@ struct netdev_set {
 		struct net_hub *hub;
 	} hubs[MAX_HUBS];
 	unsigned nr_hubs;
+	struct net_dump *dumps[MAX_DUMPS];
+	unsigned nr_dumps;
 };
 
 /* ---- options ---- */
@@ -108,11 +107,30 @@ static int set_id(struct parse *p, struct netdev_spec *s, const char *option, co
 	return 0;
 }
 
+static int set_throttling(struct parse *p, struct netdev_spec *s, const char *option,
+			  const struct keyval *kv)
+{
+	const char *which = kv->key + 11;
+	uint64_t *to = strcmp(which, "bps-in") == 0    ? &s->bps_in
+		       : strcmp(which, "bps-out") == 0 ? &s->bps_out
+						       : NULL;
+
+	if (!to)
+		return fail(p, "%s: %s is not known (throttling.bps-in, throttling.bps-out)",
+			    option, kv->key);
+	if (parse_size(kv->val, 1, to) < 0 || *to > NET_MAX_RATE || (*to && *to < 1000))
+		return fail(p, "%s: %s=%s is no number of bytes a second from 1000 up", option,
+			    kv->key, kv->val);
+	return 0;
+}
+
 static int set_property(struct parse *p, struct netdev_spec *s, const char *option,
 			const struct keyval *kv)
 {
 	if (strcmp(kv->key, "id") == 0)
 		return set_id(p, s, option, kv->val);
+	if (strncmp(kv->key, "throttling.", 11) == 0)
+		return set_throttling(p, s, option, kv);
 	if (!append(s->properties, sizeof(s->properties), kv))
 		return fail(p, "%s %s: its properties are too long", option, s->type);
 	return 0;
@@ -301,9 +319,24 @@ struct netdev_set *netdevs_open(const struct netdevs *n, struct machine *m,
 			netdevs_close(set);
 			return NULL;
 		}
+		net_limit(d->end, s->bps_in, s->bps_out, env.clock);
 		d->next = NULL;
 		*set->last = d;
 		set->last = &d->next;
+	}
+	for (unsigned i = 0; i < n->nr_dumps; i++) {
+		const struct net_dump_spec *s = &n->dump[i];
+		struct net_dump_env dump_env = {m->loop, warn, opaque};
+		struct net_end *end = netdevs_find(set, s->netdev);
+
+		if (!end)
+			snprintf(err, errlen, "-object filter-dump,id=%s: there is no -netdev %s",
+				 s->id, s->netdev);
+		if (!end || net_dump_open(&set->dumps[i], s, end, &dump_env, err, errlen) < 0) {
+			netdevs_close(set);
+			return NULL;
+		}
+		set->nr_dumps++;
 	}
 	return set;
 }
@@ -329,6 +362,8 @@ void netdevs_close(struct netdev_set *s)
 
 	if (!s)
 		return;
+	while (s->nr_dumps)
+		net_dump_close(s->dumps[--s->nr_dumps]);
 	while ((d = s->first)) {
 		s->first = d->next;
 		d->close(d);

@@ -8,11 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "frontend/net_dump.h"
 #include "hw/net/net.h"
 
 #define MAX_NETDEVS    32
 #define MAX_NETDEV_LEN 2048
 #define MAX_HUBS       16
+#define MAX_DUMPS      8
 
 struct clock;
 struct loop;
@@ -21,12 +23,15 @@ struct parse;
 
 struct netdev_spec {
 	char type[16], id[64];
+	uint64_t bps_in, bps_out;        /* bytes a second to the guest and from it; 0: no limit */
 	char properties[MAX_NETDEV_LEN]; /* all others, as the user wrote them */
 };
 
 struct netdevs {
 	struct netdev_spec spec[MAX_NETDEVS];
 	unsigned nr, nr_nics;
+	struct net_dump_spec dump[MAX_DUMPS];
+	unsigned nr_dumps;
 };
 
 /* Option handlers: 0, or -1 with the message set. */
@@ -65,6 +70,7 @@ netdev_open_fn net_user_open;
 netdev_open_fn net_stream_open;
 netdev_open_fn net_dgram_open;
 netdev_open_fn net_socket_open;
+netdev_open_fn net_tap_open;
 netdev_open_fn net_hubport_open;
 
 /* For messages: "-netdev TYPE,id=ID: " and the rest; returns -1. */

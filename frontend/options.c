@@ -639,6 +639,7 @@ static const struct option table[] = {
     {"netdev", "TYPE,id=ID[,...]", on_netdev, "add a network back end; -netdev help"},
     {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
     {"net", "nic|TYPE|none", on_net, NULL},
+    {"object", "filter-dump,...", on_object, "write a network's frames to a file"},
     {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
 
     {"", NULL, NULL, "Disks"},
@@ -710,7 +711,6 @@ static const struct {
     {"audiodev", "nothing"},
     {"virtfs", "-initrd"},
     {"fsdev", "-initrd"},
-    {"object", "nothing"},
     {"numa", "-smp"},
     {"mem-path", "-m"},
     {"mem-prealloc", "-m"},

@@ -46,6 +46,7 @@ static void drop_waiting(struct net_end *e)
 void net_end_fini(struct net_end *e)
 {
 	drop_waiting(e);
+	net_limit(e, 0, 0, NULL);
 	if (e->peer) {
 		e->peer->peer = NULL;
 		drop_waiting(e->peer);
@@ -141,6 +142,25 @@ static void keep(struct net_end *to, const struct iovec *iov, unsigned nr, size_
 	to->bytes_waiting += f->len;
 }
 
+static bool over_limit(struct net_limit *l)
+{
+	uint64_t now, wait;
+
+	if (!l->rate.per_second)
+		return false;
+	now = clock_now(l->again.clock);
+	wait = rate_wait(&l->rate, now);
+	if (wait && !l->again.armed)
+		timer_arm(&l->again, now + wait);
+	return wait;
+}
+
+/* Whether a limit holds up what comes to `to`; its timer then flushes it. */
+static bool limited(struct net_end *to)
+{
+	return over_limit(&to->peer->sends) || over_limit(&to->receives);
+}
+
 static bool call_receive(struct net_end *to, const struct iovec *iov, unsigned nr,
 			 const struct net_offload *o)
 {
@@ -149,6 +169,12 @@ static bool call_receive(struct net_end *to, const struct iovec *iov, unsigned n
 	to->receiving = true;
 	taken = to->ops->receive(to->self, iov, nr, o);
 	to->receiving = false;
+	if (taken) {
+		size_t len = net_len(iov, nr);
+
+		rate_spend(&to->peer->sends.rate, len);
+		rate_spend(&to->receives.rate, len);
+	}
 	return taken;
 }
 
@@ -157,7 +183,7 @@ static void deliver_waiting(struct net_end *to)
 {
 	struct net_frame *f;
 
-	while (!to->receiving && (f = to->first)) {
+	while (!to->receiving && (f = to->first) && to->peer && !limited(to)) {
 		struct iovec iov = {f->data, f->len};
 
 		if (!call_receive(to, &iov, 1, f->has_offload ? &f->o : NULL))
@@ -190,7 +216,7 @@ static void hand_over(struct net_end *to, const struct iovec *iov, unsigned nr, 
 		len = NET_MIN_FRAME;
 	}
 	/* Frames sent while one is being received come after it, and none overtakes another. */
-	if (to->receiving || to->first || !call_receive(to, iov, nr, o))
+	if (to->receiving || to->first || limited(to) || !call_receive(to, iov, nr, o))
 		keep(to, iov, nr, len, o);
 }
 
@@ -271,8 +297,8 @@ bool net_can_send(struct net_end *e)
 		e->refused = false;
 		return true;
 	}
-	e->refused =
-	    to->receiving || to->first || (to->ops->can_receive && !to->ops->can_receive(to->self));
+	e->refused = to->receiving || to->first || limited(to) ||
+		     (to->ops->can_receive && !to->ops->can_receive(to->self));
 	return !e->refused;
 }
 
@@ -320,6 +346,37 @@ void net_purge(struct net_end *e)
 {
 	drop_waiting(e);
 	tell_sender(e);
+}
+
+/* ---- limits ---- */
+
+static void more_sent(void *opaque)
+{
+	struct net_end *e = opaque;
+
+	if (e->peer)
+		net_flush(e->peer);
+}
+
+static void more_received(void *opaque)
+{
+	net_flush(opaque);
+}
+
+static void set_limit(struct net_limit *l, uint64_t per_second, struct clock *clock,
+		      void (*again)(void *opaque), struct net_end *e)
+{
+	if (l->rate.per_second)
+		timer_cancel(&l->again);
+	rate_init(&l->rate, per_second);
+	if (per_second)
+		timer_init(&l->again, clock, again, e);
+}
+
+void net_limit(struct net_end *e, uint64_t in, uint64_t out, struct clock *clock)
+{
+	set_limit(&e->sends, in, clock, more_sent, e);
+	set_limit(&e->receives, out, clock, more_received, e);
 }
 
 /* ---- watching ---- */

@@ -23,6 +23,7 @@
 #include <sys/uio.h>
 
 #include "hw/device_type.h"
+#include "hw/net/rate.h"
 
 #define NET_MAC_LEN    6u
 #define NET_HEADER_LEN 14u              /* of Ethernet */
@@ -96,6 +97,10 @@ struct net_end {
 	bool receiving;
 	bool refused; /* net_can_send() was false for this end */
 	struct net_watch *watches;
+	struct net_limit {
+		struct rate rate;
+		struct timer again; /* when it lets more through */
+	} sends, receives;
 	uint64_t sent, dropped; /* frames, by this end */
 };
 
@@ -129,6 +134,11 @@ void net_purge(struct net_end *e);
 bool net_link_up(const struct net_end *e);
 /* The user pulls the plug of this end, or puts it in. */
 void net_set_link(struct net_end *e, bool up);
+
+#define NET_MAX_RATE (1ull << 40)
+/* Limits a back end in bytes a second, 0 for no limit: what it sends (in, for its guest) and what it receives
+ * (out). */
+void net_limit(struct net_end *e, uint64_t in, uint64_t out, struct clock *clock);
 
 /* Shows all frames of e's link in both directions to w, until net_unwatch() or net_end_fini(). */
 void net_watch(struct net_end *e, struct net_watch *w);

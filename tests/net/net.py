@@ -162,6 +162,69 @@ class Suite:
             check("refused" in text, "restrict=on let a connection through")
         self.end(g)
 
+    def test_hub(self):
+        """The oldest options meet at a hub; a file gets all frames; a limit holds."""
+        dump = os.path.join(self.logs, "frames.pcap")
+        mirror = Mirror(os.path.join(self.logs, "www-hub"))
+        g = self.boot("hub", "-net", f"nic,model={CARD}", "-net",
+                      "user,id=u,throttling.bps-in=2000000", "-object",
+                      f"filter-dump,id=f,netdev=u,file={dump}",
+                      setup="ip addr add 10.0.2.15/24 dev eth0")
+        start = time.monotonic()
+        mirror.fetch_all(g, "10.0.2.2")
+        took = time.monotonic() - start
+        check(took > 1.5, f"4.35 MB at 2 MB/s took {took} s")
+        self.end(g)
+        mirror.close()
+        with open(dump, "rb") as f:
+            data = f.read()
+        check(struct.unpack_from("<IHHiIII", data) == (0xa1b2c3d4, 2, 4, 0, 0, 65536, 1),
+              "the dump has another header")
+        at, frames, payload = 24, [], 0
+        while at < len(data):
+            _, _, kept, length = struct.unpack_from("<IIII", data, at)
+            frames.append(data[at + 16:at + 16 + kept])
+            check(len(frames[-1]) == kept == length, "a frame of the dump is cut")
+            at += 16 + kept
+        payload = sum(len(f) for f in frames if f[12:14] == b"\x08\0" and f[6:8] == b"\x52\x55")
+        check(any(f[12:14] == b"\x08\x06" and f[6:8] == b"\x52\x54" for f in frames) and
+              payload > 4_350_000, f"{len(frames)} frames with {payload} bytes in the dump")
+
+    def test_tap(self):
+        """An interface of the host; in a network namespace of its own, where root may make one."""
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            raise Skip("it needs root")
+        inner = ("ip tuntap add tap9 mode tap && ip addr add 10.8.0.1/24 dev tap9 && "
+                 "ip link set tap9 up && ip link set lo up && exec \"$0\" \"$@\"")
+        if subprocess.run(["unshare", "-n", "sh", "-c", inner, "true"],
+                          capture_output=True).returncode:
+            raise Skip("no interface can be made here")
+        doppel, self.doppel = self.doppel, "unshare"
+        accel, self.accel = self.accel, ["-n", "sh", "-c", inner + " ", doppel, *self.accel]
+        try:
+            g = self.boot("tap", "-netdev", "tap,id=n,ifname=tap9,script=no,downscript=no",
+                          "-device", f"{CARD},netdev=n", setup="ip addr add 10.8.0.2/24 dev eth0")
+        finally:
+            self.doppel, self.accel = doppel, accel
+        text = g.command("ping -c 3 -i 0.2 -w 20 10.8.0.1 | grep loss", 30)
+        check(" 0% packet loss" in text, text)
+        ns = ["nsenter", "-t", str(g.proc.pid), "-n"]
+        server = subprocess.Popen([*ns, sys.executable, "-c",
+                                   "import socket, hashlib\n"
+                                   "s = socket.create_server(('10.8.0.1', 99))\n"
+                                   "c, _ = s.accept(); c.sendall(b'x' * 9999999); c.close()\n"
+                                   "c, _ = s.accept()\n"
+                                   "h = hashlib.md5()\n"
+                                   "while (b := c.recv(65536)): h.update(b)\n"
+                                   "print(h.hexdigest())"], stdout=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        g.command("head -c 9999999 /dev/urandom > /tmp/f; nc 10.8.0.1 99 > /tmp/g; "
+                  "nc 10.8.0.1 99 < /tmp/f", 60)
+        text = g.command("md5sum /tmp/f /tmp/g", 30)
+        check(server.communicate(timeout=30)[0].strip() in text and
+              hashlib.md5(b"x" * 9999999).hexdigest() in text, "changed on the way: " + text)
+        self.end(g)
+
     # ---- other guests ----
 
     def pair(self, name, a, b):

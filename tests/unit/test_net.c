@@ -299,6 +299,44 @@ Test(net, joins_tcp6)
 	joins(true);
 }
 
+/* ---- limits ---- */
+
+/* How much comes through in ten seconds to whoever asks before it sends, and otherwise. */
+static size_t through(struct clock *clock, bool ask)
+{
+	uint8_t frame[1000] = {0};
+	size_t bytes = 0;
+
+	for (unsigned ms = 0; ms < 10000; ms++) {
+		unsigned before = b.nr;
+
+		for (unsigned i = 0; i < 10; i++)
+			if (!ask || net_can_send(&ea))
+				net_send_buf(&ea, frame, sizeof(frame));
+		clock_step(clock, NSEC_PER_SEC / 1000);
+		bytes += sizeof(frame) * (b.nr - before);
+	}
+	return bytes;
+}
+
+Test(net, limits)
+{
+	struct clock clock;
+
+	clock_init(&clock, true);
+	net_limit(&ea, 100000, 0, &clock);
+	cr_assert_float_eq((double)through(&clock, true), 1e6, 3e4);
+	cr_assert_eq(eb.nr_waiting, 0, "what asks does not queue");
+	cr_assert_float_eq((double)through(&clock, false), 1e6, 3e4);
+	cr_assert_gt(ea.dropped, 0);
+	net_purge(&eb);
+	net_limit(&ea, 0, 0, &clock);
+	net_limit(&eb, 0, 500000, &clock);
+	cr_assert_float_eq((double)through(&clock, true), 5e6, 1e5);
+	net_limit(&eb, 0, 0, &clock);
+	cr_assert_eq(through(&clock, true), 100000000);
+}
+
 /* ---- hubs ---- */
 
 Test(net, hub_floods_within_vlans)
