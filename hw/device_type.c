@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "hw/msi.h"
+#include "hw/pcie_port.h"
 
 void device_spec_init(struct device_spec *s, const struct device_type *type)
 {
@@ -115,8 +116,10 @@ static int set_common(struct device_spec *s, const char *key, const char *val, c
 		return 1;
 	}
 	if (strcmp(key, "bus") == 0) {
-		if (!val || (strcmp(val, "pci.0") != 0 && strcmp(val, "pcie.0") != 0))
-			return bad(s, key, val, "pci.0, the only PCI bus", err, errlen);
+		if (!val || strlen(val) >= sizeof(s->pci))
+			return bad(s, key, val, "the id of a bus", err, errlen);
+		if (strcmp(val, "pci.0") != 0 && strcmp(val, "pcie.0") != 0)
+			strcpy(s->pci, val);
 		return 1;
 	}
 	if (strcmp(key, "romfile") == 0) {
@@ -135,6 +138,7 @@ static int set_common(struct device_spec *s, const char *key, const char *val, c
 	if (strcmp(key, "multifunction") == 0) {
 		if (parse_bool(val, &v) < 0)
 			return bad(s, key, val, "on or off", err, errlen);
+		s->multifunction = v;
 		return 1;
 	}
 	return 0;
@@ -303,35 +307,66 @@ static int add_rom(const struct device_args *a, struct pci_func *f, char *err, s
 	return r;
 }
 
+/* On the root bus, or behind a port. */
+static int plug(const struct device_args *a, struct pci_func *f, char *err, size_t errlen)
+{
+	const struct device_spec *s = a->spec;
+	struct pci_func *port = NULL;
+	int devfn = s->devfn, r;
+
+	if (s->pci[0]) {
+		port = pcie_port_find(a->env->pci, s->pci);
+		if (!port || f->behind) {
+			snprintf(
+			    err, errlen,
+			    "-device %s: bus=%s is %s; there are pcie.0 (or pci.0) and the ids "
+			    "of -device pcie-root-port before it",
+			    s->type->name, s->pci, port ? "for endpoints" : "not there");
+			return -ENODEV;
+		}
+		devfn = devfn < 0 ? 0 : devfn;
+		r = pci_port_add(port, f, (uint8_t)devfn);
+	} else {
+		if (devfn < 0)
+			devfn = pci_bus_free_slot(a->env->pci);
+		if (devfn < 0) {
+			snprintf(err, errlen, "-device %s: all PCI slots are taken", s->type->name);
+			return -ENOSPC;
+		}
+		r = pci_bus_add(a->env->pci, f, (uint8_t)devfn);
+	}
+	if (r == -EINVAL)
+		snprintf(err, errlen, "-device %s: behind a root port there is slot 0 only",
+			 s->type->name);
+	else if (r == -EEXIST)
+		snprintf(err, errlen, "-device %s: slot %02x.%x is taken; %s", s->type->name,
+			 devfn >> 3, devfn & 7,
+			 port ? "a root port takes one device"
+			      : "leave addr= out to get a free one");
+	return r;
+}
+
 int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, size_t errlen)
 {
 	const struct device_spec *s = a->spec;
-	int devfn = s->devfn, r;
+	char path[128];
+	int r;
 
-	if (devfn < 0)
-		devfn = pci_bus_free_slot(a->env->pci);
-	if (devfn < 0) {
-		snprintf(err, errlen, "-device %s: all PCI slots are taken", s->type->name);
-		return -ENOSPC;
-	}
 	r = add_rom(a, f, err, errlen);
 	if (r < 0)
 		return r;
-	r = pci_bus_add(a->env->pci, f, (uint8_t)devfn);
-	if (r < 0) {
-		snprintf(err, errlen,
-			 "-device %s: slot %02x.%x is taken; leave addr= out to get a free one",
-			 s->type->name, devfn >> 3, devfn & 7);
+	if (s->multifunction)
+		f->start[PCI_HEADER_TYPE] |= 0x80;
+	r = plug(a, f, err, errlen);
+	if (r < 0)
 		return r;
-	}
 	device_add(a, &f->dev);
 	if (f->msix)
 		device_add(a, &f->msix->dev);
-	if (s->type->boot_name && devfn & 7)
-		device_boot(a, "%s@%x,%x%s", s->type->boot_name, devfn >> 3, devfn & 7,
-			    s->type->boot_unit);
-	else if (s->type->boot_name)
-		device_boot(a, "%s@%x%s", s->type->boot_name, devfn >> 3, s->type->boot_unit);
+	if (s->type->boot_name) {
+		pci_path(f, s->type->boot_name, path, sizeof(path));
+		device_boot(a, "%s%s", path, s->type->boot_unit);
+	}
 	return 0;
 }
 

@@ -68,7 +68,9 @@ const struct device_type *device_type_find(const char *name);
 struct device_spec {
 	const struct device_type *type;
 	char id[64];
-	int devfn;     /* of PCI devices; -1: any */
+	int devfn;    /* of PCI devices; -1: any */
+	char pci[64]; /* id of the root port that it is behind; empty: none */
+	bool multifunction;
 	int bootindex; /* -1: none */
 	bool no_rom;
 	char rom[256]; /* romfile=; empty: not given */

@@ -9,6 +9,7 @@
 #include "hw/display/vga.h"
 #include "hw/net/virtio_net.h"
 #include "hw/pci_testdev.h"
+#include "hw/pcie_port.h"
 #include "hw/storage/ahci.h"
 #include "hw/storage/drive_bus.h"
 #include "hw/storage/nvme.h"
@@ -22,6 +23,7 @@
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
+    &pcie_root_port_type,
     &virtio_blk_type,
     &virtio_scsi_type,
     &ahci_type,

@@ -404,9 +404,9 @@ void pc_free(struct pc *pc)
 	if (!pc)
 		return;
 	pthread_mutex_lock(&pc->m.lock);
-	for (unsigned i = 0; i < 256; i++)
-		if (pc->pci.func[i])
-			pci_func_fini(pc->pci.func[i]);
+	for (unsigned i = 0; i < PCI_FUNCS; i++)
+		if (pci_func_at(&pc->pci, i))
+			pci_func_fini(pci_func_at(&pc->pci, i));
 	while (pc->nr_added) {
 		pc->nr_added--;
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);

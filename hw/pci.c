@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "hw/msi.h"
+#include "hw/pcie_port.h"
 #include "hw/reset_port.h"
 
-#define BUS_DEVFN(addr) ((addr) >> 8 & 0xffff)
-#define CF8_ENABLE      0x80000000u
-#define MEM_FLOOR       0x100000u /* memory BARs below it never answer */
-#define CAPS_START      0x40u
-#define ROM_ENABLE      1u
-#define NR_BARS         (PCI_BARS + 1u)
+#define CF8_ENABLE 0x80000000u
+#define MEM_FLOOR  0x100000u /* memory BARs below it never answer */
+#define CAPS_START 0x40u
+#define ROM_ENABLE 1u
+#define NR_BARS    (PCI_BARS + 1u)
+#define PLACES     (PCI_FUNCS * NR_BARS)
 
 static const struct field func_fields[] = {
     FIELD_ARRAY_NORESET(pci_func, config),
@@ -34,8 +35,48 @@ static unsigned bar_reg(unsigned n)
 	return n == PCI_BAR_ROM ? PCI_ROM : PCI_BAR0 + n * 4;
 }
 
-/* Where the BAR decodes now, or false when it does not. */
-static bool bar_address(const struct pci_func *f, unsigned n, uint64_t *addr)
+struct pci_func *pci_func_at(const struct pci_bus *bus, unsigned i)
+{
+	struct pci_func *f = bus->func[i / (1 + PCI_LINK_FUNCS)];
+	unsigned behind = i % (1 + PCI_LINK_FUNCS);
+
+	if (!f || !behind)
+		return f;
+	return f->behind ? f->behind[behind - 1] : NULL;
+}
+
+/* A window of a bridge's header, whose registers have their unit's upper bits. */
+static bool in_window(uint64_t base, uint64_t limit, uint64_t unit, uint64_t at, uint64_t size)
+{
+	return base <= limit && at >= base && at <= limit + unit - 1 && size <= limit + unit - at;
+}
+
+static bool forwards(const struct pci_func *port, enum pci_bar_kind kind, uint64_t at,
+		     uint64_t size)
+{
+	const uint8_t *c = port->config;
+	uint16_t cmd = pci_get16(c + PCI_COMMAND);
+	uint64_t base, limit;
+
+	if (kind == PCI_BAR_IO)
+		return (cmd & PCI_CMD_IO) &&
+		       in_window((c[BRIDGE_IO_BASE] & 0xf0u) << 8,
+				 (c[BRIDGE_IO_LIMIT] & 0xf0u) << 8, 0x1000, at, size);
+	if (!(cmd & PCI_CMD_MEM))
+		return false;
+	base = (pci_get16(c + BRIDGE_MEM_BASE) & 0xfff0u) << 16;
+	limit = (pci_get16(c + BRIDGE_MEM_LIMIT) & 0xfff0u) << 16;
+	if (in_window(base, limit, 0x100000, at, size))
+		return true;
+	base = (pci_get16(c + BRIDGE_PREF_BASE) & 0xfff0u) << 16 |
+	       (uint64_t)pci_get32(c + BRIDGE_PREF_BASE_HIGH) << 32;
+	limit = (pci_get16(c + BRIDGE_PREF_LIMIT) & 0xfff0u) << 16 |
+		(uint64_t)pci_get32(c + BRIDGE_PREF_LIMIT_HIGH) << 32;
+	return in_window(base, limit, 0x100000, at, size);
+}
+
+/* Where the BAR would decode if nothing were before it, or false when it does not. */
+static bool own_address(const struct pci_func *f, unsigned n, uint64_t *addr)
 {
 	const struct pci_bar *b = &f->bar[n];
 	uint16_t cmd = pci_get16(f->config + PCI_COMMAND);
@@ -60,6 +101,13 @@ static bool bar_address(const struct pci_func *f, unsigned n, uint64_t *addr)
 		       b->size <= f->bus->mem->limit - *addr && *addr + b->size != 1ull << 32;
 	}
 	return false;
+}
+
+/* Where the BAR decodes now, or false when it does not. */
+static bool bar_address(const struct pci_func *f, unsigned n, uint64_t *addr)
+{
+	return own_address(f, n, addr) &&
+	       (!f->port || forwards(f->port, f->bar[n].kind, *addr, f->bar[n].size));
 }
 
 static struct aspace *bar_space(const struct pci_func *f, unsigned n)
@@ -91,13 +139,13 @@ static void bar_map(struct pci_func *f, unsigned n, uint64_t at)
 	}
 }
 
-/* Unmaps every BAR of the space that is in [base, base+size) and comes after `first` in priority:
- * devfn * NR_BARS + BAR. */
+/* Unmaps every BAR of the space that is in [base, base+size) and comes after `first` in priority: the
+ * function's number * NR_BARS + BAR. */
 static void unmap_overlapping(struct pci_bus *bus, const struct aspace *as, unsigned first,
 			      uint64_t base, uint64_t size)
 {
-	for (unsigned i = first; i < 256 * NR_BARS; i++) {
-		struct pci_func *f = bus->func[i / NR_BARS];
+	for (unsigned i = first; i < PLACES; i++) {
+		struct pci_func *f = pci_func_at(bus, i / NR_BARS);
 		unsigned n = i % NR_BARS;
 
 		if (f && f->bar[n].mapped && bar_space(f, n) == as && f->bar[n].at < base + size &&
@@ -111,15 +159,15 @@ void pci_bus_remap(struct pci_bus *bus)
 {
 	uint64_t at;
 
-	for (unsigned i = 0; i < 256 * NR_BARS; i++) {
-		struct pci_func *f = bus->func[i / NR_BARS];
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct pci_func *f = pci_func_at(bus, i / NR_BARS);
 		unsigned n = i % NR_BARS;
 
 		if (f && f->bar[n].mapped && (!bar_address(f, n, &at) || at != f->bar[n].at))
 			bar_unmap(f, n);
 	}
-	for (unsigned i = 0; i < 256 * NR_BARS; i++) {
-		struct pci_func *f = bus->func[i / NR_BARS];
+	for (unsigned i = 0; i < PLACES; i++) {
+		struct pci_func *f = pci_func_at(bus, i / NR_BARS);
 		unsigned n = i % NR_BARS;
 
 		if (!f || f->bar[n].mapped || !bar_address(f, n, &at))
@@ -134,12 +182,14 @@ void pci_bus_yield(struct pci_bus *bus, uint64_t base, uint64_t size)
 	unmap_overlapping(bus, bus->mem, 0, base, size);
 }
 
-static int line_of(const struct pci_func *f)
+int pci_func_line(const struct pci_func *f)
 {
 	unsigned pin = f->config[PCI_INT_PIN];
+	uint8_t devfn = f->port ? f->port->devfn : f->devfn;
 
-	return f->bus->line_of ? f->bus->line_of(f->bus->opaque, f->devfn, pin)
-			       : pci_intx_line(f->devfn, pin);
+	/* A port passes on the pins of its slot 0 as they are. */
+	return f->bus->line_of ? f->bus->line_of(f->bus->opaque, devfn, pin)
+			       : pci_intx_line(devfn, pin);
 }
 
 static void drive_line(struct pci_bus *bus, int line)
@@ -151,9 +201,12 @@ static void drive_line(struct pci_bus *bus, int line)
 void pci_bus_rewire(struct pci_bus *bus)
 {
 	memset(bus->level, 0, sizeof(bus->level));
-	for (unsigned i = 0; i < 256; i++)
-		if (bus->func[i] && bus->func[i]->intx_out)
-			bus->level[line_of(bus->func[i])]++;
+	for (unsigned i = 0; i < PCI_FUNCS; i++) {
+		const struct pci_func *f = pci_func_at(bus, i);
+
+		if (f && f->intx_out)
+			bus->level[pci_func_line(f)]++;
+	}
 	for (int n = 0; n < PCI_LINES; n++)
 		drive_line(bus, n);
 }
@@ -171,7 +224,7 @@ static void update_intx(struct pci_func *f)
 	if (out == f->intx_out || !f->config[PCI_INT_PIN])
 		return;
 	f->intx_out = out;
-	line = line_of(f);
+	line = pci_func_line(f);
 	f->bus->level[line] = (uint8_t)(f->bus->level[line] + (out ? 1 : -1));
 	drive_line(f->bus, line);
 }
@@ -359,18 +412,31 @@ int pci_func_cap(struct pci_func *f, enum pci_cap id, unsigned size)
 	return pci_func_cap_at(f, id, f->caps_end, size);
 }
 
-int pci_func_express(struct pci_func *f)
+static void set_express_type(struct pci_func *f, enum pcie_type type)
 {
-	enum { FLAGS = 2, DEV_CAP = 4, DEV_CTL = 8, SIZE = 0x3c, VERSION = 2, RC_ENDPOINT = 9 };
+	enum { FLAGS = 2, LINK_CAP = 0x0c, LINK_STATUS = 0x12, VERSION = 2 };
+	enum { X1_2_5_GT = 1 << 4 | 1 };
+	uint8_t *cap = f->start + f->express;
+	bool link = type != PCIE_INTEGRATED_ENDPOINT;
+
+	pci_set16(cap + FLAGS, (uint16_t)((unsigned)type << 4 | VERSION));
+	pci_set32(cap + LINK_CAP, link ? X1_2_5_GT : 0);
+	pci_set16(cap + LINK_STATUS, link ? X1_2_5_GT : 0);
+}
+
+int pci_func_express(struct pci_func *f, enum pcie_type type)
+{
+	enum { DEV_CAP = 4, DEV_CTL = 8, SIZE = 0x3c };
 	int at = pci_func_cap(f, PCI_CAP_EXPRESS, SIZE);
 
 	if (at < 0)
 		return at;
+	f->express = (uint8_t)at;
 	f->config_size = PCI_CONFIG_SIZE;
-	pci_set16(f->start + at + FLAGS, RC_ENDPOINT << 4 | VERSION);
+	set_express_type(f, type);
 	pci_set32(f->start + at + DEV_CAP, 1u << 15); /* role-based error reporting */
 	pci_set16(f->wmask + at + DEV_CTL, 0x7fff);
-	return 0;
+	return at;
 }
 
 int pci_dma_read(const struct pci_func *f, uint64_t addr, void *buf, size_t len)
@@ -392,18 +458,46 @@ int pci_dma_sg(const struct pci_func *f, struct dma_sg *sg, uint64_t addr, uint6
 	return pci_is_master(f) ? dma_sg_add(sg, f->bus->mem, addr, len, to_guest) : -EACCES;
 }
 
+static void added(struct pci_func *f, struct pci_bus *bus, uint8_t devfn)
+{
+	size_t len = strlen(f->name);
+
+	f->bus = bus;
+	f->devfn = devfn;
+	if (f->port)
+		snprintf(f->name + len, sizeof(f->name) - len, "@%02x.%x/%02x.%x",
+			 f->port->devfn >> 3, f->port->devfn & 7, devfn >> 3, devfn & 7);
+	else
+		snprintf(f->name + len, sizeof(f->name) - len, "@%02x.%x", devfn >> 3, devfn & 7);
+	if (f->msix)
+		snprintf(f->msix->name, sizeof(f->msix->name), "%s-msix", f->name);
+	memcpy(f->config, f->start, sizeof(f->config));
+}
+
 int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn)
 {
 	if (bus->func[devfn])
 		return -EEXIST;
 	bus->func[devfn] = f;
-	f->bus = bus;
-	f->devfn = devfn;
-	snprintf(f->name + strlen(f->name), sizeof(f->name) - strlen(f->name), "@%02x.%x",
-		 devfn >> 3, devfn & 7);
-	if (f->msix)
-		snprintf(f->msix->name, sizeof(f->msix->name), "%s-msix", f->name);
-	memcpy(f->config, f->start, sizeof(f->config));
+	added(f, bus, devfn);
+	return 0;
+}
+
+int pci_port_add(struct pci_func *port, struct pci_func *f, uint8_t devfn)
+{
+	int r;
+
+	if (devfn >= PCI_LINK_FUNCS)
+		return -EINVAL;
+	if (port->behind[devfn])
+		return -EEXIST;
+	if (f->express)
+		set_express_type(f, PCIE_ENDPOINT);
+	else if ((r = pci_func_express(f, PCIE_ENDPOINT)) < 0)
+		return r;
+	port->behind[devfn] = f;
+	f->port = port;
+	added(f, port->bus, devfn);
 	return 0;
 }
 
@@ -415,12 +509,25 @@ int pci_bus_free_slot(const struct pci_bus *bus)
 	return -1;
 }
 
+/* A function by the numbers that software uses; those of buses are in the ports' headers. */
+static struct pci_func *find_func(const struct pci_bus *bus, unsigned number, unsigned devfn)
+{
+	if (number == 0)
+		return bus->func[devfn];
+	for (unsigned i = 0; i < 256; i++) {
+		const struct pci_func *f = bus->func[i];
+
+		if (f && f->behind && f->config[BRIDGE_SECONDARY] == number)
+			return devfn < PCI_LINK_FUNCS ? f->behind[devfn] : NULL;
+	}
+	return NULL;
+}
+
 static struct pci_func *addressed(const struct pci_bus *bus)
 {
-	unsigned bdf = BUS_DEVFN(bus->address);
-
-	/* One bus: everything on buses 1 and up is absent. */
-	return (bus->address & CF8_ENABLE) && bdf < 256 ? bus->func[bdf] : NULL;
+	if (!(bus->address & CF8_ENABLE))
+		return NULL;
+	return find_func(bus, bus->address >> 16 & 0xff, bus->address >> 8 & 0xff);
 }
 
 static uint64_t address_read(void *dev, uint64_t off, unsigned size)
@@ -463,7 +570,7 @@ static void data_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 static uint64_t ecam_read(void *dev, uint64_t off, unsigned size)
 {
 	const struct pci_bus *bus = dev;
-	struct pci_func *f = off >> 20 ? NULL : bus->func[off >> 12];
+	struct pci_func *f = find_func(bus, (unsigned)(off >> 20), off >> 12 & 0xff);
 
 	return f ? pci_config_read(f, (unsigned)off & 0xfff, size) : ~0ull;
 }
@@ -471,7 +578,7 @@ static uint64_t ecam_read(void *dev, uint64_t off, unsigned size)
 static void ecam_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
 	struct pci_bus *bus = dev;
-	struct pci_func *f = off >> 20 ? NULL : bus->func[off >> 12];
+	struct pci_func *f = find_func(bus, (unsigned)(off >> 20), off >> 12 & 0xff);
 
 	if (f)
 		pci_config_write(f, (unsigned)off & 0xfff, (uint32_t)val, size);
@@ -496,65 +603,4 @@ int pci_bus_init(struct pci_bus *bus, struct aspace *mem, struct aspace *io,
 	if (r < 0)
 		return r;
 	return aspace_map_dev(io, "pci-data", 0xcfc, 4, &data_ops, bus);
-}
-
-void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *end)
-{
-	const uint64_t gib = 1ull << 30;
-
-	*base = UINT64_MAX;
-	*end = 0;
-	for (unsigned i = 0; i < 256 * NR_BARS; i++) {
-		const struct pci_func *f = bus->func[i / NR_BARS];
-		const struct pci_bar *b = f ? &f->bar[i % NR_BARS] : NULL;
-
-		if (!b || !b->mapped || b->kind != PCI_BAR_MEM64 || b->at < 1ull << 32)
-			continue;
-		*base = b->at < *base ? b->at : *base;
-		*end = b->at + b->size > *end ? b->at + b->size : *end;
-	}
-	*base = *end ? *base & ~(gib - 1) : 0;
-	*end = (*end + gib - 1) & ~(gib - 1);
-}
-
-static uint64_t bump(uint64_t *next, uint64_t end, uint64_t size, uint64_t min_align)
-{
-	uint64_t align = size > min_align ? size : min_align;
-	uint64_t a = (*next + align - 1) & ~(align - 1);
-
-	if (a >= end || size > end - a)
-		return 0;
-	*next = a + size;
-	return a;
-}
-
-void pci_bus_assign(struct pci_bus *bus, uint64_t mem_base, uint64_t mem_end, uint64_t io_base,
-		    uint64_t io_end, const uint8_t irq[4])
-{
-	for (unsigned i = 0; i < 256; i++) {
-		struct pci_func *f = bus->func[i];
-		uint32_t cmd;
-
-		if (!f)
-			continue;
-		cmd = pci_config_read(f, PCI_COMMAND, 2);
-		for (unsigned n = 0; n < PCI_BARS; n++) {
-			struct pci_bar *b = &f->bar[n];
-			uint64_t a;
-
-			if (b->kind == PCI_BAR_NONE)
-				continue;
-			if (b->kind == PCI_BAR_IO)
-				a = bump(&io_base, io_end, b->size, 4);
-			else
-				a = bump(&mem_base, mem_end, b->size, 4096);
-			if (!a)
-				continue;
-			pci_config_write(f, PCI_BAR0 + n * 4, (uint32_t)a, 4);
-			cmd |= b->kind == PCI_BAR_IO ? PCI_CMD_IO : PCI_CMD_MEM;
-		}
-		pci_config_write(f, PCI_COMMAND, cmd, 2);
-		if (f->config[PCI_INT_PIN])
-			pci_config_write(f, PCI_INT_LINE, irq[line_of(f) & 3], 1);
-	}
 }

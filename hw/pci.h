@@ -3,11 +3,12 @@
  * A PCI bus behind configuration mechanism #1 (PCI Local Bus Specification 3.0, 3.2.2.3.2 and
  * chapter 6): functions with 256 bytes of configuration space, or 4 KiB with PCI Express, base
  * address registers and expansion ROMs that map themselves into the address spaces, capability
- * lists, INTx pins and bus-master DMA. Message-signalled interrupts are in hw/msi.h.
+ * lists, INTx pins and bus-master DMA. Message-signalled interrupts are in hw/msi.h, root ports in
+ * hw/pcie_port.h: the bus is a tree of two levels, in which a port's link holds one device.
  *
  * What answers where BARs overlap is a function of the registers alone. What the board itself has
- * mapped (RAM, ROM, chips) wins over every BAR. Among BARs the lower devfn wins, in one function
- * the lower BAR, and the expansion ROM comes last. A BAR that loses any of its bytes does not answer
+ * mapped (RAM, ROM, chips) wins over every BAR. Among BARs the lower devfn wins, where that of a port is
+ * also that of what is behind it; in one function the lower BAR, and the expansion ROM comes last. A BAR that loses any of its bytes does not answer
  * at all, and answers again when what was in its way is gone. Memory BARs below 1 MiB never answer.
  */
 #ifndef HW_PCI_H
@@ -68,6 +69,11 @@ enum pci_cap {
 #define PCI_CONFIG_SIZE  4096u
 #define PCI_BAR_PREFETCH 8 /* in a memory BAR's low bits */
 #define PCI_DEVFN(d, f)  ((uint8_t)((d) << 3 | (f)))
+#define PCI_LINK_FUNCS   8u /* functions of the device behind a root port */
+#define PCI_FUNCS        (256 * (1 + PCI_LINK_FUNCS))
+
+/* The device/port type of the PCI Express capability. */
+enum pcie_type { PCIE_ENDPOINT = 0, PCIE_ROOT_PORT = 4, PCIE_INTEGRATED_ENDPOINT = 9 };
 
 enum pci_bar_kind { PCI_BAR_NONE, PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 };
 
@@ -87,7 +93,9 @@ struct pci_bus;
 struct pci_func {
 	struct device dev;
 	struct pci_bus *bus;
-	char name[48]; /* unique: with the slot, once it is on the bus */
+	struct pci_func *port;    /* the root port that it is behind; NULL: none */
+	struct pci_func **behind; /* of a root port: its PCI_LINK_FUNCS functions, NULL or not */
+	char name[48];            /* unique: with the slot, once it is on the bus */
 	uint8_t devfn;
 	uint16_t config_size; /* 256, or 4096 with PCI Express */
 	uint8_t config[PCI_CONFIG_SIZE];
@@ -99,6 +107,7 @@ struct pci_func {
 	uint16_t caps_end; /* where the next capability goes */
 	uint8_t last_cap;  /* offset of the last in the list, 0: none */
 	uint8_t msi;       /* offset of the capability, 0: none */
+	uint8_t express;   /* likewise */
 	struct msix *msix; /* or NULL */
 	uint8_t intx;      /* level the function drives, before the disable bit */
 	uint8_t intx_out;  /* level its pin shows */
@@ -113,6 +122,7 @@ struct pci_bus {
 	struct device dev;
 	struct aspace *mem, *io;
 	struct pci_func *func[256]; /* by devfn */
+	bool express;               /* root ports may be there; the board's */
 	uint32_t address;           /* CF8h */
 	struct reset_port *reset;   /* CF9h */
 	uint8_t level[PCI_LINES];   /* how many functions drive each line */
@@ -150,12 +160,21 @@ void pci_func_fini(struct pci_func *f);
 int pci_func_cap(struct pci_func *f, enum pci_cap id, unsigned size);
 /* Puts it at a given offset, where the datasheet has it. */
 int pci_func_cap_at(struct pci_func *f, enum pci_cap id, unsigned off, unsigned size);
-/* PCI Express endpoint integrated in the root complex: the capability, and 4 KiB of
- * configuration space. 0 or -ENOSPC. */
-int pci_func_express(struct pci_func *f);
+/* The PCI Express capability, and 4 KiB of configuration space. The capability's offset or -ENOSPC. */
+int pci_func_express(struct pci_func *f, enum pcie_type type);
 
 /* 0, -EEXIST when the slot is taken. */
 int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn);
+/* The same behind a root port on the bus, where it becomes a PCI Express endpoint: -EINVAL unless the slot is
+ * 0, -ENOSPC without room for the capability. */
+int pci_port_add(struct pci_func *port, struct pci_func *f, uint8_t devfn);
+/* All functions of the tree in the order of their priority, i below PCI_FUNCS; NULL: there is none. */
+struct pci_func *pci_func_at(const struct pci_bus *bus, unsigned i);
+/* The line that the function's interrupt pin, which it has, drives. */
+int pci_func_line(const struct pci_func *f);
+/* Where it is, as OpenFirmware says it, below the host bridge: "NAME@2", "NAME@2,1",
+ * "pci-bridge@2/NAME@0". */
+void pci_path(const struct pci_func *f, const char *name, char *out, size_t len);
 /* The first slot from 2 on with nothing in it, as a devfn, or -1. */
 int pci_bus_free_slot(const struct pci_bus *bus);
 
@@ -181,7 +200,7 @@ void pci_bus_remap(struct pci_bus *bus);
 /* After a change of what line_of says: the lines have the levels that all functions give them. */
 void pci_bus_rewire(struct pci_bus *bus);
 /* The enhanced configuration access mechanism (PCI Express Base Specification 7.2.2): 1 MiB for each
- * bus, of which the first is there; opaque is the struct pci_bus. */
+ * bus; opaque is the struct pci_bus. */
 extern const struct mmio_ops pci_ecam_ops;
 
 /* size 1, 2 or 4; off below PCI_CONFIG_SIZE: what the function does not have reads as 0. */
@@ -191,8 +210,8 @@ void pci_config_write(struct pci_func *f, unsigned off, uint32_t val, unsigned s
 /* Whole GiB that hold all BARs which answer above 4 GiB now; equal: there are none. */
 void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *end);
 
-/* What firmware does before it starts an operating system: gives every BAR an address in the two
- * windows, enables decoding and fills in interrupt lines (irq[n]: of lines n and n + 4). */
+/* What firmware does before it starts an operating system: numbers buses, gives every BAR an address in
+ * the two windows, enables decoding and fills in interrupt lines (irq[n]: of lines n and n + 4). */
 void pci_bus_assign(struct pci_bus *bus, uint64_t mem_base, uint64_t mem_end, uint64_t io_base,
 		    uint64_t io_end, const uint8_t irq[4]);
 

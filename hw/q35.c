@@ -78,6 +78,7 @@ int q35_init(struct q35 *q, struct pci_bus *bus, struct pam *pam)
 	f->wmask[ESMRAMC] = 0x87;
 	f->start[ESMRAMC] = 0x38;
 	f->config_changed = host_changed;
+	bus->express = true;
 	return pci_bus_add(bus, f, PCI_DEVFN(0, 0));
 }
 

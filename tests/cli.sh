@@ -128,6 +128,12 @@ refuses "needs driver= and node-name=" -blockdev driver=raw
 refuses "file=x is no -blockdev" -blockdev driver=qcow2,node-name=d,file=x
 refuses "there is no -drive with id=d" -device virtio-blk-pci,drive=d
 refuses "unit=1 needs another with unit=0" -drive "if=pflash,unit=1,format=raw,file=$dir/garbage"
+refuses "no PCI Express; use -machine q35" -device pcie-root-port,id=p
+refuses "bus=x is not there" -M q35 -device nvme,bus=x,serial=1,drive=d -drive if=none,id=d
+refuses "slot 0 only" -M q35 -device pcie-root-port,id=p -device virtio-rng-pci,bus=p,addr=1
+refuses "takes one device" -M q35 -device pcie-root-port,id=p -device virtio-rng-pci,bus=p \
+	-device virtio-rng-pci,bus=p
+refuses "bus=p is for endpoints" -M q35 -device pcie-root-port,id=p -device pcie-root-port,bus=p
 refuses "there is no SCSI bus scsi.0; add -device virtio-scsi-pci" -drive "if=scsi,format=raw,file=$dir/garbage"
 refuses "there is no IDE bus ide.2; there are ide.0, ide.1" -drive if=ide,index=4,media=cdrom
 refuses "there is no IDE bus ide.6; there are ide.0, ide.1" -M q35 -drive if=ide,index=6,media=cdrom

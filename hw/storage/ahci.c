@@ -360,13 +360,11 @@ static int attach(struct drive_bus *bus, unsigned unit, struct block *block,
 static void path(const struct drive_bus *bus, unsigned unit, char *out, size_t len)
 {
 	const struct ahci *a = bus->controller;
-	unsigned fn = a->func.devfn & 7;
-	char suffix[4] = "";
+	char at[64];
 
 	(void)unit;
-	if (fn)
-		snprintf(suffix, sizeof(suffix), ",%x", fn);
-	snprintf(out, len, "pci8086,2922@%x%s/drive@%u/disk@0", a->func.devfn >> 3, suffix, bus->n);
+	pci_path(&a->func, "pci8086,2922", at, sizeof(at));
+	snprintf(out, len, "%s/drive@%u/disk@0", at, bus->n);
 }
 
 static int add_caps(struct pci_func *f)

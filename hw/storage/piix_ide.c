@@ -57,8 +57,10 @@ static void path(const struct drive_bus *bus, unsigned unit, char *out, size_t l
 {
 	const struct piix_ide *p = bus->controller;
 
-	snprintf(out, len, "ide@%x,%x/drive@%u/disk@%u", p->func.devfn >> 3, p->func.devfn & 7,
-		 bus->n, unit);
+	char at[64];
+
+	pci_path(&p->func, "ide", at, sizeof(at));
+	snprintf(out, len, "%s/drive@%u/disk@%u", at, bus->n, unit);
 }
 
 int piix_ide_init(struct piix_ide *p, struct aspace *io, const struct irq_pin irq[2],

@@ -485,12 +485,10 @@ static int attach(struct drive_bus *bus, unsigned unit, struct block *block,
 static void path(const struct drive_bus *bus, unsigned unit, char *out, size_t len)
 {
 	const struct virtio_scsi *h = bus->controller;
-	unsigned fn = h->v.func.devfn & 7;
-	char suffix[4] = "";
+	char at[64];
 
-	if (fn)
-		snprintf(suffix, sizeof(suffix), ",%x", fn);
-	snprintf(out, len, "scsi@%x%s/channel@0/disk@%x,0", h->v.func.devfn >> 3, suffix, unit);
+	pci_path(&h->v.func, "scsi", at, sizeof(at));
+	snprintf(out, len, "%s/channel@0/disk@%x,0", at, unit);
 }
 
 int virtio_scsi_init(struct virtio_scsi *h, const struct virtio_scsi_options *o, const char *id,

@@ -8,6 +8,7 @@ import glob
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -62,7 +63,7 @@ def sha(path):
 
 
 class Disks(suite.Suite):
-    quick = ["contents", "bios", "snapshots"]
+    quick = ["contents", "ports", "bios", "snapshots"]
     cases = [*quick, "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
 
     def start(self, name, *args):
@@ -124,6 +125,38 @@ class Disks(suite.Suite):
         finally:
             g.close()
 
+    def ports(self):
+        """Behind root ports of PCI Express: what the guest sees there, MSI-X, and what it reads."""
+        disks = {"vda": "virtio-blk-pci,drive=%s,bus=port1", "nvme0n1": "nvme,drive=%s,serial=n,bus=port2"}
+        initrd = self.path("initrd")
+        initrd_with_modules(initrd)
+        args = ["-device", "pcie-root-port,id=port1,chassis=1", "-device",
+                "pcie-root-port,id=port2,chassis=2,slot=2"]
+        for name, device in disks.items():
+            with open(self.path(name + ".img"), "wb") as f:
+                f.write(os.urandom(2 * MIB))
+            args += ["-drive", f"file={self.path(name)}.img,format=raw,if=none,id={name}", "-device",
+                     device % name]
+        g = self.start("ports", "-M", "q35", "-kernel", fetch("kernel"), "-initrd", initrd, "-append",
+                       "console=ttyS0", *args)
+        try:
+            g.expect(r"/ # ", 240)
+            g.command("stty cols 500; dmesg -n 1; for m in /m/*virtio*; do insmod $m; done; "
+                      "while [ ! -e /dev/nvme0n1 ] || [ ! -e /dev/vda ]; do sleep .1; done", 120)
+            for name in disks:
+                got = g.command(f"sha256sum /dev/{name}").split()
+                check(got and got[0] == sha(self.path(name + ".img")), f"{name} is read differently")
+                where = g.command(f"readlink -f /sys/block/{name}/device")
+                check("/0000:00:0" in where and ".0/0000:0" in where, f"{name} is at {where}")
+                speed = g.command(f"cat {where.strip()[:50]}/current_link_speed")
+                check("2.5 GT/s" in speed, f"{name} has no link: {speed}")
+            interrupts = g.command("cat /proc/interrupts")
+            for name in "PCIe PME", "nvme0q1", "virtio0-req.0":
+                check(re.search(rf"PCI-MSI.*{name}", interrupts), f"no MSI {name} in {interrupts}")
+            check_log(g.command("dmesg"))
+        finally:
+            g.close()
+
     def boot_image(self):
         """A diskette whose boot sector reads the next one, and a CD-ROM that boots by emulating it."""
         obj, flat = (os.path.join(self.logs, n) for n in ("boot.o", "boot.bin"))
@@ -164,6 +197,10 @@ class Disks(suite.Suite):
             "nvme": [*none, "-device", "nvme,drive=x,serial=1"],
             "usb": [*none, "-device", "qemu-xhci", "-device", "usb-storage,drive=x"],
             "usb cd": [*cd, "-device", "nec-usb-xhci", "-device", "usb-storage,drive=x"],
+            "nvme behind a port": ["-M", "q35", "-device", "pcie-root-port,id=p", *none, "-device",
+                                   "nvme,drive=x,serial=1,bus=p,bootindex=0"],
+            "virtio-scsi behind a port": ["-M", "q35", "-device", "pcie-root-port,id=p", *none, "-device",
+                                          "virtio-scsi-pci,bus=p", "-device", "scsi-hd,drive=x,bootindex=0"],
             "ide cd": ["-cdrom", iso],
             "ahci cd": ["-M", "q35", "-cdrom", iso],
             "scsi cd": [*cd, "-device", "virtio-scsi-pci", "-device", "scsi-cd,drive=x"],

@@ -3,12 +3,15 @@
  * Q35 and ICH9: the extended configuration space, interrupt routing, power management ports; and
  * random writes to all of it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chips.h"
 #include "hw/acpi_pm.h"
 #include "hw/ich9.h"
+#include "hw/msi.h"
+#include "hw/pcie_port.h"
 #include "hw/q35.h"
 
 static struct {
@@ -43,7 +46,7 @@ static void setup(void)
 	for (unsigned i = 0; i < 2; i++) {
 		pci_func_init(&t.f[i], "f", 0x1234, 0x5678, 0xff00, 2);
 		if (i == 1)
-			cr_assert_eq(pci_func_express(&t.f[i]), 0);
+			cr_assert_gt(pci_func_express(&t.f[i], PCIE_INTEGRATED_ENDPOINT), 0);
 		cr_assert_eq(pci_bus_add(&t.pci, &t.f[i], PCI_DEVFN(i ? 27 : 3, 0)), 0);
 		device_reset(&t.f[i].dev);
 	}
@@ -190,4 +193,108 @@ Test(q35, random_writes)
 	q35_start(&t.q35);
 	cr_assert_eq(rd32(&t.b, Q35_ECAM_BASE), 0x29c08086);
 	cr_assert_neq(inl(&t.b, ICH9_PM_BASE + 8), ~0u);
+}
+
+/* ---- root ports ---- */
+
+static uint64_t which(void *dev, uint64_t off, unsigned size)
+{
+	(void)dev;
+	(void)off;
+	(void)size;
+	return 0x77;
+}
+
+static const struct mmio_ops which_ops = {which, NULL, 1, 4};
+
+static struct pcie_port port;
+static struct pci_func end;
+
+static void plug_port(void)
+{
+	cr_assert_eq(pcie_port_init(&port), 0);
+	cr_assert_eq(pci_bus_add(&t.pci, &port.func, PCI_DEVFN(5, 0)), 0);
+	pci_func_init(&end, "end", 0x1234, 0x9abc, 0xff00, 1);
+	pci_func_bar(&end, 0, PCI_BAR_MEM32, 0x1000, &which_ops, NULL, "mem");
+	pci_func_bar(&end, 1, PCI_BAR_IO, 0x20, &which_ops, NULL, "io");
+	pci_func_bar(&end, 2, PCI_BAR_MEM64, 0x1000, &which_ops, NULL, "high");
+	cr_assert_eq(msi_init(&end, 1), 0);
+	cr_assert_eq(pci_port_add(&port.func, &end, PCI_DEVFN(1, 0)), -EINVAL);
+	cr_assert_eq(pci_port_add(&port.func, &end, 0), 0);
+	cr_assert_eq(pci_port_add(&port.func, &end, 0), -EEXIST);
+	device_reset(&port.func.dev);
+	device_reset(&end.dev);
+}
+
+/* What is behind a port answers on the bus that the port's header names, as a function of PCI Express. */
+Test(q35, port_configuration)
+{
+	const uint64_t base = 0xe0000000;
+
+	plug_port();
+	config(0, 0x60, (uint32_t)base | 1, 4);
+	for (unsigned bus = 1; bus < 256; bus += 127)
+		cr_assert_eq(rd32(&t.b, base + ((uint64_t)bus << 20)), ~0u);
+	config(PCI_DEVFN(5, 0), BRIDGE_SECONDARY, 0x8080, 2);
+	cr_assert_eq(rd32(&t.b, base + (128ull << 20)), 0x9abc1234);
+	cr_assert_eq(rd32(&t.b, base + (128ull << 20) + (1 << 15)), ~0u, "slot 1");
+	outl(0xcf8, 0x80800000);
+	cr_assert_eq(aspace_read(&t.b.io, 0xcfc, 4), 0x9abc1234);
+	cr_assert_eq(rd32(&t.b, base + (128ull << 20) + end.express + 2) >> 4 & 15, PCIE_ENDPOINT);
+	cr_assert_eq(end.config_size, PCI_CONFIG_SIZE);
+}
+
+/* BARs answer inside the port's windows only, and only while it forwards. */
+Test(q35, port_windows)
+{
+	const uint32_t mem = 0xd0000000;
+	const uint64_t high = 0x900000000;
+
+	plug_port();
+	pci_config_write(&end, PCI_BAR0, mem, 4);
+	pci_config_write(&end, PCI_BAR0 + 4, 0xd000, 4);
+	pci_config_write(&end, PCI_BAR0 + 8, (uint32_t)high, 4);
+	pci_config_write(&end, PCI_BAR0 + 12, high >> 32, 4);
+	pci_config_write(&end, PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER, 2);
+	cr_assert_not(end.bar[0].mapped || end.bar[1].mapped || end.bar[2].mapped);
+	cr_assert(pci_is_master(&end), "the port's own bit is not asked");
+	pci_config_write(&port.func, PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM, 2);
+	/* Windows that start at 0 and end in their first unit are no hole. */
+	cr_assert_not(end.bar[0].mapped || end.bar[1].mapped || end.bar[2].mapped);
+	pci_config_write(&port.func, BRIDGE_MEM_BASE, mem >> 16, 2);
+	cr_assert_not(end.bar[0].mapped, "the limit is below the base");
+	pci_config_write(&port.func, BRIDGE_MEM_LIMIT, mem >> 16, 2);
+	cr_assert_eq(rd32(&t.b, mem), 0x77);
+	pci_config_write(&port.func, BRIDGE_IO_BASE, 0xd0d0, 2);
+	cr_assert_eq(aspace_read(&t.b.io, 0xd000, 4), 0x77);
+	pci_config_write(&port.func, BRIDGE_PREF_BASE, 0, 4);
+	pci_config_write(&port.func, BRIDGE_PREF_BASE_HIGH, high >> 32, 4);
+	pci_config_write(&port.func, BRIDGE_PREF_LIMIT_HIGH, high >> 32, 4);
+	cr_assert_eq(rd32(&t.b, high), 0x77);
+	/* the last page of a window, and the first one behind it */
+	pci_config_write(&end, PCI_BAR0, mem + 0xff000, 4);
+	cr_assert(end.bar[0].mapped);
+	pci_config_write(&end, PCI_BAR0, mem + 0x100000, 4);
+	cr_assert_not(end.bar[0].mapped);
+	pci_config_write(&port.func, PCI_COMMAND, 0, 2);
+	cr_assert_not(end.bar[1].mapped || end.bar[2].mapped);
+	/* the widest windows there are do not wrap around */
+	pci_config_write(&port.func, PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM, 2);
+	for (unsigned i = 0; i < 8; i += 4)
+		pci_config_write(&port.func, BRIDGE_PREF_BASE_HIGH + i, i ? ~0u : 0, 4);
+	pci_config_write(&port.func, BRIDGE_PREF_BASE, 0xfff00000, 4);
+	cr_assert(end.bar[0].mapped && end.bar[2].mapped);
+}
+
+/* The pin of what is behind a port is the port's. */
+Test(q35, port_interrupt)
+{
+	plug_port();
+	pci_set_intx(&end, 1);
+	cr_assert_eq(pci_func_line(&end), pci_func_line(&port.func));
+	cr_assert_eq(t.pci.level[pci_func_line(&port.func)], 1);
+	pci_bus_rewire(&t.pci);
+	cr_assert_eq(t.pci.level[pci_func_line(&port.func)], 1);
+	pci_set_intx(&end, 0);
+	cr_assert_eq(t.pci.level[pci_func_line(&port.func)], 0);
 }
