@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The terminal: Ctrl-A keys as in QEMU's -nographic, and the monitor's line editor.
+ * The terminal: Ctrl-A keys as in QEMU's -nographic.
  */
 #include "frontend/console.h"
 
@@ -12,12 +12,7 @@
 
 #include "frontend/term.h"
 
-#define CTRL_A    1
-#define CTRL_C    3
-#define CTRL_U    21
-#define BACKSPACE 8
-#define DELETE    127
-#define PROMPT    "(doppel) "
+#define CTRL_A 1
 
 static const char keys_help[] = "\n"
 				"Ctrl-A h    this help\n"
@@ -37,34 +32,8 @@ void console_monitor(struct console *c, bool on)
 		return;
 	c->monitor = on;
 	c->written = true;
-	c->line_len = 0;
-	console_print(c, on ? "\n" PROMPT : "\n");
-}
-
-/* A byte typed at the monitor. */
-static void edit(struct console *c, uint8_t b)
-{
-	if (b == '\r' || b == '\n') {
-		c->line[c->line_len] = 0;
-		c->line_len = 0;
-		console_print(c, "\n");
-		c->command(c->opaque, c->line);
-		if (c->monitor)
-			console_print(c, PROMPT);
-	} else if (b == BACKSPACE || b == DELETE) {
-		if (c->line_len) {
-			c->line_len--;
-			console_print(c, "\b \b");
-		}
-	} else if (b == CTRL_U || b == CTRL_C) {
-		c->line_len = 0;
-		console_print(c, "\n" PROMPT);
-	} else if (b >= ' ' && c->line_len < sizeof(c->line) - 1) {
-		char echo[2] = {(char)b, 0};
-
-		c->line[c->line_len++] = (char)b;
-		console_print(c, echo);
-	}
+	console_print(c, "\n");
+	c->shown(c->opaque, on);
 }
 
 static void escape_key(struct console *c, uint8_t b)
@@ -108,7 +77,7 @@ static size_t filter(void *opaque, uint8_t *buf, size_t len)
 			b = CTRL_A;
 		}
 		if (c->monitor)
-			edit(c, b);
+			c->typed(c->opaque, b);
 		else
 			buf[n++] = b;
 	}

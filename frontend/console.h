@@ -10,8 +10,6 @@
 
 #include "frontend/stream.h"
 
-#define CONSOLE_LINE 512
-
 struct console {
 	struct stream stream;
 	int own_out;  /* a terminal's output, opened anew; -1: standard output itself is used */
@@ -19,11 +17,10 @@ struct console {
 	bool escaped; /* the last byte was Ctrl-A */
 	bool monitor; /* the monitor has the keyboard */
 	bool written; /* it has had it since somebody cleared this */
-	char line[CONSOLE_LINE];
-	size_t line_len;
-	void (*command)(void *opaque, const char *line); /* a line for the monitor */
-	void (*quit)(void *opaque);                      /* Ctrl-A x */
-	void (*send_break)(void *opaque);                /* Ctrl-A b; may be NULL */
+	void (*typed)(void *opaque, uint8_t b); /* at the monitor */
+	void (*shown)(void *opaque, bool on);   /* the monitor has got the keyboard, or lost it */
+	void (*quit)(void *opaque);             /* Ctrl-A x */
+	void (*send_break)(void *opaque);       /* Ctrl-A b; may be NULL */
 	void *opaque;
 };
 

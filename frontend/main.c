@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -28,7 +29,8 @@
 #include "frontend/drive.h"
 #include "frontend/img.h"
 #include "frontend/firmware.h"
-#include "frontend/monitor/monitor.h"
+#include "frontend/monitor/server.h"
+#include "frontend/monitor/session.h"
 #include "frontend/options.h"
 #include "frontend/remote.h"
 #include "frontend/run.h"
@@ -50,7 +52,8 @@ struct app {
 	struct pc *pc;
 	struct console console;
 	struct monitor_env env;
-	struct monitor monitor;
+	struct session session; /* of the console */
+	struct monitor_server *monitors;
 	struct textcon textcon;
 	bool has_console;
 	struct backend *backends;
@@ -253,18 +256,36 @@ static int64_t epoch(const struct options *o)
 
 /* ---- character devices ---- */
 
-static void on_print(void *opaque, const char *text)
+static void on_write(void *opaque, const char *text, size_t len)
 {
 	struct app *a = opaque;
 
-	console_print(&a->console, text);
+	chardev_write(&a->console.stream.chr, (const uint8_t *)text, len);
 }
 
-static void on_command(void *opaque, const char *line)
+/* Pages are for people who see them. */
+static unsigned terminal_rows(void *opaque)
+{
+	struct winsize ws;
+
+	(void)opaque;
+	if (!isatty(STDIN_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) < 0)
+		return 0;
+	return ws.ws_row;
+}
+
+static void on_typed(void *opaque, uint8_t b)
 {
 	struct app *a = opaque;
 
-	monitor_command(&a->monitor, line, on_print, a);
+	session_feed(&a->session, b);
+}
+
+static void on_shown(void *opaque, bool on)
+{
+	struct app *a = opaque;
+
+	session_show(&a->session, on);
 }
 
 static void on_quit(void *opaque)
@@ -289,11 +310,15 @@ static int open_console(struct app *a, bool mux)
 
 	if (r < 0)
 		return complain("cannot use standard input: %s", strerror(-r));
-	a->console.command = on_command;
+	a->console.typed = on_typed;
+	a->console.shown = on_shown;
 	a->console.quit = on_quit;
 	a->console.send_break = on_break;
 	a->console.opaque = a;
 	a->has_console = true;
+	session_init(&a->session, &a->env, on_write, a);
+	a->session.rows = terminal_rows;
+	a->session.editor.plain = !isatty(STDIN_FILENO);
 	return 0;
 }
 
@@ -354,6 +379,10 @@ static int open_chardevs(struct app *a)
 			return 1;
 		a->pc->debugcon[i].chr = chr;
 	}
+	for (unsigned i = 0; i < a->opt.nr_monitors; i++)
+		if (monitor_server_open(&a->monitors, &a->opt.monitor[i], &a->env, a->dying, a->err,
+					sizeof(a->err)) < 0)
+			return complain("%s", a->err);
 	if (a->opt.curses)
 		return open_textcon(a);
 	if (a->opt.monitor_stdio) {
@@ -373,6 +402,8 @@ static void close_chardevs(struct app *a)
 		backend_close(b);
 	}
 	textcon_close(&a->textcon);
+	monitor_servers_close(a->monitors);
+	session_fini(&a->session);
 	if (a->has_console)
 		console_close(&a->console);
 }
@@ -398,6 +429,7 @@ static void on_signal(void *opaque, int fd, unsigned events)
 	a->console.stream.lossy = true;
 	for (struct backend *b = a->backends; b; b = b->next)
 		b->stream.lossy = true;
+	monitor_servers_hurry(a->monitors);
 	remotes_hurry(a->remotes);
 	/* The exit status tells the signal, as a shell would. */
 	machine_request_exit(&a->pc->m, 128 + (int)si.ssi_signo);
@@ -681,8 +713,6 @@ static int run(struct app *a)
 	m = &a->pc->m;
 	if (monitor_env_init(&a->env, a->pc) < 0)
 		return complain("cannot set up the monitor");
-	monitor_init(&a->monitor, &a->env);
-	monitor_attach(&a->monitor, on_print, a);
 	if (open_drives(a) || open_netdevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)

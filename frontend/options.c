@@ -468,11 +468,7 @@ static int on_parallel(struct parse *p, const char *arg)
 static int on_monitor(struct parse *p, const char *arg)
 {
 	p->o->monitor_none = strcmp(arg, "none") == 0;
-	p->o->monitor_stdio = strcmp(arg, "stdio") == 0;
-	if (!p->o->monitor_none && !p->o->monitor_stdio)
-		return fail(p, "-monitor %s is not supported yet; the nearest is -serial mon:stdio",
-			    arg);
-	return 0;
+	return p->o->monitor_none ? 0 : add_monitor(p, "-monitor", arg);
 }
 
 static int on_start_stopped(struct parse *p, const char *arg)
@@ -663,7 +659,7 @@ static const struct option table[] = {
     {"debugcon", "DEV", on_debugcon, "debug console, at port 0xe9"},
     {"qmp", "DEV", on_qmp, "machine interface in JSON (QMP), also -mon chardev=ID,mode=control"},
     {"mon", "chardev=ID[,...]", on_mon, NULL},
-    {"monitor", "none|stdio", on_monitor, "no monitor, or the terminal for it alone"},
+    {"monitor", "DEV", on_monitor, "a monitor there, up to 4; none: not on mon:stdio either"},
     {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
     {"display", "none|curses", on_display, "no window (default), or text modes in the terminal"},
 

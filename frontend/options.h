@@ -19,6 +19,7 @@
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
 #define MAX_QMP      4
+#define MAX_MONITORS 4
 #define MAX_DEVICES  64
 #define MAX_ROM_DIRS 8
 #define MAX_PATH_LEN 1024
@@ -88,6 +89,8 @@ struct options {
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;
 	bool monitor_none, monitor_stdio;
+	struct chardev_spec monitor[MAX_MONITORS]; /* others */
+	unsigned nr_monitors;
 	struct chardev_spec gdb; /* -gdb; CHR_NONE: not given */
 	struct chardev_spec qmp[MAX_QMP];
 	unsigned nr_qmp;

@@ -259,6 +259,55 @@ static struct chardev_spec *add_qmp(struct parse *p)
 	return &p->o->qmp[p->o->nr_qmp++];
 }
 
+int add_monitor(struct parse *p, const char *option, const char *dev)
+{
+	struct chardev_spec *s = &p->o->monitor[p->o->nr_monitors];
+
+	if (p->o->nr_monitors == MAX_MONITORS)
+		return fail(p, "%s %s: at most %d monitors are supported", option, dev,
+			    MAX_MONITORS);
+	if (parse_target(p, option, dev, s) < 0)
+		return -1;
+	if (s->kind == CHR_FILE)
+		return fail(p, "%s %s: a monitor needs stdio, unix:PATH, tcp:HOST:PORT or pty",
+			    option, dev);
+	p->o->nr_monitors++;
+	return 0;
+}
+
+static int resolve(struct parse *p, struct chardev_spec *s)
+{
+	if (!s->id[0])
+		return 0;
+	for (unsigned i = 0; i < p->o->nr_chardev; i++) {
+		if (strcmp(p->o->chardev[i].id, s->id) == 0) {
+			*s = p->o->chardev[i];
+			return 0;
+		}
+	}
+	return fail(p, "there is no -chardev with id=%s", s->id);
+}
+
+/* The terminal's monitor is the console's, which may be shared with a serial port already. */
+static int find_monitors(struct parse *p)
+{
+	struct options *o = p->o;
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < o->nr_monitors; i++) {
+		struct chardev_spec *s = &o->monitor[i];
+
+		if (resolve(p, s) < 0)
+			return -1;
+		if (s->kind == CHR_STDIO)
+			o->monitor_stdio |= !s->mux;
+		else if (s->kind != CHR_NONE && s->kind != CHR_NULL)
+			o->monitor[nr++] = *s;
+	}
+	o->nr_monitors = nr;
+	return 0;
+}
+
 int on_qmp(struct parse *p, const char *arg)
 {
 	struct chardev_spec *s = add_qmp(p);
@@ -288,15 +337,17 @@ int on_mon(struct parse *p, const char *arg)
 			snprintf(target, sizeof(target), "chardev:%s", id);
 		} else if (strcmp(kv.key, "mode") == 0) {
 			control = strcmp(kv.val, "control") == 0;
+			if (!control && strcmp(kv.val, "readline") != 0)
+				return fail(p, "-mon: mode=%s is neither readline nor control",
+					    kv.val);
 		} else if (strcmp(kv.key, "pretty") != 0 || parse_bool(&kv, &on) < 0 || on) {
 			return fail(p, "-mon: %s=%s is not supported", kv.key, kv.val);
 		}
 	}
-	if (!control)
-		return fail(p, "-mon %s: mode=control is supported; for people there is -monitor",
-			    arg);
 	if (!*target)
 		return fail(p, "-mon %s: it needs chardev=ID", arg);
+	if (!control)
+		return add_monitor(p, "-mon", target);
 	s = add_qmp(p);
 	return s ? parse_target(p, "-mon", target, s) : -1;
 }
@@ -599,19 +650,6 @@ void options_property_help(const char *device)
 			printf("%s options:\n%s", device, devices[i].properties);
 }
 
-static int resolve(struct parse *p, struct chardev_spec *s)
-{
-	if (!s->id[0])
-		return 0;
-	for (unsigned i = 0; i < p->o->nr_chardev; i++) {
-		if (strcmp(p->o->chardev[i].id, s->id) == 0) {
-			*s = p->o->chardev[i];
-			return 0;
-		}
-	}
-	return fail(p, "there is no -chardev with id=%s", s->id);
-}
-
 /* Flash is the board's own. */
 static int find_flash(struct parse *p)
 {
@@ -657,7 +695,7 @@ int finish_devices(struct parse *p)
 	if (add_drives(p) < 0 || find_flash(p) < 0)
 		return -1;
 
-	if (resolve(p, &o->gdb) < 0)
+	if (find_monitors(p) < 0 || resolve(p, &o->gdb) < 0)
 		return -1;
 	stdio += o->gdb.kind == CHR_STDIO;
 	for (unsigned i = 0; i < o->nr_qmp; i++) {

@@ -35,6 +35,8 @@ int on_serial(struct parse *p, const char *arg);
 int on_debugcon(struct parse *p, const char *arg);
 int on_chardev(struct parse *p, const char *arg);
 int on_gdb(struct parse *p, const char *arg);
+/* A monitor for people, at a DEV as of -serial. */
+int add_monitor(struct parse *p, const char *option, const char *dev);
 int on_qmp(struct parse *p, const char *arg);
 int on_mon(struct parse *p, const char *arg);
 int on_device(struct parse *p, const char *arg);

@@ -217,7 +217,8 @@ refuses "-vnc :0.*-nographic" -vnc :0
 refuses "network.*-nic none" -nic user
 refuses "network.*-nic none" -net nic
 refuses "-parallel" -parallel stdio
-refuses "-monitor" -monitor unix:x
+refuses "-monitor file:x: a monitor needs" -monitor file:x
+refuses "mode=x is neither" -chardev null,id=a -mon chardev=a,mode=x
 for v in base=never base=2026-13-01 clock=vm foo ""; do
 	refuses "-rtc" -rtc "$v"
 done
@@ -249,7 +250,7 @@ refuses "stdio can serve one" -gdb stdio -qmp stdio
 refuses "-gdb.*gdb needs tcp" -gdb file:x
 refuses "-gdb.*no character device" -gdb x
 refuses "-qmp.*a client needs" -qmp mon:stdio
-refuses "-mon.*mode=control" -mon chardev=a
+refuses "no -chardev with id=a" -mon chardev=a
 refuses "no -chardev with id=a" -mon chardev=a,mode=control
 refuses "at most 4 -qmp" -qmp null -qmp null -qmp null -qmp null -qmp null
 

@@ -5,6 +5,7 @@
  */
 #include "frontend/monitor/monitor.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@
 #include "frontend/options.h"
 #include "hw/pc.h"
 
-#define MAX_NAMES 256
+#define MAX_NAMES   256
+#define MAX_SYMBOLS 2000 /* that are looked at for a completion */
 
 const struct command *const command_tables[] = {
     help_commands,
@@ -269,8 +271,18 @@ void monitor_command(struct monitor *m, const char *line,
 void monitor_complete(struct monitor *m, const char *line,
 		      void (*found)(void *opaque, const char *word), void *opaque)
 {
-	(void)m;
+	const struct symtab *t = &m->env->linux_guest.symbols;
+	const struct symbol *s;
+	const char *word;
+
 	line = skip_spaces(line);
+	word = line + strlen(line);
+	while (word > line && (isalnum((unsigned char)word[-1]) || word[-1] == '_'))
+		word--;
+	/* After a command's own words: symbols. */
+	for (size_t n = 0;
+	     word > line && *word && (s = symtab_prefix(t, word, n)) && n < MAX_SYMBOLS; n++)
+		found(opaque, s->name);
 	for (const struct command *const *t = command_tables; *t; t++)
 		for (const struct command *c = *t; c->name; c++) {
 			size_t len = strcspn(c->name, "|"), typed = strlen(line), begin = typed;

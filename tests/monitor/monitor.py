@@ -7,6 +7,7 @@ monitor.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without n
 import argparse
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,52 @@ class Suite:
                      "delete 77", "p \"", "x", "print /zz 1", "p percpu(", "p 'a", "set 5 = 6"]:
             m.ask(line)
         m.type("q\n")
+        check(m.wait(20) == 0, "quit does not give status 0")
+        return "ok"
+
+    def sockets(self):
+        """-monitor on a socket: keys, history, completion; two at once."""
+        one, two = [os.path.join(self.logs, n) for n in ("one", "two")]
+        m = self.start("sockets", "-monitor", f"unix:{one},server,nowait", "-chardev",
+                       f"socket,path={two},server=on,wait=off,id=t", "-mon", "chardev=t", "-serial", "null")
+        clients = []
+        for path in (one, two):
+            c = socket.socket(socket.AF_UNIX)
+            c.settimeout(20 * Guest.slow)
+            for _ in range(200):
+                try:
+                    c.connect(path)
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            clients.append(c)
+
+        def wants(c, keys, *texts):
+            got = b""
+            c.sendall(keys)
+            while not all(t in got for t in texts):
+                more = c.recv(65536)
+                check(more, f"the monitor has gone after {keys!r}: {got!r}")
+                got += more
+            return got
+
+        a, b = clients
+        wants(a, b"", b"(doppel) ")
+        wants(b, b"", b"(doppel) ")
+        wants(a, b"info st\t\r\n", b"info status ", b"VM status: running\r\n(doppel) ")
+        wants(a, b"\x1b[A\r", b"VM status: running\r\n(doppel) ")
+        wants(a, b"p 12\x02\x0534\x02\x7f9\r", b"1294 = 0x50e\r\n(doppel) ")
+        wants(a, b"\x12stat\r", b"VM status: running\r\n(doppel) ")
+        wants(a, b"st\t", b"stop", b"step")
+        wants(a, b"\x15help x\r", b"x /10i $rip", b"(doppel) ")
+        # What one does, the other is told.
+        wants(a, b"catch interrupt\r", b"catchpoint 1")
+        wants(b, b"", b"1: interrupt 0x", b"CPU#0 > 0x")
+        wants(b, b"delete\r", b"(doppel) ")
+        wants(b, b"x /" + b"9" * 3000 + b"\x15p 5\r", b"5 = 0x5")
+        a.close()
+        wants(b, b"info status\r", b"paused")
+        b.sendall(b"q\r")
         check(m.wait(20) == 0, "quit does not give status 0")
         return "ok"
 
@@ -206,7 +253,7 @@ class Suite:
         return "ok"
 
 
-CASES = ["commands", "boot", "live"]
+CASES = ["commands", "sockets", "boot", "live"]
 
 
 def main():
