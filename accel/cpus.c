@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "accel/debug.h"
 #include "accel/engine.h"
@@ -50,6 +51,7 @@ struct cpu_thread {
 	struct vcpu state; /* valid while paused */
 	_Atomic uint32_t events;
 	pthread_t thread;
+	_Atomic int tid;
 	pthread_mutex_t lock;  /* everything below */
 	pthread_cond_t wake;   /* for the thread: mailbox or run state changed */
 	pthread_cond_t parked; /* for others: `paused` became true */
@@ -426,6 +428,7 @@ static void *thread_main(void *arg)
 {
 	struct cpu_thread *t = arg;
 
+	atomic_store(&t->tid, gettid());
 	pthread_mutex_lock(&t->lock);
 	while (park_locked(t)) {
 		uint64_t seen = t->posted;
@@ -880,6 +883,11 @@ void cpus_time_changed(struct cpus *c)
 {
 	for (unsigned n = 0; n < c->n; n++)
 		post(&c->cpu[n], EV_TIME, 0);
+}
+
+int cpus_tid(struct cpus *c, unsigned cpu)
+{
+	return atomic_load(&c->cpu[cpu].tid);
 }
 
 uint64_t cpus_retired(struct cpus *c)

@@ -67,6 +67,9 @@ void cpus_flush_tlb(struct cpus *c);
 /* Where time follows instructions: a timer was armed or cancelled. */
 void cpus_time_changed(struct cpus *c);
 
+/* The host's number of a vCPU's thread; 0 before it has begun. */
+int cpus_tid(struct cpus *c, unsigned cpu);
+
 /* Instructions retired by all vCPUs. */
 uint64_t cpus_retired(struct cpus *c);
 /* Adds the counters of all vCPUs; only while paused. */

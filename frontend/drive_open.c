@@ -21,8 +21,8 @@ static void on_stop(void *opaque, struct block *b, const char *message)
 {
 	struct drive_set *s = opaque;
 
-	(void)b;
 	s->warn(s->opaque, message);
+	machine_notify(s->m, MACHINE_IO_ERROR, block_name(b));
 	machine_request_stop(s->m);
 }
 

@@ -588,6 +588,19 @@ static int on_jitdump(struct parse *p, const char *arg)
 	return 0;
 }
 
+/* NAME or guest=NAME; what else there may be is for QEMU's processes. */
+static int on_name(struct parse *p, const char *arg)
+{
+	const char *at = arg;
+	struct keyval kv;
+
+	while (next_keyval(&at, &kv))
+		if (!kv.has_val || strcmp(kv.key, "guest") == 0)
+			snprintf(p->o->name, sizeof(p->o->name), "%.127s",
+				 kv.has_val ? kv.val : kv.key);
+	return 0;
+}
+
 static int ignore(struct parse *p, const char *arg)
 {
 	(void)p;
@@ -683,7 +696,7 @@ static const struct option table[] = {
     /* Accepted because scripts give them; they ask for what is the case anyway. */
     {"nodefaults", NULL, on_nodefaults, NULL},
     {"no-user-config", NULL, ignore, NULL},
-    {"name", "NAME", ignore, NULL},
+    {"name", "NAME", on_name, NULL},
     {"vnc", "none", on_vnc, NULL},
     {"parallel", "none", on_parallel, NULL},
     {"curses", NULL, on_curses, NULL},

@@ -95,6 +95,7 @@ struct options {
 	struct chardev_spec qmp[MAX_QMP];
 	unsigned nr_qmp;
 	bool start_stopped; /* -S */
+	char name[128];     /* -name */
 	struct {
 		struct chardev_spec to;
 		bool has_port;

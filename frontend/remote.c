@@ -8,12 +8,17 @@
 #include "frontend/gdb/stub.h"
 #include "frontend/monitor/monitor.h"
 #include "frontend/options.h"
+#include "frontend/qmp/qmp.h"
 #include "hw/pc.h"
 
 struct remotes {
 	struct monitor_env *env;
 	struct gdb_stub *gdb;
 	struct backend *gdb_back;
+	struct {
+		struct qmp *qmp;
+		struct backend *back;
+	} qmp[MAX_QMP];
 };
 
 /* gdb that has started us has ended, and nobody else knows of this machine. */
@@ -46,7 +51,34 @@ static int open_gdb(struct remotes *r, const struct options *o, int cancel, char
 		gdb_stub_client(r->gdb, true);
 		m->start_stopped = true;
 	}
-	return stream_start(&b->stream) < 0 ? -1 : 0;
+	if (stream_start(&b->stream) == 0)
+		return 0;
+	snprintf(err, errlen, "cannot read from -gdb");
+	return -1;
+}
+
+static int open_qmp(struct remotes *r, unsigned n, const struct options *o, int cancel, char *err,
+		    size_t errlen)
+{
+	struct loop *loop = r->env->pc->m.loop;
+	struct backend *b;
+
+	if (qmp_new(&r->qmp[n].qmp, r->env, o) < 0) {
+		snprintf(err, errlen, "-qmp: out of memory");
+		return -1;
+	}
+	if (backend_open(&b, &o->qmp[n], "qmp", loop, cancel, err, errlen) < 0)
+		return -1;
+	r->qmp[n].back = b;
+	qmp_attach(r->qmp[n].qmp, &b->stream);
+	b->client = qmp_client;
+	b->client_opaque = r->qmp[n].qmp;
+	if (b->stream.in >= 0)
+		qmp_client(r->qmp[n].qmp, true);
+	if (stream_start(&b->stream) == 0)
+		return 0;
+	snprintf(err, errlen, "cannot read from -qmp");
+	return -1;
 }
 
 int remotes_open(struct remotes **out, const struct options *o, struct monitor_env *env, int cancel,
@@ -63,6 +95,10 @@ int remotes_open(struct remotes **out, const struct options *o, struct monitor_e
 	if (o->gdb.kind != CHR_NONE && o->gdb.kind != CHR_NULL &&
 	    open_gdb(r, o, cancel, err, errlen) < 0)
 		return -1;
+	for (unsigned n = 0; n < o->nr_qmp; n++)
+		if (o->qmp[n].kind != CHR_NONE && o->qmp[n].kind != CHR_NULL &&
+		    open_qmp(r, n, o, cancel, err, errlen) < 0)
+			return -1;
 	return 0;
 }
 
@@ -70,6 +106,9 @@ void remotes_hurry(struct remotes *r)
 {
 	if (r && r->gdb_back)
 		r->gdb_back->stream.lossy = true;
+	for (unsigned n = 0; r && n < MAX_QMP; n++)
+		if (r->qmp[n].back)
+			r->qmp[n].back->stream.lossy = true;
 }
 
 void remotes_close(struct remotes *r, int status)
@@ -81,5 +120,10 @@ void remotes_close(struct remotes *r, int status)
 		backend_close(r->gdb_back);
 	}
 	gdb_stub_free(r->gdb);
+	for (unsigned n = 0; n < MAX_QMP; n++) {
+		if (r->qmp[n].back)
+			backend_close(r->qmp[n].back);
+		qmp_free(r->qmp[n].qmp);
+	}
 	free(r);
 }

@@ -81,6 +81,27 @@ void machine_add_after(struct device *after, struct device *dev)
 	after->next = dev;
 }
 
+void machine_watch(struct machine *m, struct machine_watcher *w)
+{
+	w->next = m->watchers;
+	m->watchers = w;
+}
+
+void machine_unwatch(struct machine *m, struct machine_watcher *w)
+{
+	for (struct machine_watcher **p = &m->watchers; *p; p = &(*p)->next)
+		if (*p == w) {
+			*p = w->next;
+			return;
+		}
+}
+
+void machine_notify(struct machine *m, enum machine_event event, const char *what)
+{
+	for (struct machine_watcher *w = m->watchers; w; w = w->next)
+		w->event(w->opaque, event, what);
+}
+
 void machine_stop_locked(struct machine *m)
 {
 	if (m->stopped)
@@ -136,6 +157,8 @@ static void request_stops(struct machine *m, enum machine_end why)
 /* What was asked for since the last round. True when the machine has come to its end. */
 static bool act_locked(struct machine *m)
 {
+	if (m->end != END_NONE)
+		machine_notify(m, MACHINE_END, NULL);
 	if ((m->end == END_SHUTDOWN || m->end == END_PANIC) && m->no_shutdown) {
 		enum machine_end why = m->end;
 
@@ -158,6 +181,7 @@ static bool act_locked(struct machine *m)
 			m->end_status = 1;
 			return true;
 		}
+		machine_notify(m, MACHINE_RESET, NULL);
 		if (!was_stopped)
 			machine_cont_locked(m);
 	}

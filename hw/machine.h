@@ -38,6 +38,20 @@ enum machine_end {
 	END_PANIC,    /* pvpanic with action shutdown, or triple fault with no_reboot */
 };
 
+enum machine_event {
+	MACHINE_RESET,     /* has been */
+	MACHINE_END,       /* it ends, or stops with no_shutdown: `end` says why */
+	MACHINE_POWERDOWN, /* the power button was pressed */
+	MACHINE_IO_ERROR,  /* a disk has stopped the guest; what: its name */
+};
+
+/* Who is told of events. */
+struct machine_watcher {
+	void (*event)(void *opaque, enum machine_event event, const char *what);
+	void *opaque;
+	struct machine_watcher *next;
+};
+
 struct machine {
 	pthread_mutex_t lock, split_lock;
 	struct clock clock;
@@ -50,6 +64,7 @@ struct machine {
 	struct cpu_bus bus;
 	struct cpus *cpus;
 	const struct engine *engine;
+	struct machine_watcher *watchers;
 	const char *identity; /* what must be the same for a saved state: options, one a line */
 	bool no_reboot;
 	bool no_shutdown;
@@ -90,6 +105,12 @@ void machine_add_after(struct device *after, struct device *dev);
 
 /* Runs until the guest or the user ends it; returns the process exit status. Main thread. */
 int machine_run(struct machine *m);
+
+/* w is borrowed until machine_unwatch(). Machine lock held, as when it is called. */
+void machine_watch(struct machine *m, struct machine_watcher *w);
+void machine_unwatch(struct machine *m, struct machine_watcher *w);
+/* what: see enum machine_event, or NULL. */
+void machine_notify(struct machine *m, enum machine_event event, const char *what);
 
 /* Requests; machine lock held, any thread. They return at once and take effect on the main loop. */
 void machine_request_reset(struct machine *m);

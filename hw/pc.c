@@ -399,6 +399,12 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	return 0;
 }
 
+void pc_power_button(struct pc *pc)
+{
+	acpi_pm_power_button(&pc->pm);
+	machine_notify(&pc->m, MACHINE_POWERDOWN, NULL);
+}
+
 void pc_free(struct pc *pc)
 {
 	if (!pc)

@@ -208,6 +208,8 @@ void pc_state_init(struct pc *pc);
 /* 0, or -errno with one line in err. */
 int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errlen);
 void pc_free(struct pc *pc);
+/* The power button is pressed, and watchers of the machine are told. Machine lock held. */
+void pc_power_button(struct pc *pc);
 
 /* Adds a device that the user asked for; before the machine runs. backend finds the back ends that
  * its properties name (hw/device_type.h). 0, or -errno with one line in err. */

@@ -68,6 +68,7 @@ suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel 
 suite "boots, translated" python3 tests/boot/boot.py --doppel ./doppel --accel jit
 suite "gdb, interpreted" python3 tests/gdb/gdb.py --doppel ./doppel --accel interp
 suite "gdb, translated" python3 tests/gdb/gdb.py --doppel ./doppel --accel jit
+suite qmp python3 tests/qmp/qmp.py --doppel ./doppel
 suite "gdb, kvm" python3 tests/gdb/gdb.py --doppel ./doppel --accel kvm
 suite "media" python3 tests/boot/media.py --doppel ./doppel
 suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \

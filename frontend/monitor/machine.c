@@ -76,7 +76,7 @@ static void cmd_powerdown(struct monitor *m, const struct out *o, const struct a
 {
 	(void)o;
 	(void)a;
-	acpi_pm_power_button(&m->pc->pm);
+	pc_power_button(m->pc);
 }
 
 static void cmd_nmi(struct monitor *m, const struct out *o, const struct arg *a)
