@@ -53,6 +53,7 @@ suite "image crashes" sh -c "$make $build/tests/block/crash_qcow2 && $build/test
 suite "lying drivers" make --no-print-directory -s -j"$jobs" MODE=asan SECONDS=2 fuzz-devices
 suite "killed writers" make --no-print-directory -s -j"$jobs" MODE="$mode" KILLS=12 kill-test
 suite "broken images" make --no-print-directory -s -j"$jobs" MODE=asan FUZZ_SECONDS=8 fuzz-qcow2
+suite "remote clients" make --no-print-directory -s -j"$jobs" MODE=asan INPUTS=20000 fuzz-remote
 suite options sh tests/cli.sh ./doppel
 if [ "$mode" = release ]; then # sanitizers do not go with -static
 	suite "static binary" sh -c "$make $build/doppel-static && sh tests/cli/static.sh $build/doppel-static"

@@ -69,6 +69,13 @@ $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(LIBS)
 -include $(FUZZ_OBJS:.o=.d)
 
+#: make fuzz-remote     a million inputs of gdb and of QMP clients each (use with MODE=asan or ubsan; INPUTS=1000000)
+INPUTS ?= 1000000
+.PHONY: fuzz-remote
+fuzz-remote: $(B)/tests/fuzz/fuzz_remote
+	$< gdb $(INPUTS) $(SEED)
+	$< qmp $(INPUTS) $(SEED)
+
 #: make fuzz-devices    devices against lying drivers (use with MODE=asan; SECONDS=5 each, DEVICES="nvme ahci")
 SECONDS ?= 5
 DEVICES ?=
