@@ -8,6 +8,7 @@
 
 #include "hw/display/vga.h"
 #include "hw/net/virtio_net.h"
+#include "hw/net/e1000.h"
 #include "hw/pci_testdev.h"
 #include "hw/pcie_port.h"
 #include "hw/storage/ahci.h"
@@ -34,6 +35,7 @@ const struct device_type *const device_types[] = {
     &scsi_hd_type,
     &scsi_cd_type,
     &floppy_type,
+    &e1000_type,
     &qemu_xhci_type,
     &nec_xhci_type,
     &usb_kbd_type,

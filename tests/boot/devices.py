@@ -1,25 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices that Debian's full kernel has drivers for, used by it: USB.
-
-devices.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]
-"""
-import argparse
+"""Devices that Debian's full kernel has drivers for, used by it: USB, network cards; and iPXE."""
 import glob
 import gzip
+import hashlib
+import http.server
 import os
 import shutil
 import struct
 import subprocess
 import sys
-import tempfile
-import time
+import threading
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
-from boot import Skip, check, check_log, fetch  # noqa: E402
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import suite  # noqa: E402
 from disks import MIB, cpio, sha  # noqa: E402
-from guest import Guest, GuestError  # noqa: E402
+from guest import GuestError  # noqa: E402
+from suite import check, check_log, fetch  # noqa: E402
 
 # In the order in which they depend on each other.
 USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-generic", "evdev",
@@ -30,32 +27,54 @@ USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-ge
 def initrd_with(out, modules):
     """The busybox initrd, with modules of the full kernel in /m."""
     found = {os.path.basename(p)[:-3]: p
-             for p in glob.glob(f"{fetch('fullkernel', 'amd64')}/lib/modules/*/kernel/**/*.ko",
+             for p in glob.glob(f"{fetch('fullkernel')}/lib/modules/*/kernel/**/*.ko",
                                 recursive=True)}
     entries = {"m": (0o40755, b"")}
     for i, name in enumerate(modules):
         with open(found[name], "rb") as f:
             entries[f"m/{i:02}-{name}.ko"] = (0o100644, f.read())
-    with open(fetch("initrd", "amd64"), "rb") as f:
+    with open(fetch("initrd"), "rb") as f:
         base = f.read()
     with open(out, "wb") as f:
         f.write(base + gzip.compress(cpio(entries), 1))
 
 
-class Devices:
-    def __init__(self, a, logs):
-        self.a = a
-        self.logs = logs
+class Server(http.server.ThreadingHTTPServer):
+    """Gives `data`, and says the checksum of what it is given."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self, body):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self):
+            self.answer(self.server.data)
+
+        def do_POST(self):
+            got = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(hashlib.sha256(got).hexdigest().encode())
+
+        def log_message(self, *args):
+            pass
+
+    def __init__(self, data):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.data = data
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Devices(suite.Suite):
+    cases = ["usb", "e1000", "ipxe"]
 
     def boot(self, name, modules, *args):
         """A guest at its prompt, with the modules loaded."""
-        kernel = glob.glob(fetch("fullkernel", "amd64") + "/boot/vmlinuz-*")[0]
-        initrd = os.path.join(self.logs, name + ".initrd")
+        kernel = glob.glob(fetch("fullkernel") + "/boot/vmlinuz-*")[0]
+        initrd = self.path(name + ".initrd")
         initrd_with(initrd, modules)
-        accel = ["-accel", self.a.accel] if self.a.accel else []
-        g = Guest([self.a.doppel, *accel, "-m", "256M", "-nographic", "-kernel", kernel, "-initrd",
-                   initrd, "-append", "console=ttyS0 quiet", *args],
-                  os.path.join(self.logs, name + ".log"))
+        g = self.start(name, "-m", "256M", "-nographic", "-kernel", kernel, "-initrd", initrd,
+                       "-append", "console=ttyS0 quiet", *args)
         try:
             g.expect(r"/ # ", 240)
             g.command("stty cols 300; dmesg -n 1")
@@ -91,10 +110,10 @@ class Devices:
 
     def usb(self):
         """Keyboard, tablet, mouse and a disk behind xHCI; the disk also after loadvm."""
-        raw = os.path.join(self.logs, "usb.raw")
+        raw = self.path("usb.raw")
         with open(raw, "wb") as f:
             f.write(os.urandom(2 * MIB) + bytes(6 * MIB))
-        disk = os.path.join(self.logs, "usb.qcow2")
+        disk = self.path("usb.qcow2")
         subprocess.run([self.a.doppel, "img", "convert", "-O", "qcow2", raw, disk], check=True)
         g = self.boot("usb", USB, "-drive", f"file={disk},if=none,id=d", "-device", "qemu-xhci",
                       "-device", "usb-storage,drive=d", "-device", "usb-kbd", "-device", "usb-mouse",
@@ -135,42 +154,53 @@ class Devices:
         finally:
             g.close()
 
+    # ---- network ----
 
-CASES = ["usb"]
-
-
-def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--accel")
-    p.add_argument("--logs")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
-    p.add_argument("names", nargs="*")
-    a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-devices-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Devices(a, logs)
-    passed = failed = skipped = 0
-    for name in a.names or CASES:
-        t0 = time.monotonic()
+    def card(self, model, *modules):
+        """Pings, and megabytes both ways by HTTP through user networking."""
+        server = Server(os.urandom(4 * MIB))
+        want = hashlib.sha256(server.data).hexdigest()
+        g = self.boot(modules[-1], modules, "-nic", f"user,model={model}")
         try:
-            note = getattr(suite, name)()
-            found = Guest.reports()
-            check(not found, "\n".join(found[:10]))
-            passed += 1
-            print(f"ok    {name}  {time.monotonic() - t0:.1f} s  {note or ''}", flush=True)
-        except Skip as e:
-            skipped += 1
-            print(f"skip  {name}: {e}", flush=True)
-        except (GuestError, OSError) as e:
-            failed += 1
-            print(f"FAIL  {name}: {e}\n(log in {logs})", flush=True)
-    print(f"devices: {passed} passed, {failed} failed, {skipped} skipped")
-    if not failed and not a.logs:
-        shutil.rmtree(logs)
-    sys.exit(1 if failed else 0)
+            g.command("ifconfig eth0 10.0.2.15 up; i=0; while ! grep -q 1 /sys/class/net/eth0/carrier "
+                      "&& [ $i -lt 100 ]; do sleep .1; i=$((i+1)); done", 60)
+            check("3 packets received" in g.command("ping -c 3 -i .2 10.0.2.2"), "no answer to pings")
+            url = f"10.0.2.2 {server.server_port}"
+            got = g.command(f"wget -q -O /tmp/f http://{url.replace(' ', ':')}/; sha256sum /tmp/f", 120)
+            check(want in got, f"received differently: {got}")
+            got = g.command(f"(printf 'POST / HTTP/1.0\\r\\nContent-Length: {4 * MIB}\\r\\n\\r\\n'; "
+                            f"cat /tmp/f) | nc {url} | tail -n 1; echo", 120)
+            check(want in got, f"sent differently: {got}")
+            got = g.command("cat /sys/class/net/eth0/statistics/*_errors").split()
+            check(set(got) == {"0"}, f"errors: {got}")
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+            server.shutdown()
+
+    def e1000(self):
+        self.card("e1000", "e1000")
+
+    def ipxe(self):
+        """SeaBIOS runs the card's iPXE, which boots Linux by TFTP."""
+        tftp = self.path("tftp")
+        os.mkdir(tftp)
+        shutil.copy(fetch("kernel"), tftp + "/vmlinuz")
+        shutil.copy(fetch("initrd"), tftp + "/initrd")
+        with open(tftp + "/boot.ipxe", "w") as f:
+            f.write("#!ipxe\nkernel vmlinuz console=ttyS0 quiet\ninitrd initrd\nboot\n")
+        g = self.start("ipxe", "-m", "512M", "-nographic", "-boot", "n", "-nic",
+                       f"user,model=e1000,tftp={tftp},bootfile=boot.ipxe")
+        try:
+            g.expect(r"iPXE initialising devices\.\.\.ok", 60)
+            g.expect(r"tftp://10\.0\.2\.2/boot\.ipxe\.\.\. ok", 60)
+            g.expect(r"/ # ", 240)
+            check_log(g.command("dmesg"))
+        finally:
+            g.close()
 
 
 if __name__ == "__main__":
-    main()
+    suite.main(Devices, __doc__)

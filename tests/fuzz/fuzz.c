@@ -22,7 +22,7 @@
 #define INPUT_MAX  0x8000u
 #define PATIENCE_S 20 /* for one input */
 
-static const struct fuzz_device *const tables[] = {fuzz_disks, fuzz_board, fuzz_usb};
+static const struct fuzz_device *const tables[] = {fuzz_disks, fuzz_board, fuzz_usb, fuzz_nics};
 
 struct fuzz_world world;
 static struct ram ram; /* of a world whose device has none */
@@ -101,7 +101,7 @@ void noise(unsigned n)
 		put(8ull * below(STRUCTS / 8), value(), 1u << below(4));
 }
 
-uint64_t bar(const struct pci_func *f, unsigned n)
+uint64_t bar(struct pci_func *f, unsigned n)
 {
 	return pci_config_read(f, PCI_BAR0 + 4 * n, 4) & ~(f->bar[n].kind == PCI_BAR_IO ? 3u : 15u);
 }

@@ -30,7 +30,7 @@ struct fuzz_device {
 };
 
 /* Each ends with a NULL name. A table more: one line in fuzz.c. */
-extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[];
+extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[];
 
 /* What init() finds, and may replace by its own. */
 struct fuzz_world {
@@ -76,7 +76,7 @@ void noise(unsigned n);
  * reset. */
 void fuzz_pci_add(struct pci_func *f);
 void fuzz_pci_start(void);
-uint64_t bar(const struct pci_func *f, unsigned n);
+uint64_t bar(struct pci_func *f, unsigned n);
 /* What any driver may do at any time with a PCI device. */
 void any_access(struct pci_func *f);
 
