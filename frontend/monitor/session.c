@@ -54,19 +54,21 @@ static void collect(void *opaque, const char *text)
 	s->len += len;
 }
 
-/* What nobody asked for. */
+/* What nobody asked for; comes in pieces. */
 static void say(void *opaque, const char *text)
 {
 	struct session *s = opaque;
+	size_t len = strlen(text);
 
 	if (s->busy || s->paging) {
 		collect(s, text);
 		return;
 	}
-	if (s->shown)
+	if (s->shown && !s->saying)
 		editor_hide(&s->editor);
-	s->write(s->opaque, text, strlen(text));
-	if (s->shown && strchr(text, '\n'))
+	s->write(s->opaque, text, len);
+	s->saying = len && text[len - 1] != '\n';
+	if (s->shown && !s->saying)
 		editor_show(&s->editor);
 }
 

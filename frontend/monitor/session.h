@@ -23,6 +23,7 @@ struct session {
 	char *text; /* output that has not been shown */
 	size_t len, room, done;
 	bool paging;
+	bool saying; /* in the middle of a line that nobody asked for */
 };
 
 /* Machine lock held, like everything here. */
