@@ -52,6 +52,7 @@ suite "images" python3 tests/block/img.py --doppel ./doppel
 suite "image crashes" sh -c "$make $build/tests/block/crash_qcow2 && $build/tests/block/crash_qcow2 300"
 suite "lying drivers" make --no-print-directory -s -j"$jobs" MODE=asan SECONDS=2 fuzz-devices
 suite "killed writers" make --no-print-directory -s -j"$jobs" MODE="$mode" KILLS=12 kill-test
+suite "killed emulators" make --no-print-directory -s -j"$jobs" MODE="$mode" KILLS=24 kill-guest-test
 suite "broken images" make --no-print-directory -s -j"$jobs" MODE=asan FUZZ_SECONDS=8 fuzz-qcow2
 suite "remote clients" make --no-print-directory -s -j"$jobs" MODE=asan INPUTS=20000 fuzz-remote
 suite options sh tests/cli.sh ./doppel

@@ -530,8 +530,8 @@ static int switch_l1(struct image *img, uint64_t disk_size, uint32_t l1_size, ui
 	int r;
 
 	put_be64(header, disk_size);
-	put_be32(header + H_L1_SIZE - H_SIZE, l1_size);
-	put_be64(header + H_L1_OFFSET - H_SIZE, l1_offset);
+	put_be32(header + (H_L1_SIZE - H_SIZE), l1_size);
+	put_be64(header + (H_L1_OFFSET - H_SIZE), l1_offset);
 	r = bfile_write(img->file, H_SIZE, header, sizeof(header));
 	return r < 0 ? r : bfile_sync(img->file);
 }

@@ -588,6 +588,18 @@ static void reset_done(void *state)
 	ata_reset(d);
 }
 
+static void tame(void *state)
+{
+	struct ata_drive *d = state;
+
+	if (!d->heads || d->heads > 16 || !d->sectors || d->sectors > 255) {
+		d->heads = d->def_heads;
+		d->sectors = d->def_sectors;
+	}
+	if (d->multiple > ATA_MAX_MULT)
+		d->multiple = 0;
+}
+
 /* What the BIOS of a PC would make of the size. */
 static void set_geometry(struct ata_drive *d)
 {
@@ -653,6 +665,7 @@ int ata_init(struct ata_drive *d, const char *name, struct block *block, unsigne
 	}
 	device_init(&d->dev, d->name, fields, d);
 	d->dev.reset_done = reset_done;
+	d->dev.tame = tame;
 	return 0;
 }
 

@@ -233,10 +233,11 @@ void virtio_config_write(struct virtio_pci *v, uint64_t off, uint64_t val, unsig
 
 static uint64_t queue_read(struct virtio_pci *v, unsigned reg)
 {
-	const struct virtqueue *vq = &v->vq[v->queue_sel];
+	const struct virtqueue *vq;
 
 	if (v->queue_sel >= v->nr_queues)
 		return 0;
+	vq = &v->vq[v->queue_sel];
 	switch (reg) {
 	case QUEUE_SIZE:
 		return vq->size;
@@ -304,10 +305,11 @@ static void enable_queue(struct virtio_pci *v, struct virtqueue *vq)
 
 static void queue_write(struct virtio_pci *v, unsigned reg, uint64_t val, unsigned size)
 {
-	struct virtqueue *vq = &v->vq[v->queue_sel];
+	struct virtqueue *vq;
 
 	if (v->queue_sel >= v->nr_queues)
 		return;
+	vq = &v->vq[v->queue_sel];
 	switch (reg) {
 	case QUEUE_VECTOR:
 		vq->vector = virtio_vector(v, val);

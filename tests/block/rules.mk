@@ -14,6 +14,21 @@ KILLS ?= 1000
 kill-test: $(B)/tests/block/kill9
 	$< $(KILLS) $(SEED)
 
+WRITER_OBJS := $(patsubst %,build/tests/block/writer/%.o,main.c virtio.c nvme.c ahci.c)
+build/tests/block/writer/%.c.o: tests/block/writer/%.c config.mk
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(ROM_CFLAGS) -fno-pic -fno-pie -mgeneral-regs-only -DWRITER_GUEST -c -o $@ $<
+build/tests/block/writer.elf: $(WRITER_OBJS) build/roms/guest/start.S.o build/roms/guest/lib.c.o \
+		roms/guest/guest.ld
+	$(call say,LD)$(CC) -nostdlib -static -Wl,--build-id=none -Wl,-T,roms/guest/guest.ld -o $@ \
+		$(filter %.o,$^)
+-include $(WRITER_OBJS:.o=.d)
+
+#: make kill-guest-test  1,000 times kill -9 of an emulator whose guest writes to disks (KILLS=1000 SEED=1)
+.PHONY: kill-guest-test
+kill-guest-test: doppel $(B)/tests/block/kill_guest build/tests/block/writer.elf
+	$(B)/tests/block/kill_guest ./doppel build/tests/block/writer.elf $(KILLS) $(SEED) $$(nproc)
+
 #: make crash-test       20,000 power failures of one (CRASHES=20000 SEED=1)
 CRASHES ?= 20000
 .PHONY: crash-test

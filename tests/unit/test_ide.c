@@ -571,3 +571,18 @@ Test(ide, cd_mode_select)
 	cr_assert_eq(in8(BASE + 7) & 1, 1);
 	cr_assert_eq(sense(), 0x051a00);
 }
+
+/* What a saved state says may be anything. */
+Test(ide, hostile_state)
+{
+	struct ata_drive *d = &ide.channel[0].drive[0];
+
+	plug(false, false);
+	d->heads = d->sectors = 0;
+	d->multiple = 255;
+	d->dev.tame(d);
+	cr_expect(d->heads && d->sectors);
+	cr_expect_eq(d->multiple, 0);
+	out8(BASE + 7, 0xec); /* IDENTIFY DEVICE */
+	cr_expect(!(in8(BASE + 7) & 1));
+}
