@@ -336,6 +336,7 @@ static int on_machine(struct parse *p, const char *arg)
 					   "vmport=off",
 					   "graphics=off",
 					   "smm=off",
+					   "smm=auto",
 					   "acpi=on",
 					   "hpet=on",
 					   "pit=on",

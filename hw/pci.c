@@ -144,14 +144,23 @@ static void bar_map(struct pci_func *f, unsigned n, uint64_t at)
 static void unmap_overlapping(struct pci_bus *bus, const struct aspace *as, unsigned first,
 			      uint64_t base, uint64_t size)
 {
-	for (unsigned i = first; i < PLACES; i++) {
-		struct pci_func *f = pci_func_at(bus, i / NR_BARS);
-		unsigned n = i % NR_BARS;
+	for (unsigned i = first / NR_BARS; i < PCI_FUNCS; i++) {
+		struct pci_func *f = pci_func_at(bus, i);
 
-		if (f && f->bar[n].mapped && bar_space(f, n) == as && f->bar[n].at < base + size &&
-		    base < f->bar[n].at + f->bar[n].size)
-			bar_unmap(f, n);
+		for (unsigned n = 0; f && n < NR_BARS; n++)
+			if (i * NR_BARS + n >= first && f->bar[n].mapped && bar_space(f, n) == as &&
+			    f->bar[n].at < base + size && base < f->bar[n].at + f->bar[n].size)
+				bar_unmap(f, n);
 	}
+}
+
+static void unmap_moved(struct pci_func *f)
+{
+	uint64_t at;
+
+	for (unsigned n = 0; n < NR_BARS; n++)
+		if (f->bar[n].mapped && (!bar_address(f, n, &at) || at != f->bar[n].at))
+			bar_unmap(f, n);
 }
 
 /* Maps what decodes, by priority; a BAR that is where it belongs already stays mapped meanwhile. */
@@ -159,21 +168,19 @@ void pci_bus_remap(struct pci_bus *bus)
 {
 	uint64_t at;
 
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct pci_func *f = pci_func_at(bus, i / NR_BARS);
-		unsigned n = i % NR_BARS;
+	for (unsigned i = 0; i < PCI_FUNCS; i++)
+		if (pci_func_at(bus, i))
+			unmap_moved(pci_func_at(bus, i));
+	for (unsigned i = 0; i < PCI_FUNCS; i++) {
+		struct pci_func *f = pci_func_at(bus, i);
 
-		if (f && f->bar[n].mapped && (!bar_address(f, n, &at) || at != f->bar[n].at))
-			bar_unmap(f, n);
-	}
-	for (unsigned i = 0; i < PLACES; i++) {
-		struct pci_func *f = pci_func_at(bus, i / NR_BARS);
-		unsigned n = i % NR_BARS;
-
-		if (!f || f->bar[n].mapped || !bar_address(f, n, &at))
-			continue;
-		unmap_overlapping(bus, bar_space(f, n), i + 1, at, f->bar[n].size);
-		bar_map(f, n, at);
+		for (unsigned n = 0; f && n < NR_BARS; n++) {
+			if (f->bar[n].mapped || !bar_address(f, n, &at))
+				continue;
+			unmap_overlapping(bus, bar_space(f, n), i * NR_BARS + n + 1, at,
+					  f->bar[n].size);
+			bar_map(f, n, at);
+		}
 	}
 }
 

@@ -34,14 +34,17 @@ void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *en
 
 	*base = UINT64_MAX;
 	*end = 0;
-	for (unsigned i = 0; i < PCI_FUNCS * (PCI_BARS + 1); i++) {
-		const struct pci_func *f = pci_func_at(bus, i / (PCI_BARS + 1));
-		const struct pci_bar *b = f ? &f->bar[i % (PCI_BARS + 1)] : NULL;
+	for (unsigned i = 0; i < PCI_FUNCS; i++) {
+		const struct pci_func *f = pci_func_at(bus, i);
 
-		if (!b || !b->mapped || b->kind != PCI_BAR_MEM64 || b->at < 1ull << 32)
-			continue;
-		*base = b->at < *base ? b->at : *base;
-		*end = b->at + b->size > *end ? b->at + b->size : *end;
+		for (unsigned n = 0; f && n < PCI_BARS; n++) {
+			const struct pci_bar *b = &f->bar[n];
+
+			if (!b->mapped || b->kind != PCI_BAR_MEM64 || b->at < 1ull << 32)
+				continue;
+			*base = b->at < *base ? b->at : *base;
+			*end = b->at + b->size > *end ? b->at + b->size : *end;
+		}
 	}
 	*base = *end ? *base & ~(gib - 1) : 0;
 	*end = (*end + gib - 1) & ~(gib - 1);

@@ -124,9 +124,9 @@ class Boots(suite.Suite):
         ovmf = fetch("ovmf", "amd64")
         variables = os.path.join(self.logs, "ovmf_vars.fd")
         shutil.copy(os.path.join(ovmf, "OVMF_VARS_4M.fd"), variables)
-        flash = "if=pflash,format=raw,unit=%d,readonly=%s,file=%s"
-        args = ["-m", "512M", "-drive", flash % (0, "on", os.path.join(ovmf, "OVMF_CODE_4M.fd")),
-                "-drive", flash % (1, "off", variables), "-nographic"]
+        code = os.path.join(ovmf, "OVMF_CODE_4M.fd")
+        args = ["-m", "512M", "-drive", f"if=pflash,format=raw,readonly=on,file={code}", "-pflash",
+                variables, "-nographic"]
 
         def shell(board, *commands):
             g = self.start("ovmf", "-machine", board, *args)

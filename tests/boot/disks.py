@@ -193,6 +193,7 @@ class Disks(suite.Suite):
             "ahci": [*none, "-device", "ahci,id=a", "-device", "ide-hd,drive=x,bus=a.2"],
             "virtio-blk": ["-drive", f"file={fd},format=raw,if=virtio"],
             "virtio-blk legacy": [*none, "-device", "virtio-blk-pci,drive=x,disable-modern=on"],
+            "if=scsi": ["-device", "virtio-scsi-pci", "-drive", f"file={fd},format=raw,if=scsi"],
             "virtio-scsi": [*none, "-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=x"],
             "nvme": [*none, "-device", "nvme,drive=x,serial=1"],
             "usb": [*none, "-device", "qemu-xhci", "-device", "usb-storage,drive=x"],

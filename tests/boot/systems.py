@@ -21,7 +21,7 @@ VIRTIO = ["-drive", "file=%s,if=virtio"]
 
 
 class Systems(suite.Suite):
-    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "scsi", "i386", "uefi", "rescue", "installer"]
+    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "port", "scsi", "i386", "uefi", "rescue", "installer"]
 
     def start(self, name, *args):
         return super().start(name, "-m", "512M", "-nographic", *args)
@@ -81,7 +81,13 @@ class Systems(suite.Suite):
         return f"login after {took:.1f} s"
 
     def virtio(self):
-        return self.bios("virtio", *VIRTIO, expect="virtio0-req.0")
+        """The system installs its own GRUB, by which it starts after the reboot."""
+        def look(g):
+            got = g.command("grub-install /dev/vda; dd if=/dev/vda bs=512 skip=1 count=1 2>/dev/null | md5sum",
+                            240)
+            check("No error reported" in got, f"grub-install says {got}")
+
+        return self.bios("virtio", *VIRTIO, expect="virtio0-req.0", look=look)
 
     def virtio_q35(self):
         return self.bios("virtio_q35", "-machine", "q35", *VIRTIO, expect="virtio0-req.0")
@@ -108,6 +114,19 @@ class Systems(suite.Suite):
     def nvme(self):
         return self.bios("nvme", "-drive", "file=%s,if=none,id=d", "-device", "nvme,drive=d,serial=1",
                          cpus=1, expect="nvme0q1")
+
+    def port(self):
+        """From an NVMe drive behind a root port, as lspci sees it."""
+        def look(g):
+            tree = g.command("lspci -tv")
+            check(re.search(r"-0[2-5]\.0-\[01\]----00\.0 .*NVM", tree), f"lspci shows {tree}")
+            drive = g.command("lspci -vv -s 01:00.0")
+            check("Express (v2) Endpoint" in drive and "Speed 2.5GT/s, Width x1" in drive and
+                  "MSI-X: Enable+" in drive, f"lspci shows {drive}")
+
+        return self.bios("port", "-machine", "q35", "-device", "pcie-root-port,id=p", "-drive",
+                         "file=%s,if=none,id=d", "-device", "nvme,drive=d,serial=1,bus=p", look=look,
+                         expect="nvme0q2")
 
     def scsi(self):
         return self.bios("scsi", "-drive", "file=%s,if=none,id=d", "-device", "virtio-scsi-pci", "-device",

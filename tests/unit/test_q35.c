@@ -286,6 +286,31 @@ Test(q35, port_windows)
 	cr_assert(end.bar[0].mapped && end.bar[2].mapped);
 }
 
+Test(q35, port_random_writes)
+{
+	plug_port();
+	srand(2);
+	for (int i = 0; i < 20000; i++) {
+		struct pci_func *f = rand() % 2 ? &end : &port.func;
+		unsigned size = 1u << rand() % 3, reg = (unsigned)rand() & 0x3f & ~(size - 1);
+		uint64_t at;
+
+		pci_config_write(f, reg, (uint32_t)rand() << 1 ^ (uint32_t)rand(), size);
+		pci_set_intx(&end, rand() % 2);
+		for (unsigned n = 0; n < 3; n++) {
+			at = end.bar[n].at;
+			if (end.bar[n].mapped)
+				cr_assert_eq(aspace_read(n == 1 ? &t.b.io : &t.b.mem, at, 4), 0x77);
+		}
+	}
+	pci_set_intx(&end, 0);
+	for (int n = 0; n < PCI_LINES; n++)
+		cr_assert_eq(t.pci.level[n], 0);
+	device_reset(&port.func.dev);
+	device_reset(&end.dev);
+	cr_assert_not(end.bar[0].mapped || end.bar[1].mapped || end.bar[2].mapped);
+}
+
 /* The pin of what is behind a port is the port's. */
 Test(q35, port_interrupt)
 {
