@@ -89,6 +89,10 @@ static void forget(struct linux_guest *g)
 	btf_free(g->btf);
 	g->btf = NULL;
 	memset(g->offsets, 0, sizeof(g->offsets));
+	g->orc_entry = 0;
+	free(g->orc.ips);
+	free(g->orc.entries);
+	memset(&g->orc, 0, sizeof(g->orc));
 	g->found = g->btf_tried = false;
 }
 

@@ -19,6 +19,11 @@ struct btf;
 struct pc;
 struct vcpu;
 
+/* Where there is one, in guest memory. */
+struct orc_table {
+	uint64_t ips, entries, nr;
+};
+
 struct linux_guest {
 	struct pc *pc;
 	bool found;
@@ -37,6 +42,15 @@ struct linux_guest {
 		uint64_t size;
 	} offsets[64];
 	unsigned next_offset;
+	uint32_t orc_entry; /* a type; 0: not looked for */
+	/* The kernel's own table for backtraces, copied when first used (frontend/debug/unwind.c). */
+	struct {
+		struct orc_table at;
+		int32_t *ips;
+		uint8_t *entries;
+		uint64_t nr;
+		bool tried;
+	} orc;
 	/* Where the search did not find it: not again there. */
 	uint64_t failed_cr3;
 	uint64_t failed_when;

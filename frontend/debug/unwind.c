@@ -7,6 +7,7 @@
 #include "frontend/debug/unwind.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/vcpu.h"
@@ -26,6 +27,8 @@ enum {
 	REG_BP_INDIRECT,
 	REG_SP_INDIRECT,
 };
+
+#define MAX_ENTRIES (1u << 24)
 
 enum kind { KIND_END, KIND_CALL, KIND_REGS, KIND_REGS_PARTIAL };
 
@@ -48,10 +51,6 @@ struct orc {
 	enum kind kind;
 };
 
-struct table {
-	uint64_t ips, entries, nr;
-};
-
 static int read64(struct linux_guest *g, uint64_t addr, uint64_t *out)
 {
 	return linux_read(g, addr, out, 8);
@@ -71,9 +70,12 @@ static bool field(struct btf *b, uint32_t id, uint64_t raw, const char *name, un
 static bool decode(struct linux_guest *g, uint64_t raw, struct orc *out)
 {
 	struct btf *b = linux_btf(g);
-	uint32_t id = b ? btf_find(b, BTF_STRUCT, "orc_entry") : 0;
+	uint32_t id;
 	unsigned type, end = 0;
 
+	if (b && !g->orc_entry)
+		g->orc_entry = btf_find(b, BTF_STRUCT, "orc_entry");
+	id = g->orc_entry;
 	/* The offsets are the first four bytes in all of them. */
 	out->sp_offset = (int16_t)raw;
 	out->bp_offset = (int16_t)(raw >> 16);
@@ -93,36 +95,68 @@ static bool decode(struct linux_guest *g, uint64_t raw, struct orc *out)
 	return true;
 }
 
-static bool search(struct linux_guest *g, const struct table *t, uint64_t ip, struct orc *out)
+/* The kernel's own table is large, and does not change. */
+static void copy_table(struct linux_guest *g, const struct orc_table *t)
+{
+	if (g->orc.tried || !t->nr || t->nr > MAX_ENTRIES)
+		return;
+	g->orc.tried = true;
+	g->orc.ips = malloc(t->nr * 4);
+	g->orc.entries = malloc(t->nr * 6);
+	if (g->orc.ips && g->orc.entries && linux_read(g, t->ips, g->orc.ips, t->nr * 4) == 0 &&
+	    linux_read(g, t->entries, g->orc.entries, t->nr * 6) == 0)
+		g->orc.nr = t->nr;
+}
+
+static bool search(struct linux_guest *g, const struct orc_table *t, uint64_t ip, struct orc *out)
 {
 	uint64_t lo = 0, hi = t->nr, raw = 0;
+	bool copied = false;
 	int32_t off;
 
+	if (ip >= g->text && ip < g->end) {
+		copy_table(g, t);
+		copied = g->orc.nr == t->nr;
+	}
 	while (lo < hi) {
 		uint64_t mid = lo + (hi - lo) / 2;
 
-		if (linux_read(g, t->ips + 4 * mid, &off, 4) < 0)
+		if (copied)
+			off = g->orc.ips[mid];
+		else if (linux_read(g, t->ips + 4 * mid, &off, 4) < 0)
 			return false;
 		if (t->ips + 4 * mid + (uint64_t)(int64_t)off <= ip)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo && linux_read(g, t->entries + 6 * (lo - 1), &raw, 6) == 0 && decode(g, raw, out);
+	if (!lo)
+		return false;
+	if (copied)
+		memcpy(&raw, g->orc.entries + 6 * (lo - 1), 6);
+	else if (linux_read(g, t->entries + 6 * (lo - 1), &raw, 6) < 0)
+		return false;
+	return decode(g, raw, out);
 }
 
 /* The table of the kernel itself, or of the module that an address is in. */
-static bool find_table(struct linux_guest *g, uint64_t ip, struct table *t)
+static bool find_table(struct linux_guest *g, uint64_t ip, struct orc_table *t)
 {
-	uint64_t list = linux_symbol(g, "modules"), at = list, nr;
-	int64_t off = linux_offset(g, "module", "list", NULL);
+	uint64_t list, at, nr;
+	int64_t off;
 
 	if (ip >= g->text && ip < g->end) {
-		t->ips = linux_symbol(g, "__start_orc_unwind_ip");
-		t->nr = (linux_symbol(g, "__stop_orc_unwind_ip") - t->ips) / 4;
-		t->entries = linux_symbol(g, "__start_orc_unwind");
+		if (!g->orc.at.ips) {
+			g->orc.at.ips = linux_symbol(g, "__start_orc_unwind_ip");
+			g->orc.at.nr =
+			    (linux_symbol(g, "__stop_orc_unwind_ip") - g->orc.at.ips) / 4;
+			g->orc.at.entries = linux_symbol(g, "__start_orc_unwind");
+		}
+		*t = g->orc.at;
 		return t->ips && t->entries;
 	}
+	list = at = linux_symbol(g, "modules");
+	off = linux_offset(g, "module", "list", NULL);
 	for (unsigned n = 0; list && off >= 0 && n < 4096; n++) {
 		uint64_t mod, base, size = 0;
 
@@ -173,7 +207,7 @@ static int from_regs(struct linux_guest *g, uint64_t at, bool partial, struct fr
 static int by_orc(struct linux_guest *g, struct frame *f)
 {
 	struct frame was = *f;
-	struct table t;
+	struct orc_table t;
 	struct orc o;
 	uint64_t sp, at;
 

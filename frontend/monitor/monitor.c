@@ -15,6 +15,7 @@
 #include "frontend/debug/debugger.h"
 #include "frontend/monitor/command.h"
 #include "frontend/monitor/points.h"
+#include "frontend/monitor/profile.h"
 #include "frontend/options.h"
 #include "hw/pc.h"
 
@@ -22,17 +23,9 @@
 #define MAX_SYMBOLS 2000 /* that are looked at for a completion */
 
 const struct command *const command_tables[] = {
-    help_commands,
-    machine_commands,
-    info_commands,
-    device_commands,
-    input_commands,
-    memory_commands,
-    paging_commands,
-    table_commands,
-    stop_commands,
-    kernel_commands,
-    NULL,
+    help_commands,  machine_commands, info_commands,    device_commands,
+    input_commands, memory_commands,  paging_commands,  table_commands,
+    stop_commands,  kernel_commands,  profile_commands, NULL,
 };
 
 void out(const struct out *o, const char *fmt, ...)
@@ -314,6 +307,7 @@ void monitor_env_fini(struct monitor_env *e)
 {
 	if (!e->debugger)
 		return;
+	profile_free(e->profile);
 	points_fini(e);
 	debugger_free(e->debugger);
 	e->debugger = NULL;

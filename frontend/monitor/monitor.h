@@ -15,6 +15,7 @@
 struct drive_set;
 struct mon_point;
 struct pc;
+struct profile;
 
 /* What all monitors of a machine share. */
 struct monitor_env {
@@ -27,7 +28,8 @@ struct monitor_env {
 	struct monitor *monitors; /* list, those that are told of stops */
 	struct mon_point *points; /* list, by number (frontend/monitor/points.h) */
 	int next_point;
-	int kernel_watch; /* id of what tells of a kernel; 0: none */
+	struct profile *profile; /* or NULL */
+	int kernel_watch;        /* id of what tells of a kernel; 0: none */
 };
 
 /* One who types commands. */

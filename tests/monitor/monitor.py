@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../boot"))
@@ -257,7 +258,34 @@ class Suite:
         return "ok"
 
 
-CASES = ["commands", "sockets", "boot", "live"]
+    def profile(self):
+        """A busy guest into a flame graph, where the hot function is the widest."""
+        svg = os.path.join(self.logs, "flame.svg")
+        m = self.linux("profile", "-nographic")
+        m.expect("/ #", 120)
+        m.type("dd if=/dev/zero of=/dev/null bs=64k count=10000000 &\n")
+        m.expect("/ #", 20)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("profile report", "there is no profile")
+        m.ask("profile start")
+        time.sleep(4 * Guest.slow)
+        m.wants(f"profile stop {svg}", "^$", 60)
+        report = m.wants("profile report", r"^\d+ samples of running CPUs")
+        check(int(report.split()[0]) > 100, f"few samples: {report}")
+        check(re.search(r"\n *[3-9]\d\.\d+% (read_zero|rep_stos_alternative|clear_user\w*)\n", report),
+              f"read_zero is not the hot one: {report}")
+        boxes = {}
+        for g in xml.etree.ElementTree.parse(svg).getroot().iter("{http://www.w3.org/2000/svg}g"):
+            boxes[g[0].text.split(":")[0]] = float(g[1].get("width"))
+        check(boxes.get("dd", 0) > 600 and boxes.get("do_syscall_64", 0) > 300 and boxes["all"] >= boxes["dd"],
+              f"the flame graph has {boxes}")
+        m.type("q\n")
+        m.wait(20)
+        return report.split("\n")[0]
+
+
+CASES = ["commands", "sockets", "boot", "live", "profile"]
 
 
 def main():
