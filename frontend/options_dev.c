@@ -334,7 +334,8 @@ int on_mon(struct parse *p, const char *arg)
 		if (!kv.has_val || strcmp(kv.key, "chardev") == 0) {
 			if (strlen(id) >= sizeof(p->o->gdb.id))
 				return fail(p, "-mon %s: there is no such chardev", arg);
-			snprintf(target, sizeof(target), "chardev:%s", id);
+			snprintf(target, sizeof(target), "chardev:%.*s",
+				 (int)sizeof(p->o->gdb.id) - 1, id);
 		} else if (strcmp(kv.key, "mode") == 0) {
 			control = strcmp(kv.val, "control") == 0;
 			if (!control && strcmp(kv.val, "readline") != 0)

@@ -22,7 +22,7 @@
 #define INPUT_MAX  0x8000u
 #define PATIENCE_S 20 /* for one input */
 
-static const struct fuzz_device *const tables[] = {fuzz_disks, fuzz_board, fuzz_usb, fuzz_nics};
+static const struct fuzz_device *const tables[] = {fuzz_disks, fuzz_board, fuzz_usb, fuzz_nics, fuzz_net};
 
 struct fuzz_world world;
 static struct ram ram; /* of a world whose device has none */
