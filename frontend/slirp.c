@@ -21,12 +21,14 @@
 
 #include "hw/clock.h"
 #include "hw/loop.h"
+#include "hw/net/defrag.h"
 #include "hw/net/gro.h"
 
 #define LIBRARY     "libslirp.so.0"
 #define BATCH       64
 #define MAX_FD      65536
 #define NSEC_PER_MS (NSEC_PER_SEC / 1000)
+#define ALL_LEVELS  (~3) /* of glib */
 #define NO_TIMEOUT  UINT32_MAX
 
 struct polled {
@@ -55,6 +57,7 @@ struct slirp_link {
 	unsigned nr_registered; /* size of the array */
 	unsigned round;
 	struct net_gro gro;
+	struct net_defrag defrag;
 };
 
 struct slirp_timer {
@@ -81,7 +84,9 @@ static int load(struct slirp_api *api, char *err, size_t errlen)
 	    {"slirp_add_unix", offsetof(struct slirp_api, add_unix)},
 	    {"slirp_connection_info", offsetof(struct slirp_api, connection_info)},
 	    {"g_free", offsetof(struct slirp_api, g_free)},
+	    {"g_log_set_handler", offsetof(struct slirp_api, g_log_set_handler)},
 	};
+	void *library;
 
 	/* Without an interpreter this program is static, and another C library would come along. */
 	if (!getauxval(AT_BASE)) {
@@ -90,8 +95,8 @@ static int load(struct slirp_api *api, char *err, size_t errlen)
 			 "(docs/network.md)");
 		return -1;
 	}
-	api->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	if (!api->library) {
+	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	if (!library) {
 		snprintf(
 		    err, errlen,
 		    "%s cannot be loaded (%s); install it (Debian: apt-get install libslirp0), "
@@ -100,17 +105,25 @@ static int load(struct slirp_api *api, char *err, size_t errlen)
 		return -1;
 	}
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-		void *f = dlsym(api->library, functions[i].name);
+		void *f = dlsym(library, functions[i].name);
 
 		if (!f) {
 			snprintf(err, errlen, "%s is too old: it has no %s; 4.6 or later is needed",
 				 LIBRARY, functions[i].name);
-			dlclose(api->library);
 			return -1;
 		}
 		memcpy((char *)api + functions[i].at, &f, sizeof(f));
 	}
 	return 0;
+}
+
+/* What the library has to say is about the guest's frames, which would fill the user's terminal. */
+static void ignore_log(const char *domain, int level, const char *message, void *opaque)
+{
+	(void)domain;
+	(void)level;
+	(void)message;
+	(void)opaque;
 }
 
 /* ---- descriptors ---- */
@@ -335,9 +348,15 @@ static bool receive(void *self, const struct iovec *iov, unsigned nr, const stru
 {
 	struct slirp_link *l = self;
 
+	size_t len = iov->iov_len;
+	/* The library's own reassembly (of 4.7) can be made to write outside its buffers. */
+	const uint8_t *frame = net_defrag(&l->defrag, iov->iov_base, &len);
+
 	(void)nr;
 	(void)o;
-	l->api.input(l->slirp, iov->iov_base, (int)iov->iov_len);
+	if (!frame)
+		return true;
+	l->api.input(l->slirp, frame, (int)len);
 	net_gro_flush(&l->gro);
 	slirp_link_changed(l);
 	return true;
@@ -370,6 +389,7 @@ int slirp_link_open(struct slirp_link **out, const SlirpConfig *cfg, const char 
 	timer_init(&l->timeout, clock, on_timeout, l);
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r = l->epoll < 0 ? -errno : loop_watch(loop, l->epoll, LOOP_IN, on_events, l);
+	l->api.g_log_set_handler("Slirp", ALL_LEVELS, ignore_log, NULL);
 	if (r == 0)
 		l->slirp = l->api.new(cfg, &callbacks, l);
 	if (!l->slirp) {
@@ -394,9 +414,10 @@ void slirp_link_close(struct slirp_link *l)
 		loop_watch(l->loop, l->epoll, 0, NULL, NULL);
 		close(l->epoll);
 	}
+	net_defrag_fini(&l->defrag);
 	free(l->polled);
 	free(l->registered);
-	dlclose(l->api.library);
+	/* The library stays: what it stands on keeps pointers to itself in threads. */
 	free(l);
 }
 

@@ -17,7 +17,6 @@ struct loop;
 
 /* The functions of the library that are used. */
 struct slirp_api {
-	void *library;
 	__typeof__(slirp_new) *new;
 	__typeof__(slirp_cleanup) *cleanup;
 	__typeof__(slirp_pollfds_fill) *fill;
@@ -29,6 +28,10 @@ struct slirp_api {
 	__typeof__(slirp_add_unix) *add_unix;
 	__typeof__(slirp_connection_info) *connection_info;
 	void (*g_free)(void *p);
+	unsigned (*g_log_set_handler)(const char *domain, int levels,
+				      void (*handler)(const char *domain, int level,
+						      const char *message, void *opaque),
+				      void *opaque);
 };
 
 struct slirp_link;

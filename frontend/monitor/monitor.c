@@ -76,7 +76,7 @@ static int match(const struct command *c, const char *line, const char **rest)
 
 	for (const char *name = c->name; *name;) {
 		size_t len = strcspn(name, "|");
-		const char *r;
+		const char *r = NULL;
 		int how = match_name(name, len, line, &r);
 
 		if (how > best) {

@@ -242,6 +242,8 @@ static void load_malice(void)
 	unsigned devices = 0, n;
 
 	drain();
+	if (!world.devices)
+		return;
 	for (struct device *d = world.devices; d; d = d->next)
 		devices++;
 	n = below(devices);

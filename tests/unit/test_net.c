@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "hw/net/defrag.h"
 #include "hw/net/gro.h"
 #include "hw/net/hub.h"
 #include "frames.h"
@@ -297,6 +298,62 @@ Test(net, joins_tcp4)
 Test(net, joins_tcp6)
 {
 	joins(true);
+}
+
+/* ---- fragments ---- */
+
+/* A fragment with the bytes [at, at + n) of a datagram; its length. */
+static size_t fragment(uint8_t *f, unsigned at, unsigned n, bool more)
+{
+	make_tcp4(f, 0, false);
+	f[14 + 9] = 17;
+	put16(f + 14 + 2, 20 + n);
+	put16(f + 14 + 6, at / 8 | (more ? 0x2000 : 0));
+	put16(f + 14 + 10, 0);
+	put16(f + 14 + 10, ~plain_sum(f + 14, 20, 0));
+	for (unsigned i = 0; i < n; i++)
+		f[34 + i] = (uint8_t)((at + i) * 3);
+	return 34 + n;
+}
+
+Test(net, puts_fragments_together)
+{
+	struct net_defrag d = {0};
+	uint8_t f[2000];
+	const uint8_t *whole;
+	size_t len;
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned at = 0; at < 4000; at += 1480) {
+			bool more = at + 1480 < 4000;
+
+			len = fragment(f, at, more ? 1480 : 4000 - at, more);
+			whole = net_defrag(&d, f, &len);
+			cr_assert_eq(!whole, more);
+		}
+		cr_assert_eq(len, 4034);
+		cr_assert_eq(get16(whole + 16), 4020);
+		cr_assert_eq(get16(whole + 20), 0);
+		cr_assert_eq(plain_sum(whole + 14, 20, 0), 0xffff);
+		for (unsigned i = 0; i < 4000; i++)
+			cr_assert_eq(whole[34 + i], (uint8_t)(i * 3));
+	}
+	/* Whole datagrams pass; what overlaps, has holes or is too long does not. */
+	len = fragment(f, 0, 100, false);
+	cr_assert_eq(net_defrag(&d, f, &len), f);
+	len = fragment(f, 0, 80, true);
+	cr_assert_null(net_defrag(&d, f, &len));
+	len = fragment(f, 72, 80, false);
+	cr_assert_null(net_defrag(&d, f, &len));
+	len = fragment(f, 80, 80, false);
+	cr_assert_null(net_defrag(&d, f, &len));
+	len = fragment(f, 65528, 80, false);
+	cr_assert_null(net_defrag(&d, f, &len));
+	len = fragment(f, 0, 81, true);
+	cr_assert_null(net_defrag(&d, f, &len));
+	len = fragment(f, 0, 80, true) - 1;
+	cr_assert_null(net_defrag(&d, f, &len));
+	net_defrag_fini(&d);
 }
 
 /* ---- limits ---- */
