@@ -97,6 +97,12 @@ fuzz-long:
 check-net: doppel
 	@python3 tests/net/net.py --doppel ./doppel all
 
+#: make bench-net       iperf3 in guests beside QEMU's TCG: a table (RUNS=1)
+RUNS ?= 1
+.PHONY: bench-net
+bench-net: doppel
+	@python3 tests/net/iperf.py --doppel ./doppel --runs $(RUNS)
+
 #: make boot-disks      Debian 12 booted from every kind of disk
 .PHONY: boot-disks
 boot-disks: doppel

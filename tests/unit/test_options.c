@@ -143,7 +143,7 @@ Test(options, refusals)
 	refused("-netdev vde,id=a", "-netdev help lists what is");
 	refused("-netdev hubport,id=a -netdev hubport,id=a", "two with id=a");
 	refused("-nic model=e1000", "type of back end comes first");
-	refused("-device e1000", "device e1000 is not supported yet");
+	refused("-device vmxnet3", "device vmxnet3 is not supported yet");
 	refused("-device isa-debugexit", "did you mean isa-debug-exit");
 	refused("-machine isapc", "there are pc and q35");
 	refused("-accel kvm,x=1", "takes no properties");
