@@ -21,6 +21,7 @@ static void use_client(struct backend *b, int fd)
 {
 	b->stream.in = b->stream.out = fd;
 	stream_start(&b->stream);
+	chardev_closed(&b->stream.chr, false);
 	if (b->client)
 		b->client(b->client_opaque, true);
 }
@@ -47,6 +48,7 @@ static void on_closed(void *opaque)
 	b->stream.out_len = b->stream.in_len = 0;
 	b->stream.out = -1;
 	close(fd);
+	chardev_closed(&b->stream.chr, true);
 	if (b->client)
 		b->client(b->client_opaque, false);
 	if (b->listener >= 0)
@@ -124,6 +126,7 @@ static void init(struct backend *b, struct loop *loop)
 	stream_init(&b->stream, loop, -1, -1, true);
 	b->stream.closed = on_closed;
 	b->stream.opaque = b;
+	b->stream.chr.closed = true;
 }
 
 int backend_open_unix(struct backend *b, const struct chardev_spec *spec, const char *label,

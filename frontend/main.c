@@ -58,6 +58,8 @@ struct app {
 	bool has_console;
 	struct backend *backends;
 	struct remotes *remotes;
+	struct chardev *chardevs[MAX_CHARDEV]; /* those of -chardev that devices use */
+	struct chardev nowhere[MAX_CHARDEV];
 	struct drive_set *drives;
 	struct netdev_set *netdevs;
 	struct blob kernel, firmware;
@@ -644,12 +646,33 @@ static void on_trouble(void *opaque, const char *line)
 	console_print(&a->console, "\n");
 }
 
+/* What a -chardev is, made when it is first asked for. */
+static struct chardev *find_chardev(struct app *a, const char *id)
+{
+	for (unsigned i = 0; i < a->opt.nr_chardev; i++) {
+		struct chardev_spec *spec = &a->opt.chardev[i];
+
+		if (strcmp(spec->id, id) != 0)
+			continue;
+		if (!a->chardevs[i] && spec->kind == CHR_NULL)
+			a->chardevs[i] = &a->nowhere[i];
+		else if (!a->chardevs[i] && open_chardev(a, spec, id, &a->chardevs[i]))
+			return NULL;
+		return a->chardevs[i];
+	}
+	return NULL;
+}
+
 static void *find_backend(void *opaque, enum prop_kind kind, const char *id)
 {
 	struct app *a = opaque;
 
 	if (kind == PROP_NETDEV)
 		return netdevs_find(a->netdevs, id);
+	if (kind == PROP_FSDEV)
+		return fsdev_find(&a->opt.fsdevs, id);
+	if (kind == PROP_CHARDEV)
+		return find_chardev(a, id);
 	return kind == PROP_DRIVE ? drives_find(a->drives, id) : NULL;
 }
 

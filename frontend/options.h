@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend/fsdev.h"
 #include "frontend/drive.h"
 #include "frontend/netdev.h"
 
@@ -105,6 +106,7 @@ struct options {
 	uint16_t debugcon_port; /* -global isa-debugcon.iobase */
 	struct chardev_spec chardev[MAX_CHARDEV];
 	unsigned nr_chardev;
+	struct fsdevs fsdevs;
 	bool debug_exit;
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;

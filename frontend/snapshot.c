@@ -181,6 +181,14 @@ static int at_rest(struct pc *pc, struct drive_set *drives, const char *name,
 static int save(struct pc *pc, struct drive_set *drives, const char *disks, const char *name,
 		char *err, size_t errlen)
 {
+	const struct device *d;
+	const char *why;
+
+	d = machine_unsaved_locked(&pc->m, &why);
+	if (d) {
+		snprintf(err, errlen, "%s cannot be saved: %s", d->name, why);
+		return -EBUSY;
+	}
 	if (file_of(name))
 		return save_as(&pc->m, disks, file_of(name), err, errlen);
 	return snapshot_disk_save(pc, drives, disks, name, err, errlen);

@@ -6,6 +6,7 @@
 #ifndef HW_CHARDEV_H
 #define HW_CHARDEV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,14 @@ struct chardev {
 	void (*accept_input)(struct chardev *c);
 
 	/* Front end (the device), set by chardev_attach(). */
-	size_t (*can_receive)(void *dev);                       /* bytes it can take now */
+	size_t (*can_receive)(void *dev);                           /* bytes it can take now */
 	void (*receive)(void *dev, const uint8_t *buf, size_t len); /* len <= can_receive() */
+	/* Someone outside has come, or gone: see `closed`. May be NULL; set after chardev_attach(). */
+	void (*event)(void *dev);
 	void *dev;
+
+	/* Back end: there is nobody outside now, as for a server without a client. */
+	bool closed;
 };
 
 static inline void chardev_attach(struct chardev *c, size_t (*can_receive)(void *),
@@ -30,6 +36,24 @@ static inline void chardev_attach(struct chardev *c, size_t (*can_receive)(void 
 	c->can_receive = can_receive;
 	c->receive = receive;
 	c->dev = dev;
+}
+
+static inline void chardev_detach(struct chardev *c)
+{
+	if (!c)
+		return;
+	c->can_receive = NULL;
+	c->receive = NULL;
+	c->event = NULL;
+	c->dev = NULL;
+}
+
+/* Back end: whether there is someone outside has changed. */
+static inline void chardev_closed(struct chardev *c, bool closed)
+{
+	c->closed = closed;
+	if (c->event)
+		c->event(c->dev);
 }
 
 static inline void chardev_write(struct chardev *c, const uint8_t *buf, size_t len)

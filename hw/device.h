@@ -76,6 +76,9 @@ struct device {
 	 * that no guest can bring about harmless, as indexes, and does no more; may be NULL. */
 	void (*tame)(void *state);
 	void (*loaded)(void *state); /* after that, for all devices: timers, pins; may be NULL */
+	/* Why the state cannot be saved now, as part of a sentence, or NULL; may be NULL. The machine is
+	 * stopped. */
+	const char *(*unsaved)(void *state);
 	struct ram *ram;             /* memory of its own, saved with it; NULL: none */
 	struct device *next;
 };

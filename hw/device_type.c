@@ -250,7 +250,7 @@ bool arg_bool(const struct device_args *a, const char *name)
 
 static bool is_backend(const struct prop *p)
 {
-	return p->kind == PROP_DRIVE || p->kind == PROP_NETDEV || p->kind == PROP_CHARDEV;
+	return p->kind >= PROP_DRIVE;
 }
 
 void *arg_backend(const struct device_args *a, const char *name)
@@ -384,6 +384,7 @@ int device_create(void **self, const struct device_spec *spec, const struct devi
 		snprintf(err, errlen, "-device %s: there is no %s with id=%s", spec->type->name,
 			 p->kind == PROP_DRIVE    ? "-drive"
 			 : p->kind == PROP_NETDEV ? "-netdev"
+			 : p->kind == PROP_FSDEV  ? "-fsdev"
 						  : "-chardev",
 			 arg_str(&a, p->name));
 		return -ENODEV;

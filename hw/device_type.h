@@ -20,6 +20,7 @@ struct drive_bus;
 struct input;
 struct loop;
 struct usb_bus;
+struct virtio_serial;
 
 #define DEVICE_PROPS_MAX 24
 
@@ -31,6 +32,7 @@ enum prop_kind {
 	PROP_DRIVE, /* the rest name back ends by their id */
 	PROP_NETDEV,
 	PROP_CHARDEV,
+	PROP_FSDEV,
 };
 
 struct prop {
@@ -103,10 +105,11 @@ struct device_env {
 	void *find_rom_opaque;
 	/* Tells firmware where in the order of boot devices this is. */
 	void (*boot)(void *opaque, int bootindex, const char *path);
-	struct drive_bus **drives; /* where drives plug in (hw/storage/drive_bus.h) */
-	struct input *input;       /* where keys and pointers come from */
-	unsigned *nr_macs;         /* addresses given to network cards so far */
-	struct usb_bus **usb;      /* where USB devices plug in (hw/usb/usb.h) */
+	struct drive_bus **drives;      /* where drives plug in (hw/storage/drive_bus.h) */
+	struct virtio_serial **serials; /* and ports of a virtio serial bus */
+	struct input *input;            /* where keys and pointers come from */
+	unsigned *nr_macs;              /* addresses given to network cards so far */
+	struct usb_bus **usb;           /* where USB devices plug in (hw/usb/usb.h) */
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */

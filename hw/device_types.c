@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "hw/9p/virtio_9p.h"
 #include "hw/display/vga.h"
 #include "hw/net/virtio_net.h"
 #include "hw/net/e1000.h"
@@ -21,6 +22,7 @@
 #include "hw/usb/xhci.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
+#include "hw/virtio/virtio_serial.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
@@ -45,6 +47,10 @@ const struct device_type *const device_types[] = {
     &vga_type,
     &virtio_rng_type,
     &virtio_balloon_type,
+    &virtio_serial_type,
+    &virtconsole_type,
+    &virtserialport_type,
+    &virtio_9p_type,
     NULL,
 };
 

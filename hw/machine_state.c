@@ -196,6 +196,14 @@ static int save_parts(struct machine *m, const struct state_sink *to)
 	return err;
 }
 
+const struct device *machine_unsaved_locked(struct machine *m, const char **why)
+{
+	for (const struct device *d = m->devices; d; d = d->next)
+		if (d->unsaved && (*why = d->unsaved(d->state)))
+			return d;
+	return NULL;
+}
+
 int machine_save_locked(struct machine *m, const char *disks, const struct state_sink *to)
 {
 	char *identity = identity_of(m, disks);

@@ -20,6 +20,8 @@ extern const struct field vcpu_fields[];
 /* The machine is stopped and its disks are at rest; lock held. disks: what must be the same of them, as lines
  * like those of machine.identity. 0 or -errno. */
 int machine_save_locked(struct machine *m, const char *disks, const struct state_sink *to);
+/* A device whose state cannot be saved now, with why, or NULL. The machine is stopped; lock held. */
+const struct device *machine_unsaved_locked(struct machine *m, const char **why);
 /* Whether the state can be loaded; changes nothing. 0, or -errno with one line in err. */
 int machine_check_locked(struct machine *m, const char *disks, const struct state_source *from,
 			 char *err, size_t errlen);

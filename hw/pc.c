@@ -476,6 +476,7 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 	    .backend_opaque = opaque,
 	    .drives = &pc->drives,
 	    .usb = &pc->usb,
+	    .serials = &pc->serials,
 	    .input = &pc->m.input,
 	    .nr_macs = &pc->nr_macs,
 	    .find_rom = pc->cfg.find_rom,
@@ -500,6 +501,14 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 	}
 	pthread_mutex_unlock(&pc->m.lock);
 	return r;
+}
+
+void *pc_find_device(const struct pc *pc, const struct device_type *type)
+{
+	for (unsigned i = 0; i < pc->nr_added; i++)
+		if (pc->added[i].type == type)
+			return pc->added[i].self;
+	return NULL;
 }
 
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,

@@ -162,10 +162,11 @@ struct pc {
 	struct dma8237 dma;
 	struct fdc fdc;
 	struct pci_bus pci;
-	struct drive_bus *drives; /* where drives plug in */
-	struct usb_bus *usb;      /* where USB devices plug in */
-	unsigned nr_macs;         /* addresses given to network cards */
-	struct i440fx i440fx;     /* these, or those that follow */
+	struct drive_bus *drives;      /* where drives plug in */
+	struct usb_bus *usb;           /* where USB devices plug in */
+	struct virtio_serial *serials; /* and ports */
+	unsigned nr_macs;              /* addresses given to network cards */
+	struct i440fx i440fx;          /* these, or those that follow */
 	struct piix_ide piix_ide;
 	struct q35 q35;
 	struct ich9 ich9;
@@ -210,6 +211,9 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 void pc_free(struct pc *pc);
 /* The power button is pressed, and watchers of the machine are told. Machine lock held. */
 void pc_power_button(struct pc *pc);
+
+/* The first device of a type that was added, or NULL. */
+void *pc_find_device(const struct pc *pc, const struct device_type *type);
 
 /* Adds a device that the user asked for; before the machine runs. backend finds the back ends that
  * its properties name (hw/device_type.h). 0, or -errno with one line in err. */

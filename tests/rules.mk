@@ -64,7 +64,8 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libdoppel.a
 fuzz-loader: $(B)/tests/fuzz/fuzz_loader
 	$< 10000 1
 
-FUZZ_OBJS := $(patsubst %,$(B)/tests/fuzz/%.o,fuzz fuzz_disks fuzz_board fuzz_usb fuzz_nics fuzz_net)
+FUZZ_OBJS := $(patsubst %,$(B)/tests/fuzz/%.o,\
+	fuzz fuzz_disks fuzz_board fuzz_usb fuzz_nics fuzz_net fuzz_virtio)
 $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(LIBS)
 -include $(FUZZ_OBJS:.o=.d)

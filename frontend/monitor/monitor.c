@@ -22,11 +22,23 @@
 #define MAX_NAMES   256
 #define MAX_SYMBOLS 2000 /* that are looked at for a completion */
 
+/* clang-format off: a line each */
 const struct command *const command_tables[] = {
-    help_commands,  machine_commands, info_commands,    device_commands,
-    input_commands, memory_commands,  paging_commands,  table_commands,
-    stop_commands,  kernel_commands,  profile_commands, NULL,
+    help_commands,
+    machine_commands,
+    info_commands,
+    device_commands,
+    input_commands,
+    memory_commands,
+    paging_commands,
+    table_commands,
+    stop_commands,
+    kernel_commands,
+    profile_commands,
+    balloon_commands,
+    NULL,
 };
+/* clang-format on */
 
 void out(const struct out *o, const char *fmt, ...)
 {

@@ -127,7 +127,7 @@ void virtio_rng_fini(struct virtio_rng *d)
 }
 
 static const struct prop props[] = {
-    {"max-bytes", PROP_SIZE, "given in a period", "8E", 0, false},
+    {"max-bytes", PROP_SIZE, "given in a period", "1T", 0, false},
     {"period", PROP_NUM, "milliseconds", "65536", 1000000, false},
     VIRTIO_LAYOUT_PROPS,
     {0},

@@ -41,13 +41,13 @@ MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_
            "cdrom", "sr_mod", "isofs"]
 
 
-def initrd_with_modules(out):
-    """The busybox initrd, with the kernel's modules for disks in /m."""
+def initrd_with_modules(out, modules):
+    """The busybox initrd, with modules of the kernel in /m."""
     kernel = os.path.dirname(fetch("kernel", "amd64"))
     found = {os.path.basename(p)[:-3]: p
              for p in glob.glob(f"{kernel}/linux/lib/modules/*/kernel/**/*.ko", recursive=True)}
     entries = {"m": (0o40755, b"")}
-    for i, name in enumerate(MODULES):
+    for i, name in enumerate(modules):
         if name in found:
             with open(found[name], "rb") as f:
                 entries[f"m/{i:02}-{name}.ko"] = (0o100644, f.read())
@@ -81,7 +81,7 @@ class Disks(suite.Suite):
         with open(cd, "wb") as f:
             f.write(os.urandom(MIB))
         initrd = os.path.join(self.logs, "initrd")
-        initrd_with_modules(initrd)
+        initrd_with_modules(initrd, MODULES)
 
         def drive(name, more):
             return ["-drive", f"file={paths[name]},format=raw,cache=writeback,{more}"]
@@ -221,7 +221,7 @@ class Disks(suite.Suite):
     def snapshots(self):
         """savevm and loadvm with disks: in the same process, and in a new one under the other engine."""
         initrd = os.path.join(self.logs, "initrd")
-        initrd_with_modules(initrd)
+        initrd_with_modules(initrd, MODULES)
         args = ["-kernel", fetch("kernel", "amd64"), "-initrd", initrd, "-append", "console=ttyS0"]
         for name, more in ("a", "if=virtio"), ("b", "if=none,id=b"):
             path = os.path.join(self.logs, name + ".qcow2")

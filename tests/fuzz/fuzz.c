@@ -22,7 +22,16 @@
 #define INPUT_MAX  0x8000u
 #define PATIENCE_S 20 /* for one input */
 
-static const struct fuzz_device *const tables[] = {fuzz_disks, fuzz_board, fuzz_usb, fuzz_nics, fuzz_net};
+/* clang-format off */
+static const struct fuzz_device *const tables[] = {
+    fuzz_disks,
+    fuzz_board,
+    fuzz_usb,
+    fuzz_nics,
+    fuzz_net,
+    fuzz_virtio,
+};
+/* clang-format on */
 
 struct fuzz_world world;
 static struct ram ram; /* of a world whose device has none */

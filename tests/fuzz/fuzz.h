@@ -30,7 +30,8 @@ struct fuzz_device {
 };
 
 /* Each ends with a NULL name. A table more: one line in fuzz.c. */
-extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[], fuzz_net[];
+extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[], fuzz_net[],
+    fuzz_virtio[];
 
 /* What init() finds, and may replace by its own. */
 struct fuzz_world {
@@ -79,6 +80,12 @@ void fuzz_pci_start(void);
 uint64_t bar(struct pci_func *f, unsigned n);
 /* What any driver may do at any time with a PCI device. */
 void any_access(struct pci_func *f);
+
+struct virtio_pci;
+/* What a virtio driver may do with a queue, modern and packed or split: chains of a head of head_len (64 at most)
+ * bytes that head(), which may be NULL, writes to guest memory, and of other buffers. */
+void fuzz_virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len,
+		       void (*head)(uint64_t at));
 
 /* Until no request is in flight. */
 void drain(void);

@@ -16,65 +16,6 @@
 
 /* ---- virtio ---- */
 
-static void virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len)
-{
-	uint64_t at = bar(&v->func, 4), features = v->offered;
-	uint16_t size = (uint16_t)(1u << (1 + below(8)));
-	bool packed = features & VIRTIO_F_RING_PACKED && one_in(2);
-
-	if (!packed)
-		features &= ~VIRTIO_F_RING_PACKED;
-	if (one_in(2))
-		features &= ~VIRTIO_F_EVENT_IDX;
-	if (one_in(8))
-		features &= next() | VIRTIO_F_VERSION_1;
-	put(at + 20, 0, 1);
-	put(at + 20, 3, 1);
-	for (unsigned i = 0; i < 2; i++) {
-		put(at + 8, i, 4);
-		put(at + 12, features >> 32 * i, 4);
-	}
-	put(at + 20, 11, 1);
-	put(at + 22, queue, 2);
-	put(at + 24, one_in(16) ? value() : size, 2);
-	put(at + 32, one_in(16) ? value() : 0x1000, 8);
-	put(at + 40, one_in(16) ? value() : 0x3000, 8);
-	put(at + 48, one_in(16) ? value() : 0x4000, 8);
-	put(at + 28, 1, 2);
-	put(at + 20, 15, 1);
-	for (unsigned k = below(6); k < 6; k++) {
-		noise(4);
-		for (unsigned i = 0; i < 8; i++) {
-			uint64_t d = 0x1000 + 16 * i;
-			uint16_t flags = (uint16_t)((i & 3) != 3) | (i & 2);
-
-			put(d, i & 3 ? FUZZ_RAM / 2 + 0x800 * below(64) : 0x6000 + 64 * i, 8);
-			put(d + 8, i & 3 ? 512u * below(4) + (i & 3) : head_len, 4);
-			if (packed)
-				flags |= 0x80;
-			if (one_in(24))
-				flags ^= (uint16_t)(1u << below(16));
-			put(d + 12, packed ? i : flags, 2);
-			put(d + 14, packed ? flags : (i + 1u) % 8, 2);
-			put(0x6000 + 64 * i, below(16), 4);
-			put(0x6000 + 64 * i + 8, value(), 8);
-			/* virtio-scsi: target 1 or 2, and a command */
-			if (v->type->id == 8) {
-				put(0x6000 + 64 * i, 1 | (1 + below(2)) << 8, 4);
-				put(0x6000 + 64 * i + 19, below(256), 1);
-			}
-		}
-		put(0x3000 + 4, 4u * below(2), 2);
-		put(0x3000 + 6, 4u * below(2), 2);
-		put(0x3000 + 2, one_in(16) ? next() : v->vq[queue].avail + 1 + below(2), 2);
-		put(at + 0x3000 + 4 * queue, queue, 2);
-		if (one_in(2))
-			any_access(&v->func);
-		if (one_in(2))
-			drain();
-	}
-}
-
 static struct virtio_blk *blk;
 
 static void blk_init(void)
@@ -89,7 +30,7 @@ static void blk_init(void)
 
 static void blk_round(void)
 {
-	virtio_round(&blk->v, below(2), 16);
+	fuzz_virtio_round(&blk->v, below(2), 16, NULL);
 }
 
 static void blk_fini(void)
@@ -99,6 +40,13 @@ static void blk_fini(void)
 }
 
 static struct virtio_scsi *scsi;
+
+/* To target 1 or 2, a command. */
+static void scsi_request(uint64_t at)
+{
+	put(at, 1 | (1 + below(2)) << 8, 4);
+	put(at + 19, below(256), 1);
+}
 
 static void scsi_init_all(void)
 {
@@ -117,7 +65,7 @@ static void scsi_init_all(void)
 
 static void scsi_round(void)
 {
-	virtio_round(&scsi->v, one_in(8) ? below(3) : 2, 51);
+	fuzz_virtio_round(&scsi->v, one_in(8) ? below(3) : 2, 51, scsi_request);
 }
 
 static void scsi_fini(void)

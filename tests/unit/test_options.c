@@ -248,3 +248,21 @@ Test(options, drives_get_places_and_names)
 	cr_assert_str_eq(o.drives.spec[1].file, "x");
 	cr_assert(o.drives.spec[1].opt.read_only && o.drives.spec[1].opt.no_flush);
 }
+
+Test(options, defaults_of_devices_are_values)
+{
+	for (size_t t = 0; device_types[t]; t++) {
+		const struct device_type *type = device_types[t];
+
+		for (int i = 0; type->props && type->props[i].name; i++) {
+			const struct prop *p = &type->props[i];
+			struct device_spec s;
+			char err[256] = "";
+
+			device_spec_init(&s, type);
+			if (p->def)
+				cr_expect_eq(device_spec_set(&s, p->name, p->def, err, sizeof(err)), 0,
+					     "%s", err);
+		}
+	}
+}

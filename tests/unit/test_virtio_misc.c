@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Small virtio devices, driven through rings: entropy and balloon.
+ * Small virtio devices, driven through rings: entropy, balloon, serial ports.
  */
 #include <errno.h>
 #include <sys/stat.h>
@@ -8,6 +8,7 @@
 #include "disks.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
+#include "hw/virtio/virtio_serial.h"
 #include "vring.h"
 
 #define BUF 0x20000u
@@ -279,4 +280,188 @@ Test(virtio_misc, balloon_bounds_its_work)
 	kick(0);
 	cr_assert(broken());
 	virtio_balloon_fini(&d);
+}
+
+/* ---- serial ports ---- */
+
+static struct virtio_serial serial;
+static struct vring control, in, out;
+
+static struct {
+	struct chardev c;
+	uint8_t got[8192];
+	size_t len;
+	unsigned accepts;
+} chr;
+
+static size_t chr_write(struct chardev *c, const uint8_t *buf, size_t len)
+{
+	(void)c;
+	cr_assert_leq(chr.len + len, sizeof(chr.got));
+	memcpy(chr.got + chr.len, buf, len);
+	chr.len += len;
+	return len;
+}
+
+static void chr_accept(struct chardev *c)
+{
+	(void)c;
+	chr.accepts++;
+}
+
+static void queue(struct vring *q, unsigned n, uint64_t ring)
+{
+	vring_init(q, &g.mem, false, 16, ring);
+	put(&g, at + 22, n, 2);
+	put(&g, at + 24, 16, 2);
+	put(&g, at + 32, q->desc, 8);
+	put(&g, at + 40, q->driver, 8);
+	put(&g, at + 48, q->device, 8);
+	put(&g, at + 28, 1, 2);
+}
+
+/* A port 3 with a name, and a driver that has four of the device's queues. */
+static struct virtio_serial_port *plug_serial(void)
+{
+	struct virtio_serial_port_options o = {.nr = 3, .name = "a.name", .chr = &chr.c};
+	struct virtio_serial_port *p;
+	int r;
+
+	memset(&chr, 0, sizeof(chr));
+	chr.c.write = chr_write;
+	chr.c.accept_input = chr_accept;
+	cr_assert_eq(virtio_serial_init(&serial, 32, &layout), -EINVAL);
+	cr_assert_eq(virtio_serial_init(&serial, 4, &layout), 0);
+	p = virtio_serial_add(&serial, &o, &r);
+	cr_assert_not_null(p);
+	cr_assert_null(virtio_serial_add(&serial, &o, &r));
+	cr_assert_eq(r, -EBUSY);
+	o.nr = 4;
+	cr_assert_null(virtio_serial_add(&serial, &o, &r));
+	cr_assert_eq(r, -EINVAL);
+	plug(&serial.v);
+	start(&serial.v, 3, 16); /* control messages to the device: in r */
+	put(&g, at + 20, 11, 1);
+	queue(&control, 2, 0x8000);
+	queue(&in, 8, 0xa000);
+	queue(&out, 9, 0xc000);
+	put(&g, at + 20, 15, 1);
+	return p;
+}
+
+static void say(uint32_t port, unsigned event, unsigned value)
+{
+	const struct vbuf b = {BUF, 8, false};
+	uint16_t id;
+	uint32_t len;
+
+	put(&g, BUF, port, 4);
+	put(&g, BUF + 4, event, 2);
+	put(&g, BUF + 6, value, 2);
+	vring_add(&r, &b, 1, 0);
+	kick(3);
+	cr_assert(vring_used(&r, 1, &id, &len));
+}
+
+/* The next message of the device: port << 24 | event << 16 | value, or 0. */
+static uint32_t hear(void)
+{
+	const struct vbuf b = {BUF + 0x1000, 64, true};
+	uint16_t id;
+	uint32_t len;
+
+	memset(g.ram.host + BUF + 0x1000, 0, 64);
+	vring_add(&control, &b, 1, 0);
+	kick(2);
+	if (!vring_used(&control, 1, &id, &len)) {
+		control.avail--; /* taken back */
+		aspace_write(&g.mem, control.driver + 2, control.avail, 2);
+		return 0;
+	}
+	return (uint32_t)(get(&g, BUF + 0x1000, 4) << 24 | get(&g, BUF + 0x1004, 2) << 16 |
+			  get(&g, BUF + 0x1006, 2));
+}
+
+Test(virtio_misc, serial_tells_of_its_ports)
+{
+	plug_serial();
+	cr_assert_eq(get(&g, at + 0x2004, 4), 4);
+	say(0, 0, 1);
+	cr_assert_eq(hear(), 0x03010001, "added");
+	cr_assert_eq(hear(), 0);
+	say(7, 3, 1);
+	say(0, 3, 1);
+	cr_assert_eq(hear(), 0, "there are no such ports");
+	say(3, 3, 1);
+	cr_assert_eq(hear(), 0x03070001);
+	cr_assert_str_eq((char *)g.ram.host + BUF + 0x1008, "a.name");
+	cr_assert_eq(hear(), 0x03060001, "open");
+	cr_assert_eq(hear(), 0);
+	chardev_closed(&chr.c, true);
+	cr_assert_eq(hear(), 0x03060000);
+	virtio_serial_fini(&serial);
+}
+
+Test(virtio_misc, serial_moves_bytes)
+{
+	struct virtio_serial_port *p = plug_serial();
+	const struct vbuf small = {BUF + 0x2000, 10, true}, hello = {BUF + 0x3000, 5, false};
+	uint8_t bytes[100];
+	uint16_t id;
+	uint32_t len;
+
+	memset(bytes, 'b', sizeof(bytes));
+	cr_assert_eq(chr.c.can_receive(p), 0, "nobody reads");
+	say(3, 6, 1);
+	cr_assert_eq(chr.c.can_receive(p), sizeof(p->in));
+	cr_assert_eq(chr.accepts, 1);
+	vring_add(&in, &small, 1, 0);
+	vring_add(&in, &small, 1, 0);
+	chr.c.receive(p, bytes, sizeof(bytes));
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(vring_used(&in, 1, &id, &len));
+		cr_assert_eq(len, 10);
+	}
+	cr_assert_eq(p->in_len, 80);
+	vring_add(&in, &small, 1, 0);
+	kick(8);
+	cr_assert_eq(p->in_len, 70);
+	memcpy(g.ram.host + BUF + 0x3000, "hello", 5);
+	vring_add(&out, &hello, 1, 0);
+	kick(9);
+	cr_assert(vring_used(&out, 1, &id, &len));
+	cr_assert_eq(chr.len, 5);
+	cr_assert_eq(memcmp(chr.got, "hello", 5), 0);
+	/* nobody is there: the bytes go nowhere, but the guest goes on */
+	chardev_closed(&chr.c, true);
+	vring_add(&out, &hello, 1, 0);
+	kick(9);
+	cr_assert(vring_used(&out, 1, &id, &len));
+	cr_assert_eq(chr.len, 5);
+	say(3, 6, 0);
+	cr_assert_eq(p->in_len, 0, "the reader is gone");
+	virtio_serial_fini(&serial);
+}
+
+Test(virtio_misc, serial_input_without_room)
+{
+	struct virtio_serial_port *p = plug_serial();
+	const struct vbuf wrong = {BUF, 16, false};
+
+	say(3, 6, 1);
+	vring_add(&in, &wrong, 1, 0);
+	chr.c.receive(p, (const uint8_t *)"x", 1);
+	cr_assert(broken());
+	virtio_serial_fini(&serial);
+}
+
+Test(virtio_misc, serial_too_much_at_once)
+{
+	const struct vbuf huge[2] = {{0x100000, 0x100000, false}, {0x100000, 1, false}};
+
+	plug_serial();
+	vring_add(&out, huge, 2, 0);
+	kick(9);
+	cr_assert(broken());
+	virtio_serial_fini(&serial);
 }

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Devices and interfaces that exist for guests of virtual machines only, with Debian's kernels: clock, entropy,
+balloon, serial ports, shared folders.
+
+paravirt.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [--logs FOLDER] [NAME...]
+"""
+import glob
+import hashlib
+import os
+import re
+import socket
+import stat
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from devices import initrd_with  # noqa: E402
+from disks import initrd_with_modules  # noqa: E402
+from suite import Suite, check, check_log, fetch, main  # noqa: E402
+
+# In the order in which they depend on each other.
+MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+           "virtio_console", "virtio-rng", "virtio_balloon"]
+FULL_MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+                "netfs", "fscache", "9pnet", "9pnet_virtio", "9p"]
+
+
+def available(g):
+    return int(g.command("grep MemAvailable /proc/meminfo").split()[1]) // 1024
+
+
+class Paravirt(Suite):
+    cases = ("devices", "clock", "shares")
+
+    def guest(self, name, *args, full=False):
+        initrd = self.path("initrd-" + name)
+        if full:
+            kernel = glob.glob(fetch("fullkernel") + "/boot/vmlinuz-*")[0]
+            initrd_with(initrd, FULL_MODULES)
+        else:
+            kernel = fetch("kernel")
+            initrd_with_modules(initrd, MODULES)
+        g = self.start(name, "-m", "256M", "-serial", "mon:stdio", "-display", "none", "-kernel",
+                       kernel, "-initrd", initrd, "-append", "console=ttyS0", *args)
+        try:
+            g.expect(r"/ # ", 240)
+            g.command("stty cols 500; dmesg -n 1; for m in /m/*; do insmod $m; done")
+        except BaseException:
+            g.close()
+            raise
+        return g
+
+    def monitor(self, g, line):
+        g.type("\x01c")
+        g.expect(r"\(doppel\) ", 30)
+        at = g.seen
+        g.type(line + "\n")
+        g.expect(r"\(doppel\) ", 30)
+        text = g.output[at:g.seen]
+        g.type("\x01c\n")
+        g.expect(r"# ", 30)
+        return text
+
+    def ports(self, g, path, hvc):
+        """Bytes both ways, while someone listens and while nobody does."""
+        got = g.command("cat /sys/class/virtio-ports/vport*/name; ls -d /dev/vport*")
+        check("org.doppel.test" in got and "p2" in got, f"no port 2 with its name: {got}")
+        port = re.search(r"/dev/vport\d+p2", got).group(0)
+        host = socket.socket(socket.AF_UNIX)
+        host.connect(path)
+        host.settimeout(60)
+        host.sendall(b"early ")  # waits for a reader
+        g.command(f"exec 5<>{port}")
+        g.command("cat <&5 >/tmp/got &  true")
+        data = bytes(range(256)) * 1000
+        host.sendall(data)
+        for _ in range(100):
+            if g.command("wc -c </tmp/got").split()[:1] == [str(6 + len(data))]:
+                break
+            time.sleep(0.1)
+        want = hashlib.md5(b"early " + data).hexdigest()
+        got = g.command("md5sum </tmp/got")
+        check(want in got, f"the guest reads {got}, not {want}")
+        g.command("seq 30000 >&5")
+        got = b""
+        want = b"".join(b"%d\n" % i for i in range(1, 30001))
+        while len(got) < len(want):
+            part = host.recv(65536)
+            check(part, "the port was closed")
+            got += part
+        check(got == want, "the host reads something else")
+        # Who hangs up ends the reader; who comes back finds the writer that has waited.
+        host.close()
+        time.sleep(0.3)
+        g.command("echo waits >&5 &  true")
+        host = socket.socket(socket.AF_UNIX)
+        host.connect(path)
+        host.settimeout(60)
+        check(host.recv(100) == b"waits\n", "who writes does not wait for a reader")
+        g.command("cat <&5 >/tmp/got &  true")
+        host.sendall(b"again")
+        time.sleep(0.3)
+        check("again" in g.command("cat /tmp/got; echo"), "nothing comes after a reconnection")
+        host.close()
+        g.command("echo by hvc0 > /dev/hvc0")
+        with open(hvc, "rb") as f:
+            check(b"by hvc0" in f.read(), "nothing comes out of hvc0")
+
+    def balloon(self, g):
+        before = available(g)
+        self.monitor(g, "balloon 160")
+        for _ in range(100):
+            if "actual=160" in self.monitor(g, "info balloon"):
+                break
+            time.sleep(0.1)
+        else:
+            check(False, "the guest does not give memory up")
+        small = available(g)
+        check(before - small > 80, f"{before} MiB were available and now {small}")
+        self.monitor(g, "balloon 256")
+        for _ in range(100):
+            if available(g) > before - 10:
+                return
+            time.sleep(0.1)
+        check(False, "the memory does not come back")
+
+    def devices(self):
+        path, hvc = self.path("port"), self.path("hvc")
+        g = self.guest("devices", "-device", "virtio-serial-pci", "-chardev",
+                       f"socket,id=p,path={path},server=on,wait=off", "-device",
+                       "virtserialport,chardev=p,name=org.doppel.test,nr=2", "-chardev",
+                       f"file,id=c,path={hvc}", "-device", "virtconsole,chardev=c", "-device",
+                       "virtio-rng-pci", "-device", "virtio-balloon-pci,free-page-reporting=on,packed=on")
+        try:
+            check("virtio_rng" in g.command("cat /sys/class/misc/hw_random/rng_available"), "no rng")
+            one, two = (g.command("dd if=/dev/hwrng bs=4k count=4 2>/dev/null | md5sum")
+                        for _ in range(2))
+            check(one != two, f"random bytes repeat: {one}")
+            self.ports(g, path, hvc)
+            self.balloon(g)
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def clock(self):
+        """KVM's clock goes as fast as the host's, on both CPUs."""
+        g = self.guest("clock", "-smp", "2")
+        try:
+            log = g.command("dmesg | grep -i kvm")
+            check("kvm-clock: Using msrs" in log, f"no kvm-clock: {log}")
+            at = "/sys/devices/system/clocksource/clocksource0/"
+            g.command(f"echo kvm-clock > {at}current_clocksource")
+            check("kvm-clock" in g.command(f"cat {at}current_clocksource"), "kvm-clock is not taken")
+            t0, u0 = time.monotonic(), float(g.command("cat /proc/uptime").split()[0])
+            time.sleep(3)
+            t1, u1 = time.monotonic(), float(g.command("cat /proc/uptime").split()[0])
+            check(abs((t1 - t0) - (u1 - u0)) < 1.5, f"{u1 - u0} s for {t1 - t0}")
+            now = int(g.command("date +%s"))
+            check(abs(now - time.time()) < 10, f"it is {now} in the guest")
+            check_log(g.command("dmesg"))
+        finally:
+            g.close()
+
+    def passthrough(self, g, host):
+        """What the guest makes is there on the host, as the guest made it, and the other way round."""
+        g.command("mkdir -p /p && mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 pass /p")
+        big = os.urandom(3 << 20)
+        with open(os.path.join(host, "from-host"), "wb") as f:
+            f.write(big)
+        got = g.command("md5sum </p/from-host; cp /p/from-host /p/copy; chmod 640 /p/copy; "
+                        "mkdir -m 750 /p/dir; ln -s ../outside /p/dir/link; echo one >/p/dir/a; "
+                        "echo two >>/p/dir/a; mv /p/dir/a /p/dir/b; ln /p/dir/b /p/hard; "
+                        "touch -d '2001-02-03 04:05:06' /p/dir/b; chown 12:34 /p/dir/b; mkfifo /p/pipe")
+        check(hashlib.md5(big).hexdigest() in got, f"the guest reads {got}")
+        with open(os.path.join(host, "copy"), "rb") as f:
+            check(f.read() == big, "the copy differs")
+        st = {n: os.lstat(os.path.join(host, n)) for n in ("copy", "dir", "dir/link", "dir/b", "hard", "pipe")}
+        check(stat.S_IMODE(st["copy"].st_mode) == 0o640, "mode of the copy")
+        check(stat.S_IMODE(st["dir"].st_mode) == 0o750, "mode of the folder")
+        check(os.readlink(os.path.join(host, "dir/link")) == "../outside", "the link's target")
+        check((st["dir/b"].st_uid, st["dir/b"].st_gid) == (12, 34), "owner")
+        check(st["dir/b"].st_mtime == 981173106, f"time {st['dir/b'].st_mtime}")
+        check(st["hard"].st_ino == st["dir/b"].st_ino, "a hard link")
+        check(stat.S_ISFIFO(st["pipe"].st_mode), "a pipe")
+        with open(os.path.join(host, "hard")) as f:
+            check(f.read() == "one\ntwo\n", "what was written")
+        got = g.command("cd /p; i=0; while [ $i -lt 500 ]; do echo $i >n$i; i=$((i+1)); done; ls | wc -l; "
+                        "cat n* | sort -n | md5sum; rm n*; ls; cd /; exec 6<>/p/gone; rm /p/gone; "
+                        "echo still >&6 && echo written; exec 6>&-")
+        want = hashlib.md5("".join(f"{n}\n" for n in range(500)).encode()).hexdigest()
+        check(want in got and "n499" not in got and "written\n" in got, f"500 files: {got}")
+
+    def escapes(self, g, host, secret):
+        """No link and no name leads out of the folder, whoever made it, and devices are not opened."""
+        os.symlink(secret, os.path.join(host, "to-secret"))
+        os.symlink("..", os.path.join(host, "up"))
+        os.mkdir(os.path.join(host, "swap"))
+        got = g.command("ls -l /p/to-secret; cat /p/to-secret /p/up/secret /p/../secret /p/swap/../../secret; "
+                        "mknod /p/null c 1 3 && cat /p/null && echo null ok; echo x >/p/up/made")
+        check("hidden" not in got, f"the guest reads what is outside: {got}")
+        check("null ok" in got, "a device file is not the guest's own")
+        check(not os.path.exists(os.path.join(os.path.dirname(host), "made")), "the guest writes outside")
+
+    def shares(self):
+        top = self.path("share")
+        host, mapped, secret = (os.path.join(top, n) for n in ("host", "mapped", "secret"))
+        os.makedirs(host)
+        os.makedirs(mapped)
+        with open(secret, "w") as f:
+            f.write("hidden\n")
+        g = self.guest("shares", "-virtfs", f"local,path={host},mount_tag=pass,security_model=passthrough",
+                       "-fsdev", f"local,id=m,path={mapped},security_model=mapped-xattr", "-device",
+                       "virtio-9p-pci,fsdev=m,mount_tag=map", "-virtfs",
+                       f"local,path={mapped},mount_tag=ro,security_model=none,readonly=on", full=True)
+        try:
+            self.passthrough(g, host)
+            self.escapes(g, host, secret)
+            got = g.command("mkdir -p /r && mount -t 9p -o trans=virtio,version=9p2000.L ro /r; "
+                            "echo x >/r/new; mkdir /r/d; ls /r | wc -l")
+            check(not os.listdir(mapped), f"a read-only folder is written: {got}")
+            try:
+                os.setxattr(mapped, "user.test", b"x")
+            except OSError:
+                note = "no extended attributes here"
+            else:
+                note = ""
+                got = g.command("mkdir -p /q && mount -t 9p -o trans=virtio,version=9p2000.L map /q; cd /q; "
+                                "echo x >f; chown 7:8 f; chmod 4711 f; ln -s to l; mknod c c 5 6; "
+                                "ls -ln f l c; cd /")
+                check(re.search(r"-rws--x--x +1 7 +8 ", got) and "-> to" in got and re.search(r"5, +6", got),
+                      f"mapped metadata: {got}")
+                st = os.lstat(os.path.join(mapped, "f"))
+                check(stat.S_IMODE(st.st_mode) == 0o600 and st.st_uid == os.getuid(), "the host's file is the user's")
+                check(stat.S_ISREG(os.lstat(os.path.join(mapped, "l")).st_mode), "a mapped link is a file")
+                check("virtfs" not in g.command("getfattr -d /q/f 2>/dev/null; true"), "the mapping shows")
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+            return note
+        finally:
+            g.close()
+
+
+if __name__ == "__main__":
+    main(Paravirt, __doc__)
