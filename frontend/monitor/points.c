@@ -174,7 +174,25 @@ static void say(void *opaque, const char *text)
 		m->say(m->say_opaque, text);
 }
 
-static void say_hit(const struct out *o, struct mon_point *p, const struct watch_hit *hit)
+/* The stop is at the handler: which instruction has raised it is on the handler's stack (SDM vol. 3A 6.14.2). */
+static void say_origin(struct monitor_env *e, const struct out *o, unsigned cpu, unsigned vector)
+{
+	const uint32_t with_error = 1u << 8 | 0x1fu << 10 | 1u << 17 | 1u << 21 | 3u << 29;
+	const struct vcpu *v = debug_cpu(e->debugger, cpu);
+	char where[VIEW_ADDRESS];
+	uint64_t ip;
+
+	if (debug_code_bits(v) != 64 || vector > 31 ||
+	    debug_read(e->pc, v, v->gpr[RSP] + (with_error >> vector & 1) * 8, &ip, 8) < 0)
+		return;
+	view_address(e, ip, where);
+	out(o, " at %s", where);
+	if (vector == 14)
+		out(o, ", of address 0x%" PRIx64, v->cr2);
+}
+
+static void say_hit(const struct out *o, struct mon_point *p, unsigned cpu,
+		    const struct watch_hit *hit)
 {
 	static const struct {
 		unsigned on;
@@ -194,6 +212,8 @@ static void say_hit(const struct out *o, struct mon_point *p, const struct watch
 		out(o, " of %u bytes at 0x%" PRIx64, hit->size, hit->lin);
 	else if (hit->on & (WATCH_EVENTS & ~(unsigned)WATCH_SHUTDOWN))
 		out(o, " 0x%" PRIx64 ", value 0x%" PRIx64, hit->lin, hit->value);
+	if (hit->on == WATCH_EXCEPTION)
+		say_origin(p->env, o, cpu, (unsigned)hit->lin);
 	out(o, "%s%s\n", *p->what ? ", " : "", p->what);
 }
 
@@ -255,7 +275,7 @@ static void on_stop(void *opaque, const struct debug_stop *stop)
 		out(&o, "the guest %s\n",
 		    stop->end == END_PANIC ? "reported a panic" : "shut down");
 	if (stop->why == STOP_POINT) {
-		say_hit(&o, p, &stop->hit);
+		say_hit(&o, p, stop->cpu, &stop->hit);
 		say_values(&o, p);
 		if (e->monitors) {
 			view_begin(&w, e->monitors, &o);

@@ -6,6 +6,7 @@ monitor.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without n
 """
 import argparse
 import os
+import random
 import re
 import socket
 import subprocess
@@ -44,7 +45,8 @@ class Monitor(Guest):
     def ask(self, line, timeout=20):
         """A command and what it prints."""
         at = self.seen
-        self.type(line + "\n")
+        self.proc.stdin.write(line.encode() + b"\n")
+        self.proc.stdin.flush()
         match = self.expect(PROMPT, timeout)
         text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.output[at:match.start()])
         return text.replace("\r", "").split("\n", 1)[-1]
@@ -71,6 +73,7 @@ class Suite:
         self.doppel = doppel
         self.accel = ["-accel", accel] if accel else []
         self.logs = logs
+        self.seed, self.rounds = 1, 12
 
     def start(self, name, *args):
         return Monitor([self.doppel, *self.accel, *args], os.path.join(self.logs, name + ".log"))
@@ -258,6 +261,68 @@ class Suite:
         return "ok"
 
 
+    def oops(self):
+        """A null pointer in the kernel, caught at the instruction that follows it."""
+        m = self.linux("oops", "-nographic")
+        m.expect("/ #", 120)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.ask("break vfs_read if current->pid > 1")
+        m.toggle()
+        m.type("cat /etc/passwd\n")
+        m.expect("1: breakpoint, vfs_read", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.ask("delete")
+        m.wants("catch exception 14 if $cr2 < 4096", "catchpoint 2")
+        m.ask("set $rdi = 0")
+        m.type("cont\n")
+        hit = m.expect(r"2: exception 0xe, value 0x0 at 0x\w+ <vfs_read\+0x(\w+)>, of address 0x(\w+)", 30)
+        m.expect("CPU#0 > ", 10)
+        bt = m.ask("bt")
+        check(re.search(rf"#0 .*asm_exc_page_fault\n *-- interrupted --\n#1 .*vfs_read\+0x{hit[1]}\n(.|\n)*do_syscall_64", bt),
+              f"bt does not come to vfs_read: {bt}")
+        m.ask("delete")
+        m.ask("cont")
+        time.sleep(1)
+        m.wants("dmesg 60", "BUG: kernel NULL pointer dereference, address: 0+" + hit[2])
+        m.type("q\n")
+        m.wait(20)
+        return f"vfs_read+0x{hit[1]}"
+
+    def hostile(self):
+        """The kernel's tables are not to be trusted: whatever is in them, each command comes to an end."""
+        m = self.linux("hostile", "-nographic")
+        m.expect("/ #", 120)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.ask("stop")
+        rnd = random.Random(self.seed)
+
+        def number(text):
+            return int(re.search(r"0x(\w+)", m.ask(f"p (u64)&{text}"))[1], 16)
+
+        btf, btf_end = number("__start_BTF"), number("__stop_BTF")
+        orc, orc_end = number("__start_orc_unwind"), number("__stop_orc_unwind")
+        text = int(re.search(r"image 0x(\w+)", m.ask("info kernel"))[1], 16)
+        task = int(re.search(r"0x(\w+) init", m.ask("ps"))[1], 16)
+        banner = number("linux_banner")
+        places = [(btf, 24), (btf, btf_end - btf), (orc, orc_end - orc), (task, 9000), (text + 0xe00000, 0x800000),
+                  (number("init_task"), 9000), (number("modules"), 16), (number("prb"), 8)]
+        for k in range(self.rounds):
+            for _ in range(rnd.choice((1, 5, 30))):
+                base, size = rnd.choice(places)
+                value = rnd.choice((0, 1, 0x7fffffff, 2**64 - 1, task, text, rnd.getrandbits(64)))
+                kind = rnd.choice(("u8", "u32", "u64"))
+                m.ask(f"set *({kind} *){base + rnd.randrange(size):#x} = {value:#x}")
+            m.ask(f"set *(u8 *){banner + 40:#x} = {k}")  # so that all is read anew
+            for line in rnd.sample(("ps -t", "dmesg", "lsmod", "bt", "bt 1", "vmmap 1", "task 1", "info kernel",
+                                    "p *current", "p *(struct module *)0", "p percpu(current_task)"), 4):
+                m.ask(line, 60)
+        m.type("q\n")
+        check(m.wait(20) == 0, "quit does not give status 0")
+        return f"{self.rounds} rounds"
+
     def profile(self):
         """A busy guest into a flame graph, where the hot function is the widest."""
         svg = os.path.join(self.logs, "flame.svg")
@@ -285,7 +350,7 @@ class Suite:
         return report.split("\n")[0]
 
 
-CASES = ["commands", "sockets", "boot", "live", "profile"]
+CASES = ["commands", "sockets", "boot", "live", "oops", "hostile", "profile"]
 
 
 def main():
@@ -294,12 +359,15 @@ def main():
     p.add_argument("--accel")
     p.add_argument("--logs")
     p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--rounds", type=int, default=12, help="of hostile")
     p.add_argument("names", nargs="*")
     a = p.parse_args()
     logs = a.logs or tempfile.mkdtemp(prefix="doppel-monitor-")
     os.makedirs(logs, exist_ok=True)
     Guest.slow = a.slow
     suite = Suite(a.doppel, a.accel, logs)
+    suite.seed, suite.rounds = a.seed, a.rounds
     passed = failed = skipped = 0
     for name in a.names or CASES:
         t0 = time.monotonic()
