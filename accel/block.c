@@ -239,6 +239,7 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	struct block *b = reserve(bc, BLOCK_MAX_INSNS);
 	b->gpa = gpa;
 	b->key = key;
+	b->lin = fetch_lin(c, c->v.rip) & PAGE_MASK;
 	b->page = page->page;
 	b->host = page->host;
 	if (b->page)
@@ -249,7 +250,8 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	while (page->host && b->nr < BLOCK_MAX_INSNS && off < PAGE_SIZE) {
 		struct insn *i = &b->insn[b->nr];
 		unsigned room = PAGE_SIZE - off;
-		if (bc->breaks && b->nr && watch_offset(bc->breaks, off))
+		/* A debugger stops before blocks only. */
+		if (key & BLOCK_WATCHED && b->nr && watch_may_exec(c->watch_execs, b->lin | off))
 			break;
 		limit = fetch_limit(c, rip + (off - start));
 		room = room < limit ? room : limit;
@@ -285,6 +287,7 @@ struct block *block_replace(struct block_cache *bc, const struct core *c, struct
 			    const struct insn *insn, unsigned nr)
 {
 	struct block like = {.gpa = b->gpa,
+			     .lin = b->lin,
 			     .key = b->key,
 			     .trace = true,
 			     .version = b->version,
@@ -338,6 +341,8 @@ uint16_t block_key(const struct core *c)
 {
 	static const unsigned rings[] = {0, BLOCK_RING12, BLOCK_RING12, BLOCK_RING3};
 	unsigned key = c->mode | rings[vcpu_cpl(&c->v)] | block_table(c) << BLOCK_MODE | fpu_key(c);
+	if (c->watch_execs && watch_exec_page(c->watch_execs, fetch_lin(c, c->v.rip)))
+		key |= BLOCK_WATCHED;
 	if (c->mode != 8) /* 64-bit code does not see its segments */
 		key |= (unsigned)c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0);
 	return (uint16_t)key;
@@ -356,7 +361,8 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 	struct block *b, **link = &bc->hash[hash_of(gpa, key)];
 	bc->global = page->global;
 	while ((b = *link)) {
-		bool same = b->gpa == gpa && b->key == key;
+		bool same = b->gpa == gpa && b->key == key &&
+			    (!(key & BLOCK_WATCHED) || b->lin == (lin & PAGE_MASK));
 		if (same && usable(c, b))
 			return b;
 		/* Whatever is stale goes when it is met, or chains of it would grow. */

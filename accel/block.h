@@ -31,6 +31,8 @@ enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 #define BLOCK_AVX       (1u << 10) /* likewise */
 #define BLOCK_FP_MASKED (1u << 11) /* MXCSR masks all exceptions */
 #define BLOCK_X87       (1u << 12) /* x87 and MMX: no #UD, no #NM, FCW masks all exceptions */
+/* A debugger waits for instructions in this page: its block is not another page's that is the same memory. */
+#define BLOCK_WATCHED (1u << 14)
 
 /* Which TLB of the translator blocks use: one for each access mode, and one for supervisor code while the
  * PCID has bit 11 set. Guests that isolate page tables have the user's there, and come through on the way
@@ -49,6 +51,7 @@ enum block_entry {
 
 struct block {
 	uint64_t gpa;
+	uint64_t lin; /* of its page, with BLOCK_WATCHED */
 	uint16_t key; /* code size and what the run functions were chosen for */
 	bool crosses; /* the only instruction continues at gpa2 */
 	bool trace;   /* made of several (jit/trace.c): branches need not be the last instruction */
@@ -81,8 +84,6 @@ struct block_cache {
 	void (*prepare)(struct block *b, const struct core *c);
 	/* May be NULL; told of each page that had no PAGE_CODE before a block of it. */
 	void (*marked)(struct core *c, const struct ram_page *page);
-	/* Bitmap of offsets in pages at which blocks begin anew, so that a debugger can stop there; or NULL. */
-	const uint64_t *breaks;
 	/* Called after the blocks that were in this memory have been forgotten; or NULL. */
 	void (*gone)(struct block_cache *bc, const uint8_t *from, const uint8_t *to);
 };

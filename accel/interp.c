@@ -288,7 +288,8 @@ static uint64_t fetch_lin(const struct core *c)
 
 static bool may_break(const struct engine_cpu *e)
 {
-	return e->blocks.breaks && watch_offset(e->blocks.breaks, fetch_lin(&e->core));
+	const struct watch *w = e->core.watch_execs;
+	return w && watch_may_exec(w, fetch_lin(&e->core));
 }
 
 /* True when a debugger has waited for what was, or for what comes next. */
@@ -403,7 +404,7 @@ static bool run_blocks(struct engine_cpu *e, uint64_t last)
 	for (;;) {
 		if (__builtin_expect(b->nr > last - c->retired, 0))
 			return false;
-		if (__builtin_expect(bc->breaks != NULL, 0) && may_break(e))
+		if (__builtin_expect(c->watch_execs != NULL, 0) && may_break(e))
 			return true;
 		e->begun = b->insn;
 		if (translate && run_translated(e, &b))
@@ -526,7 +527,7 @@ static void soft_forget(struct engine_cpu *e)
 static void soft_watch(struct engine_cpu *e, const struct watch *watch)
 {
 	e->watch = watch;
-	e->blocks.breaks = watch && watch->execs ? watch->offsets : NULL;
+	e->core.watch_execs = watch && watch->execs ? watch : NULL;
 	e->core.watch = watch && watch->accesses ? watch : NULL;
 	e->core.watch_events = watch && watch->events ? watch : NULL;
 	e->core.watch_hit.valid = false;

@@ -83,9 +83,10 @@ struct core {
 	uint64_t dr6_pending; /* data/IO breakpoint hits of the current instruction (DR6 bits) */
 	uint64_t apic_page;   /* guest-physical xAPIC page, TLB_NONE while disabled or x2APIC */
 	uint64_t monitor_gpa; /* MONITOR address, or TLB_NONE */
-	const struct watch *watch;  /* accesses that a debugger waits for, or NULL */
+	const struct watch *watch;        /* accesses that a debugger waits for, or NULL */
+	const struct watch *watch_execs;  /* likewise, instructions */
 	const struct watch *watch_events; /* likewise, what is no access */
-	struct watch_hit watch_hit; /* the first one of the current instruction */
+	struct watch_hit watch_hit;       /* the first one of the current instruction */
 };
 
 /* Address after the current instruction, truncated to the mode. */

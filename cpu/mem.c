@@ -328,8 +328,10 @@ void *mem_run(struct core *c, uint64_t lin, unsigned *run, enum access acc)
 {
 	struct piece p;
 	translate(c, lin, acc, c->tlb_mode, &p);
-	if (!p.host || (acc == ACC_WRITE && !p.page) || c->debug_active || c->watch ||
-	    c->align_check)
+	if (!p.host || (acc == ACC_WRITE && !p.page) || c->debug_active || c->align_check)
+		return NULL;
+	/* What the TLB has found is not waited for. */
+	if (c->watch && p.walked && watch_page(c->watch, lin, p.gpa))
 		return NULL;
 	*run = PAGE_SIZE - (lin & ~PAGE_MASK);
 	return p.host;

@@ -20,7 +20,11 @@ int watch_set(struct watch *w, const struct watch_point *points, unsigned nr)
 		    p->addr + (p->len - 1) < p->addr)
 			return -EINVAL;
 		if (p->on & WATCH_EXEC) {
+			unsigned page = watch_page_hash(p->addr);
+
 			w->offsets[(p->addr & ~PAGE_MASK) / 64] |= 1ull << p->addr % 64;
+			w->pages[page / 64] |= 1ull << page % 64;
+			w->anywhere |= p->physical;
 			w->execs = true;
 		}
 		w->accesses |= (p->on & (WATCH_READ | WATCH_WRITE)) != 0;
@@ -30,12 +34,35 @@ int watch_set(struct watch *w, const struct watch_point *points, unsigned nr)
 	return 0;
 }
 
+static bool watch_offset(const struct watch *w, uint64_t addr)
+{
+	return w->offsets[(addr & ~PAGE_MASK) / 64] >> (addr % 64) & 1;
+}
+
+bool watch_may_exec(const struct watch *w, uint64_t lin)
+{
+	if (!watch_offset(w, lin) || w->anywhere)
+		return w->anywhere && watch_offset(w, lin);
+	for (unsigned n = 0; n < w->nr; n++)
+		if (w->point[n].on & WATCH_EXEC && w->point[n].addr == lin)
+			return true;
+	return false;
+}
+
+bool watch_in_page(const struct watch *w, uint64_t lin)
+{
+	for (unsigned n = 0; n < w->nr; n++)
+		if (w->point[n].on & WATCH_EXEC && !((w->point[n].addr ^ lin) & PAGE_MASK))
+			return true;
+	return false;
+}
+
 bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watch_hit *hit)
 {
 	struct translation t;
 	bool mapped = false, walked = false;
 
-	if (!watch_offset(w->offsets, lin))
+	if (!watch_offset(w, lin))
 		return false;
 	for (unsigned n = 0; n < w->nr; n++) {
 		const struct watch_point *p = &w->point[n];

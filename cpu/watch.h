@@ -13,7 +13,8 @@
 
 struct core;
 
-#define WATCH_MAX 256
+#define WATCH_MAX   256
+#define WATCH_PAGES 4096
 
 enum {
 	WATCH_EXEC = 1,
@@ -43,6 +44,8 @@ struct watch {
 	struct watch_point point[WATCH_MAX];
 	bool execs, accesses, events;     /* is there one? */
 	uint64_t offsets[PAGE_SIZE / 64]; /* in their pages, of instructions that are waited for */
+	uint64_t pages[WATCH_PAGES / 64]; /* where these are, by watch_page_hash() */
+	bool anywhere;                    /* some are by physical address: in any page */
 };
 
 struct watch_hit {
@@ -59,11 +62,23 @@ struct watch_hit {
  * empty, waits for nothing or goes beyond the end of the address space. */
 int watch_set(struct watch *w, const struct watch_point *points, unsigned nr);
 
-/* May an instruction here be waited for? If not, it is not. */
-static inline bool watch_offset(const uint64_t *offsets, uint64_t addr)
+static inline unsigned watch_page_hash(uint64_t lin)
 {
-	return offsets[(addr & ~PAGE_MASK) / 64] >> (addr % 64) & 1;
+	return (unsigned)((lin >> PAGE_SHIFT ^ lin >> (PAGE_SHIFT + 12)) % WATCH_PAGES);
 }
+
+/* A point by linear address is for an instruction in this page. */
+bool watch_in_page(const struct watch *w, uint64_t lin);
+/* May an instruction in this page be waited for? */
+static inline bool watch_exec_page(const struct watch *w, uint64_t lin)
+{
+	unsigned n = watch_page_hash(lin);
+
+	return w->anywhere || (w->pages[n / 64] >> (n % 64) & 1 && watch_in_page(w, lin));
+}
+
+/* May one at this address? The same, and no more than that while all points are by linear address. */
+bool watch_may_exec(const struct watch *w, uint64_t lin);
 
 /* The instruction at lin; false when nothing waits for it. Raises nothing. */
 bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watch_hit *hit);

@@ -70,6 +70,11 @@ $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(LIBS)
 -include $(FUZZ_OBJS:.o=.d)
 
+#: make debug-overhead  what breakpoints and watchpoints that are never hit cost a guest that computes (a minute, quiet host)
+.PHONY: debug-overhead
+debug-overhead: doppel
+	@python3 tests/gdb/overhead.py --doppel ./doppel
+
 #: make fuzz-remote     a million inputs of gdb and of QMP clients each (use with MODE=asan or ubsan; INPUTS=1000000)
 INPUTS ?= 1000000
 .PHONY: fuzz-remote

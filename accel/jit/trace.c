@@ -46,8 +46,9 @@ static const struct block *block_at(const struct trace *t, int64_t off)
 {
 	if (off < 0 || off >= PAGE_SIZE)
 		return NULL;
-	return block_find(&t->e->blocks, (t->first->gpa & PAGE_MASK) + (uint64_t)off,
-			  t->first->key);
+	const struct block *b =
+	    block_find(&t->e->blocks, (t->first->gpa & PAGE_MASK) + (uint64_t)off, t->first->key);
+	return b && b->key & BLOCK_WATCHED && b->lin != t->first->lin ? NULL : b;
 }
 
 /* How often b has been interpreted; one that is translated now, often. */

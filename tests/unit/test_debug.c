@@ -416,6 +416,48 @@ Test(debug, physical_breakpoints)
 	box_free(&b);
 }
 
+/* One by linear address is not met where other code is the same memory, and is met after that has run translated. */
+static void aliases(const struct engine *en)
+{
+	const struct watch_point points[] = {exec_at(AT(work_back) + ALIAS, false),
+					     exec_at(AT(work_ret), false)};
+	struct box b;
+
+	box_new(&b, en, work, work_end);
+	cr_assert_eq(cpus_watch(b.cpus, points, 1), 0);
+	cr_expect_not(next(&b), "the loop is in the other mapping");
+	cr_expect_eq(b.v->gpr[RBP], 0u);
+	for (unsigned n = 0; n < 3; n++) {
+		b.v->activity = ACT_RUNNING;
+		b.v->rip = AT(work_top) + ALIAS;
+		b.v->gpr[RBP] = ROUNDS;
+		cr_assert(next(&b), "%u", n);
+		cr_expect_eq(b.v->rip, AT(work_back) + ALIAS);
+		b.v->rip -= ALIAS;
+		b.v->gpr[RBP] = ROUNDS;
+		cr_expect_not(next(&b));
+	}
+	/* The same page is watched in both, elsewhere. */
+	cr_assert_eq(cpus_watch(b.cpus, points, 2), 0);
+	for (unsigned n = 0; n < 6; n++) {
+		bool alias = n % 2;
+
+		b.v->activity = ACT_RUNNING;
+		b.v->rip = AT(work_top) + (alias ? ALIAS : 0);
+		b.v->gpr[RBP] = ROUNDS;
+		cr_assert(next(&b), "%u", n);
+		cr_expect_eq(b.v->rip, alias ? AT(work_back) + ALIAS : AT(work_ret));
+	}
+	box_free(&b);
+}
+
+Test(debug, aliases)
+{
+	aliases(&engine_interp);
+	if (!engine_jit.unusable())
+		aliases(&engine_jit);
+}
+
 /* The user may ask for another engine meanwhile: it comes afterwards. */
 Test(debug, engines_are_asked_for_meanwhile)
 {
