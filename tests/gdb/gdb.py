@@ -11,10 +11,16 @@ import sys
 import tempfile
 import time
 
+import linux
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Failure(Exception):
+    pass
+
+
+class Skipped(Exception):
     pass
 
 
@@ -238,7 +244,15 @@ class Suite:
             raise Failure(text)
 
 
-CASES = ["modes", "watch", "smp", "packets", "pipe"]
+    def linux(self):
+        try:
+            linux.fetch("kernel")
+        except subprocess.CalledProcessError as e:
+            raise Skipped(e.stderr.strip()) from e
+        linux.session(self, Machine)
+
+
+CASES = ["modes", "watch", "smp", "packets", "pipe", "linux"]
 
 
 def main():
@@ -257,19 +271,22 @@ def main():
             print("0 passed, 0 failed, 1 skipped: " + doctor.strip())
             return 0
     suite = Suite(args.doppel, args.accel)
-    passed = failed = 0
+    passed = failed = skipped = 0
     for name in args.cases or CASES:
         start = time.monotonic()
         try:
             getattr(suite, name)()
             passed += 1
             print(f"ok   gdb {name}, {args.accel}: {time.monotonic() - start:.1f} s")
+        except Skipped as e:
+            skipped += 1
+            print(f"skip gdb {name}, {args.accel}: {e}")
         except (Failure, OSError, subprocess.SubprocessError) as e:
             failed += 1
             print(f"FAIL gdb {name}, {args.accel}: {e}")
         sys.stdout.flush()
     shutil.rmtree(suite.dir)
-    print(f"gdb, {args.accel}: {passed} passed, {failed} failed")
+    print(f"gdb, {args.accel}: {passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 
