@@ -76,6 +76,9 @@ static void add(struct kvm_cpuid2 *t, const struct engine_cpu *e, const struct v
 {
 	struct cpuid_regs r = cpu_cpuid(e->model, v, leaf, subleaf);
 
+	/* KVM finds zeros by itself, and would set bits in an entry for SGX. */
+	if (!(r.eax | r.ebx | r.ecx | r.edx))
+		return;
 	t->entries[t->nent++] = (struct kvm_cpuid_entry2){
 	    .function = leaf,
 	    .index = subleaf,
