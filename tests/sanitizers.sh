@@ -19,6 +19,8 @@ for mode in ${*:-asan ubsan tsan}; do
 	[ "$mode" != tsan ] || boots="builtin debian_smp2"
 	try "unit tests" $make -k unit
 	try "build" $make $doppel
+	try "hops" sh -c "$make build/$mode/tests/hop/hop && build/$mode/tests/hop/hop -n 300"
+	try "hops on a board" $make hop-soak SECONDS=60
 	# The host half of the instruction fuzzer cannot live with the thread sanitizer's signals.
 	if [ "$mode" != tsan ]; then
 		try "instructions" sh -c "$make build/$mode/tests/insn/fuzz_insn &&

@@ -72,7 +72,7 @@ struct engine_cpu {
 	bool cr8_stale;
 	uint64_t apic_page; /* guest-physical, or ~0 */
 	enum run_failure failure;
-	pthread_t thread;
+	_Atomic pthread_t thread;
 	_Atomic bool inside; /* KVM_RUN */
 };
 

@@ -246,7 +246,7 @@ Test(cpus, init_and_sipi)
 	cpus_sipi(cpus, 1, 0x9a);
 	EVENTUALLY(engine_cpu[1]->count > 0);
 	cpus_sipi(cpus, 1, 0x10); /* the second one of the protocol: no effect */
-	pass_time();
+	EVENTUALLY(!(atomic_load(engine_cpu[1]->events) & EV_SIPI));
 	cpus_pause(cpus);
 	struct vcpu *v = cpus_state(cpus, 1);
 	cr_expect_eq(v->seg[CS].sel, 0x9a00);

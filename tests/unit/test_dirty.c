@@ -17,9 +17,10 @@
 	extern const char name[], name##_end[];                                                    \
 	__asm__(".pushsection .rodata\n" #name ":\n" text "\n" #name "_end:\n.popsection")
 
-enum { LOGGED = 0x20000, LOGGED_END = 0xa0000, STOP = 0x1f000, PAGES = 128 };
+enum { LOGGED = 0x20000, LOGGED_END = 0xa0000, STOP = 0x1f000, STOPPED = 0x1f008, PAGES = 128 };
 
-/* Stores of several kinds at random in 20000h-9FFFFh until there is something at 1F000h; then none. */
+/* Stores of several kinds at random in 20000h-9FFFFh until there is something at 1F000h; then it says so at 1F008h,
+ * and none. */
 GUEST(writer, "1:	imul $1664525, %rdx\n"
 	      "	add $1013904223, %rdx\n"
 	      "	mov %rdx, %rsi\n"
@@ -39,6 +40,7 @@ GUEST(writer, "1:	imul $1664525, %rdx\n"
 	      "	rep stosq\n"
 	      "2:	cmpl $0, 0x1f000\n"
 	      "	je 1b\n"
+	      "	movl $1, 0x1f008\n"
 	      "3:	jmp 3b");
 
 struct box {
@@ -139,7 +141,6 @@ static void follow(const struct engine *const *order, unsigned nr_cpus)
 	cr_expect_eq(ask(b), PAGES);
 	cpus_resume(b->cpus);
 	for (unsigned round = 0; round < 30; round++) {
-		poke(b->s, STOP, 0, 4);
 		for (unsigned n = 0; n < 10; n++) {
 			if (n % 3 == 0)
 				ms(1);
@@ -152,7 +153,9 @@ static void follow(const struct engine *const *order, unsigned nr_cpus)
 		}
 		/* Right after an answer: the last stores still go by what was before. */
 		poke(b->s, STOP, 1, 4);
-		ms(2);
+		for (unsigned n = 0; n < 20000 && !peek(b->s, STOPPED, 4); n++)
+			ms(1);
+		cr_assert(peek(b->s, STOPPED, 4));
 		/* Who has been told all is soon told nothing. */
 		unsigned left = 1000;
 		while (ask(b) && --left)
@@ -161,6 +164,8 @@ static void follow(const struct engine *const *order, unsigned nr_cpus)
 		copied(b);
 		cpus_pause(b->cpus);
 		cpus_state(b->cpus, 0)->rip = TEXT;
+		poke(b->s, STOP, 0, 4);
+		poke(b->s, STOPPED, 0, 4);
 		cpus_resume(b->cpus);
 	}
 	cr_expect_gt(b->told, 2u * PAGES);
