@@ -430,7 +430,9 @@ static void pass_ns(unsigned ns)
 	while ((b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec < (long)ns);
 }
 
-static void run_threaded(const struct program *p, uint64_t seed, struct outcome *o)
+/* only: where it stays; NULL: it moves. */
+static void run_threaded(const struct program *p, uint64_t seed, const struct engine *only,
+			 struct outcome *o)
 {
 	const struct engine *const all[] = {&engine_interp, &engine_jit, &engine_kvm};
 	struct fuzz_rng r = {seed};
@@ -446,8 +448,8 @@ static void run_threaded(const struct program *p, uint64_t seed, struct outcome 
 			const struct engine *en = all[below(&r, ma.kvm ? 3 : 2)];
 			if (ma.kvm && chance(&r, 40))
 				en = &engine_kvm;
-			cpus_set_engine(ma.cpus, en);
-			ma.hops++;
+			cpus_set_engine(ma.cpus, only ? only : en);
+			ma.hops += !only;
 			cpus_resume(ma.cpus);
 			pass_ns(1000 + below(&r, chance(&r, 50) ? 10000 : 120000));
 		}
@@ -468,8 +470,8 @@ static void run_threaded(const struct program *p, uint64_t seed, struct outcome 
 void box_run(const struct program *p, unsigned how, uint64_t seed, uint64_t stop, struct outcome *o)
 {
 	begin(p);
-	if (how == RUN_ALL)
-		run_threaded(p, seed, o);
+	if (how == RUN_ALL || how == RUN_KVM)
+		run_threaded(p, seed, how == RUN_KVM ? &engine_kvm : NULL, o);
 	else
 		run_soft(p, how, seed, stop, o);
 	end(o);

@@ -85,14 +85,15 @@ struct outcome {
 	bool ended; /* else it ran for too long */
 };
 
-enum { RUN_INTERP, RUN_JIT, RUN_SOFT, RUN_ALL };
+enum { RUN_INTERP, RUN_JIT, RUN_SOFT, RUN_ALL, RUN_KVM };
 
 /* kvm: with that engine, in RUN_ALL. 0, or -errno with a line on stderr. */
 int box_init(const struct cpu_model *model, bool kvm, struct limits limits);
 void box_fini(void);
 void box_start_state(struct program *p, struct fuzz_rng *r);
 /* RUN_SOFT hops at boundaries that follow from `seed`; RUN_ALL whenever it comes to it. `stop`: at most so
- * many instructions (not for RUN_ALL). The outcome's RAM is valid until the next run of the same kind. */
+ * many instructions (not for these two). RUN_KVM does not hop. The outcome's RAM is valid until the next run of
+ * the same kind. */
 void box_run(const struct program *p, unsigned how, uint64_t seed, uint64_t stop,
 	     struct outcome *o);
 /* Hops so far, and instructions that another engine had to execute. */

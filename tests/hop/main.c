@@ -4,8 +4,8 @@
  *
  * -e soft: interpreter and translator, with exact boundaries; threads: asked to move while they run; all: under
  * KVM as well, if there is one. -t: only the program of this seed, and where it goes wrong. -p: within what
- * QEMU's emulation of a processor does as a processor. Exit status: 0 when
- * all ended as without hops, 1 when not, 2 when it could not run.
+ * QEMU's emulation of a processor does as a processor, and programs that end otherwise on that without any hop
+ * do not count. Exit status: 0 when all ended as without hops, 1 when not, 2 when it could not run.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +38,7 @@ enum { NR_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 static struct maker maker;
 static struct program program;
 static uint8_t oracle_ram[RAM_BYTES];
-static uint64_t passed, failed, unfinished, instructions, events[NR_VECTORS];
+static uint64_t passed, failed, unfinished, left_out, instructions, events[NR_VECTORS];
 
 static void disassemble(const struct cpu_model *model, uint64_t rip, bool wide)
 {
@@ -176,6 +176,14 @@ static void check(const struct options *opt, const struct kind *kind, unsigned h
 	for (unsigned n = 0; n < NR_VECTORS; n++)
 		events[n] += *(const uint32_t *)(oracle_ram + P_LOG + LOG_COUNT + 4 * n);
 	ok &= b.ended;
+	if (!ok && opt->plain && how == RUN_ALL && maker.limits.native) {
+		box_run(&program, RUN_KVM, 0, UINT64_MAX, &b);
+		if (!b.ended || !same(&a, &b, false)) {
+			left_out++;
+			return;
+		}
+		box_run(&program, how, program.seed, UINT64_MAX, &b);
+	}
 	passed += ok;
 	failed += !ok;
 	if (ok)
@@ -291,6 +299,8 @@ int main(int argc, char **argv)
 			"[-t SEED]\n");
 		return 2;
 	}
+	if (left_out)
+		printf("%lu left out: the processor ends them otherwise\n", left_out);
 	printf("%lu passed, %lu failed\n", passed, failed);
 	return failed ? 1 : 0;
 }

@@ -18,7 +18,7 @@
 	__asm__(".pushsection .rodata\n" #name ":\n" text "\n" #name "_end:\n.popsection")
 
 /* Integer, string, x87 and SSE work in turn, with an OUT wherever there is something to lose. */
-GUEST(mixed, "	mov $300, %ebp\n"
+GUEST(mixed, "	mov $60, %ebp\n"
 	     "	fninit\n"
 	     "	fld1\n"
 	     "	movabs $0x9e3779b97f4a7c15, %rbx\n"
@@ -52,7 +52,7 @@ GUEST(mixed, "	mov $300, %ebp\n"
 	     "	hlt");
 
 /* Writes its own code in one engine and runs it in another. */
-GUEST(smc, "	mov $200, %ebp\n"
+GUEST(smc, "	mov $50, %ebp\n"
 	   "1:	incb 2f+1(%rip)\n"
 	   "	out %al, $0x80\n"
 	   "2:	mov $0, %cl\n"
@@ -65,7 +65,7 @@ GUEST(smc, "	mov $200, %ebp\n"
 	   "	hlt");
 
 /* The same with a third engine between: code of the third is written by the first alone. */
-GUEST(smc_between, "	mov $200, %ebp\n"
+GUEST(smc_between, "	mov $50, %ebp\n"
 		   "1:	incb 2f+1(%rip)\n"
 		   "	out %al, $0x80\n"
 		   "	add %ecx, %ebx\n"
@@ -101,6 +101,109 @@ GUEST(cpuids, "	lea 0x20000, %rdi\n"
 	      "	cmp $512, %esi\n"
 	      "	jb 1b\n"
 	      "	hlt");
+
+/* Vector n gets a gate to the label 8. */
+#define GATE_TO_8(n)                                                                               \
+	"	lea 8f(%rip), %rax\n"                                                                    \
+	"	mov %ax, 0x2000 + 16 * " #n "\n"                                                   \
+	"	movw $0x30, 0x2002 + 16 * " #n "\n" /* CODE64 */                                   \
+	"	movw $0x8e00, 0x2004 + 16 * " #n "\n"                                              \
+	"	shr $16, %eax\n"                                                                         \
+	"	mov %eax, 0x2006 + 16 * " #n "\n"                                                  \
+	"	movq $0, 0x2008 + 16 * " #n "\n"
+
+/* To level 3, where software KVMs execute natively, with IOPL 3. */
+#define TO_LEVEL_3                                                                                 \
+	"	pushq $0x23\n" /* DATA3 */                                                         \
+	"	pushq $0x7000\n"                                                                         \
+	"	pushq $0x3002\n"                                                                         \
+	"	pushq $0x7b\n" /* CODE64_3 */                                                      \
+	"	lea 9f(%rip), %rax\n"                                                                    \
+	"	push %rax\n"                                                                             \
+	"	iretq\n"                                                                                 \
+	"9:\n"
+
+/* The upper halves go with the guest, also where they are clear and the processor would not save them. */
+GUEST(avx, GATE_TO_8(6) "	mov %cr4, %rax\n"
+			"	or $0x40600, %eax\n" /* OSXSAVE, OSXMMEXCPT, OSFXSR */
+			"	mov %rax, %cr4\n"
+			"	mov $7, %eax\n"
+			"	xor %edx, %edx\n"
+			"	xor %ecx, %ecx\n"
+			"	xsetbv\n" TO_LEVEL_3 "	mov $30, %ebp\n"
+			"	vzeroall\n"
+			"	movabs $0x9e3779b97f4a7c15, %rbx\n"
+			"	vmovq %rbx, %xmm0\n"
+			"	vbroadcastsd %xmm0, %ymm15\n"
+			"2:	vpaddq %ymm15, %ymm1, %ymm1\n"
+			"	out %al, $0x80\n"
+			"	vpermq $0x93, %ymm1, %ymm2\n"
+			"	out %al, $0x80\n"
+			"	vpxor %ymm2, %ymm3, %ymm3\n"
+			"	vpsrlq $3, %ymm3, %ymm4\n"
+			"	vzeroupper\n"
+			"	out %al, $0x80\n"
+			"	vpaddd %ymm4, %ymm15, %ymm15\n"
+			"	vinserti128 $1, %xmm1, %ymm15, %ymm1\n"
+			"	out %al, $0x80\n"
+			"	vmovdqu %ymm1, 0x20000\n"
+			"	vmovdqu 0x20008, %ymm3\n"
+			"	vpmovmskb %ymm3, %r8d\n"
+			"	add %r8, %r9\n"
+			"	dec %ebp\n"
+			"	jnz 2b\n"
+			"	vmovdqu %ymm1, 0x20020\n"
+			"	vmovdqu %ymm2, 0x20040\n"
+			"	vmovdqu %ymm3, 0x20060\n"
+			"	vmovdqu %ymm4, 0x20080\n"
+			"	vmovdqu %ymm15, 0x200a0\n"
+			"	ud2\n"
+			"8:	hlt");
+
+/* The guest debugs itself: a breakpoint, with more of DR7 watches for writes and accesses, and single steps, one of
+ * them over `middle`. Each #DB is written down with DR6 and RIP. */
+#define DEBUGS_ITSELF(name, dr7, middle)                                                           \
+	GUEST(name, GATE_TO_8(1) "	lea 0x28000, %r15\n"                                            \
+				 "	lea 2f(%rip), %rax\n"                                           \
+				 "	mov %rax, %dr0\n"                                               \
+				 "	mov $0x21000, %eax\n"                                           \
+				 "	mov %rax, %dr1\n"                                               \
+				 "	mov $0x21010, %eax\n"                                           \
+				 "	mov %rax, %dr2\n"                                               \
+				 "	mov $" dr7 ", %eax\n"                                      \
+				 "	mov %rax, %dr7\n"                                               \
+				 "	mov $20, %ebp\n"                                                \
+				 "1:	out %al, $0x80\n"                                             \
+				 "2:	nop\n"                                                        \
+				 "	mov %ebp, 0x21000\n"                                            \
+				 "	out %al, $0x80\n"                                               \
+				 "	mov 0x21004, %eax\n"                                            \
+				 "	mov 0x21014, %eax\n"                                            \
+				 "	pushfq\n"                                                       \
+				 "	orl $0x100, (%rsp)\n"                                           \
+				 "	popfq\n"                                                        \
+				 "	lea 1(%rax), %rax\n" middle "	pushfq\n"                    \
+				 "	andl $~0x100, (%rsp)\n"                                         \
+				 "	popfq\n"                                                        \
+				 "	dec %ebp\n"                                                     \
+				 "	jnz 1b\n"                                                       \
+				 "	xor %eax, %eax\n"                                               \
+				 "	mov %rax, %dr7\n"                                               \
+				 "	hlt\n"                                                          \
+				 "8:	push %rax\n"                                                  \
+				 "	mov %dr6, %rax\n"                                               \
+				 "	mov %eax, (%r15)\n"                                             \
+				 "	mov 8(%rsp), %rax\n"                                            \
+				 "	mov %eax, 4(%r15)\n"                                            \
+				 "	add $8, %r15\n"                                                 \
+				 "	orl $0x10000, 24(%rsp)\n" /* RF: go on at a breakpoint */  \
+				 "	mov $0xffff0ff0, %eax\n"                                        \
+				 "	mov %rax, %dr6\n"                                               \
+				 "	pop %rax\n"                                                     \
+				 "	iretq")
+DEBUGS_ITSELF(steps_itself, "0x701", "	nop\n");
+DEBUGS_ITSELF(debugs_itself, "0xbd00715", "	nop\n"); /* 4 bytes written, 8 accessed */
+DEBUGS_ITSELF(steps_over_a_hop, "0xbd00715", "	out %al, $0x80\n");
 
 /* Without pages of 1 GiB, which not every model has. */
 static void enter_long_2m(struct synth *s)
@@ -141,7 +244,7 @@ static const char *missing(const struct engine *en)
 	return en == &engine_kvm ? kvm_missing() : en->unusable();
 }
 
-static void box_run(struct box *b, const char *code, const char *end,
+static void box_run(struct box *b, const struct cpu_model *model, const char *code, const char *end,
 		    const struct engine *const *order, unsigned period)
 {
 	struct synth *s = synth_new("qemu64");
@@ -150,13 +253,13 @@ static void box_run(struct box *b, const char *code, const char *end,
 	memset(b, 0, sizeof(*b));
 	b->s = s;
 	b->period = period;
-	if (!missing(&engine_kvm))
-		cr_assert_eq(engine_kvm.fit(&s->model), 0);
+	s->model = *model;
 	aspace_init(&b->io, "io", 16, NULL);
 	cr_assert_eq(aspace_map_dev(&b->io, "hop", 0x80, 1, &out_ops, b), 0);
 	s->bus.io = &b->io;
 	enter_long_2m(s);
 	s->c.v.cr4 |= CR4_OSFXSR;
+	poke(s, TSS + 4, STACK0, 8);
 	memcpy(s->ram.host + TEXT, code, (size_t)(end - code));
 	cr_assert_eq(cpus_new(&b->cpus, order ? order[0] : &engine_interp,
 			      &(struct engine_config){.hot = 1}, &s->model, &s->bus, 1),
@@ -167,7 +270,7 @@ static void box_run(struct box *b, const char *code, const char *end,
 	v = cpus_state(b->cpus, 0);
 	*v = s->c.v;
 	cpus_resume(b->cpus);
-	for (unsigned n = 0; n < 5000; n++) {
+	for (unsigned n = 0; n < 60000; n++) {
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 		if (n % 16)
 			continue;
@@ -212,18 +315,39 @@ static void same(struct box *a, struct box *b)
 	cr_expect(!memcmp(a->s->ram.host, b->s->ram.host, 1 << 20), "RAM differs");
 }
 
-static void hop_and_compare(const char *code, const char *end, const struct engine *const *order)
+/* What the name stands for, without what KVM lacks where that takes part. */
+static struct cpu_model model_for(const char *name, const struct engine *const *order)
+{
+	struct cpu_model m;
+	char err[128];
+
+	cr_assert_eq(cpu_model_parse(&m, name, err, sizeof(err)), 0, "%s", err);
+	for (unsigned n = 0; order[n]; n++)
+		if (order[n]->fit)
+			cr_assert_eq(order[n]->fit(&m), 0);
+	return m;
+}
+
+static void hop_and_compare_on(const struct cpu_model *m, const char *code, const char *end,
+			       const struct engine *const *order)
 {
 	for (unsigned period = 1; period <= 7; period += 3) {
 		struct box a, b;
 
-		box_run(&a, code, end, NULL, 1);
-		box_run(&b, code, end, order, period);
+		box_run(&a, m, code, end, NULL, 1);
+		box_run(&b, m, code, end, order, period);
 		same(&a, &b);
 		cr_expect_gt(b.next + b.outs, 0u);
 		box_free(&a);
 		box_free(&b);
 	}
+}
+
+static void hop_and_compare(const char *code, const char *end, const struct engine *const *order)
+{
+	const struct cpu_model m = model_for("qemu64", order);
+
+	hop_and_compare_on(&m, code, end, order);
 }
 
 static const struct engine *const soft[] = {&engine_interp, &engine_jit, NULL};
@@ -255,13 +379,74 @@ HOPS(kvm_modified_code_alone, smc, kvm_only)
 HOPS(every_engine, mixed, all)
 HOPS(every_engine_modified_code, smc, all)
 HOPS(modified_code_two_hops_away, smc_between, around)
+HOPS(software_debugged_by_itself, steps_over_a_hop, soft)
+HOPS(kvm_stepped_by_itself, steps_itself, kvm_only)
+
+static void need_real_kvm(void)
+{
+	if (kvm_probe_unusable())
+		cr_skip_test("%s", kvm_probe_unusable());
+}
+
+/* tests/kvm/init says so. */
+static void need_new_qemu(void)
+{
+	if (getenv("OLD_QEMU"))
+		cr_skip_test("QEMU 7.2 loses XCR0 and debug registers between host and guest");
+}
+
+Test(hop, stepped_by_itself_on_every_engine)
+{
+	need(all);
+	need_new_qemu();
+	hop_and_compare(steps_itself, steps_itself_end, all);
+}
+
+/* A software KVM has no watches, and forgets TF in an OUT as KVM's emulator does. */
+#define REAL_HOPS(name, program, order)                                                            \
+	Test(hop, name)                                                                            \
+	{                                                                                          \
+		need(order);                                                                       \
+		need_real_kvm();                                                                   \
+		need_new_qemu();                                                                   \
+		hop_and_compare(program, program##_end, order);                                    \
+	}
+
+REAL_HOPS(kvm_debugged_by_itself, debugs_itself, kvm_only)
+REAL_HOPS(kvm_steps_over_exits, steps_over_a_hop, kvm_only)
+REAL_HOPS(steps_over_hops, steps_over_a_hop, all)
+
+static void hop_with_avx(const struct engine *const *order)
+{
+	need(order);
+	if (order != soft)
+		need_new_qemu();
+	const struct cpu_model m = model_for("max", order);
+	if (!cpu_has(&m, FEAT_AVX2))
+		cr_skip_test("this KVM has no AVX2");
+	hop_and_compare_on(&m, avx, avx_end, order);
+}
+
+Test(hop, software_avx)
+{
+	hop_with_avx(soft);
+}
+
+Test(hop, kvm_avx_alone)
+{
+	hop_with_avx(kvm_only);
+}
+
+Test(hop, avx_on_every_engine)
+{
+	hop_with_avx(all);
+}
 
 /* A software KVM shows the host's features whatever it is told. */
 Test(hop, kvm_cpuid)
 {
 	need(kvm_only);
-	if (kvm_probe_unusable())
-		cr_skip_test("%s", kvm_probe_unusable());
+	need_real_kvm();
 	hop_and_compare(cpuids, cpuids_end, kvm_only);
 }
 
