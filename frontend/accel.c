@@ -15,8 +15,6 @@ struct accel_host accel_host(void)
 	    .kvm = &engine_kvm,
 	    .jit = &engine_jit,
 	    .interp = &engine_interp,
-	    /* Guests with several processors, and hops early in a boot, have not passed there. */
-	    .kvm_on_request = "that engine is new and has to be asked for, with -accel kvm",
 	};
 }
 
@@ -77,8 +75,6 @@ int accel_choose(const struct accel_host *h, const char *name, const char *other
 	if (strcmp(name, "auto") == 0)
 		otherwise = name;
 	why = kvm_unusable(h);
-	if (!why && otherwise == name)
-		why = h->kvm_on_request;
 	if (!why) {
 		*engine = h->kvm;
 		if (otherwise == name)

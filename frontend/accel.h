@@ -13,7 +13,6 @@ struct engine;
 struct accel_host {
 	const struct engine *kvm; /* NULL: this build has none */
 	const struct engine *jit, *interp;
-	const char *kvm_on_request; /* why `auto` leaves a kvm that could run, or NULL */
 };
 
 struct accel_host accel_host(void);

@@ -60,6 +60,12 @@ answers "^doppel [0-9]" -version
 answers "^usage: doppel doctor" doctor --help
 answers "^-accel auto takes " doctor
 answers '"engine": "(kvm|jit|interp)",$' doctor --json
+# What the doctor says is what a run takes, and a software KVM is never that.
+engine=$(sed -n 's/.*"engine": "\(.*\)",$/\1/p' "$dir/out")
+! grep -q '"kvm": "software"' "$dir/out" || engine="(jit|interp), not kvm: this KVM is software:.*"
+echo quit | timeout -s KILL 20 "$doppel" -display none -serial none -monitor stdio >"$dir/out" 2>"$dir/err"
+grep -qE "^doppel: using $engine" "$dir/err"
+verdict $? "using $engine"
 refuses "doctor takes --json" doctor --jsno
 refuses "doctor takes --json" doctor --json x
 answers "^usage: doppel bench" bench --help

@@ -203,18 +203,6 @@ Test(accel, auto_takes_the_best)
 	cr_assert(strstr(said, "translator cannot run (it is lame)"));
 }
 
-Test(accel, auto_leaves_what_has_to_be_asked_for)
-{
-	struct engine k = {.name = "kvm", .unusable = fine}, j = {.name = "jit", .unusable = fine};
-	struct accel_host h = {.kvm = &k, .jit = &j, .interp = &j, .kvm_on_request = "it is shy"};
-	const struct engine *e = NULL;
-	cr_assert_eq(accel_choose(&h, "auto", NULL, &e, said, sizeof(said)), 0);
-	cr_assert_eq(e, &j);
-	cr_assert_str_eq(said, "using jit, not kvm: it is shy");
-	cr_assert_eq(accel_choose(&h, "kvm", NULL, &e, said, sizeof(said)), 0);
-	cr_assert_eq(e, &k);
-}
-
 Test(accel, a_name_is_an_order)
 {
 	cr_assert_str_eq(choose(fine, fine, "jit", NULL), "jit");
