@@ -151,7 +151,7 @@ check-run: doppel
 include tests/priv/rules.mk
 include tests/bench/rules.mk
 include tests/lockstep/rules.mk
-include tests/kvm/rules.mk
 include tests/hop/rules.mk
+include tests/kvm/rules.mk
 include tests/soak/rules.mk
 include tests/block/rules.mk

@@ -23,7 +23,7 @@ mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/tmp" "$root/gue
 cp "$here/init" "$root/init" && chmod +x "$root/init"
 cp "$busybox" "$root/bin/busybox"
 cp "$build/doppel-static" "$root/bin/doppel"
-cp "$build"/tests/kvm/test_* "$root/tests/" && rm -f "$root"/tests/*.[do]
+cp "$build"/tests/kvm/test_* "$build/tests/kvm/hop" "$root/tests/" && rm -f "$root"/tests/*.[do]
 cp "$kernel" "$root/guest/vmlinuz"
 cp "$initrd" "$root/guest/initrd.gz"
 cp "$here"/../../build/tests/priv/*.elf "$root/build/tests/priv/"
@@ -34,13 +34,18 @@ for name in irqbypass kvm kvm-amd; do
 done
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$dir/initrd.gz"
 
-timeout -s KILL "${TIMEOUT:-900}" qemu-system-x86_64 -accel tcg -cpu max,+svm,+npt -m 1G \
-	-kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=ttyS0 quiet" -nographic \
+# Two processors, or vCPUs that wait for each other take turns of milliseconds. Their TSCs are in step, but Linux
+# measures otherwise on a busy host, and then KVM stops the TSC of vCPUs while they do not run.
+timeout -s KILL "${TIMEOUT:-900}" "${QEMU:-qemu-system-x86_64}" -accel tcg -cpu max,+svm,+npt -m 1G -smp 2 \
+	-kernel "$kernel" -initrd "$dir/initrd.gz" -append "console=ttyS0 quiet tsc=reliable" -nographic \
 	-no-reboot </dev/null 2>&1 | tr -d '\000\r' >"$dir/out"
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 for part; do
-	if grep -q "^=== check-kvm: PASSED $part\$" "$dir/out"; then
+	if grep -q "^=== check-kvm: SKIPPED $part\$" "$dir/out"; then
+		echo "$part: skipped: not on this QEMU; QEMU=PATH names another (random, avx: 10.0, privileged: 7.2)"
+		skipped=$((skipped + 1))
+	elif grep -q "^=== check-kvm: PASSED $part\$" "$dir/out"; then
 		echo "$part: passed"
 		passed=$((passed + 1))
 	else
@@ -49,12 +54,12 @@ for part; do
 	fi
 done
 [ $failed -eq 0 ] || tail -60 "$dir/out"
-case " $* " in
+grep -q '^=== check-kvm: SKIPPED privileged' "$dir/out" || case " $* " in
 *" privileged "*)
 	python3 "$here/../priv/run.py" --judge "$dir/out" >"$dir/judged"
 	[ $? -eq 0 ] || failed=$((failed + 1))
 	cat "$dir/judged"
 	;;
 esac
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

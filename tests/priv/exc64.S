@@ -620,6 +620,9 @@ delivery:
 	/* Stacks. */
 	GATE64 V_DF, stubs64+16*V_DF, 0xee, KC64, 2
 	movl $0x8000, tss64 + 8
+	/* A nested page fault there would have KVM make INT again, on processors without NRIPS with RIP after
+	 * it. */
+	orl $0, ist2_top - 16
 	TRYIN UC64, UD, 64
 	int $0x40
 	ENDIN "RSP0 not canonical, for #SS neither", V_DF, 0

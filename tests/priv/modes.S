@@ -104,13 +104,16 @@ main:
 	movl %cr0, %eax
 	andl $1, %eax
 	CHECK "PE", %eax, 1
-	/* LME without PAE. */
-	MSR_GET MSR_EFER
-	orl $EFER_LME, %eax
-	wrmsr
 	movl $pml4, %eax
 	movl %eax, %cr3
 	call identity_map
+	/* LME without PAE. On QEMU 7.2 to 10.0 with KVM between, the host ends at the next exit: its CR0 is
+	 * restored while CR4 and EFER are still the guest's, and so is refused. */
+	cmpl $0, on_tcg
+	jne 98f
+	MSR_GET MSR_EFER
+	orl $EFER_LME, %eax
+	wrmsr
 	CR_BAD "PG with LME but no PAE", cr0, CR0_PG
 	/* A 16-bit TSS cannot stay. */
 	CR_SET cr4, CR4_PAE
@@ -126,7 +129,7 @@ main:
 	andl $~EFER_LME, %eax
 	wrmsr
 	CR_CLEAR cr4, CR4_PAE
-
+98:
 	SECTION_NAME "from real mode to 64-bit mode at once"
 	REAL straight_to_long
 	CHECKM "executed 64-bit code", saved, 64

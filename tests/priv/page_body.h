@@ -82,7 +82,8 @@ FN(put_control):
 1:	testl $C_SMAP, %ebx
 	jz 1f
 	orl $CR4_SMAP, %eax
-1:	mov R(ax), %cr4
+1:	PDPTES_OF_TCG
+	mov R(ax), %cr4
 	testl $CR4_PKE, %eax
 	jz 9f
 	movl %ebx, %eax

@@ -197,6 +197,7 @@ main:
 	movl $0x03000000, L_ICRHI(%r14)
 	movl $0x962, L_ICR(%r14)
 	sti
+	WAIT_FOR "lowest priority", counter, 1
 	movl $2000000, %ecx
 	call pause_some
 	cli
