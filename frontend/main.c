@@ -35,8 +35,11 @@
 #include "frontend/remote.h"
 #include "frontend/run.h"
 #include "frontend/snapshot.h"
+#include "frontend/sdl.h"
 #include "frontend/term.h"
 #include "frontend/textcon.h"
+#include "frontend/ui.h"
+#include "frontend/vnc.h"
 #include "hw/display/vga.h"
 #include "hw/loop.h"
 #include "hw/pc.h"
@@ -55,6 +58,9 @@ struct app {
 	struct session session; /* of the console */
 	struct monitor_server *monitors;
 	struct textcon textcon;
+	struct ui ui;
+	struct sdl *sdl;
+	struct vnc *vnc;
 	bool has_console;
 	struct backend *backends;
 	struct remotes *remotes;
@@ -347,17 +353,52 @@ static int open_chardev(struct app *a, const struct chardev_spec *spec, const ch
 	return stream_start(&b->stream) < 0 ? complain("cannot read from %s", label) : 0;
 }
 
+/* ---- windows and remote users ---- */
+
+/* The screens that they show. Machine lock held. */
+static int open_screens(struct app *a)
+{
+	const char *who = a->opt.window   ? "-display sdl"
+			  : a->opt.curses ? "-display curses"
+					  : "-vnc";
+	int r;
+
+	if (!a->opt.window && !a->opt.has_vnc && !a->opt.curses)
+		return 0;
+	r = ui_open(&a->ui, &a->pc->m);
+	if (r == -ENODEV)
+		return complain("%s needs a display; -vga std adds one", who);
+	return r < 0 ? complain("%s cannot show the display: %s", who, strerror(-r)) : 0;
+}
+
+/* Machine lock not held. */
+static int open_ui(struct app *a)
+{
+	a->opt.sdl.name = a->opt.vnc.name = *a->opt.name ? a->opt.name : NULL;
+	if (a->opt.has_vnc && vnc_open(&a->vnc, &a->ui, &a->opt.vnc, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	a->env.vnc = a->vnc;
+	if (a->opt.window && sdl_open(&a->sdl, &a->ui, &a->opt.sdl, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
+	return 0;
+}
+
+static void close_ui(struct app *a)
+{
+	a->env.vnc = NULL;
+	vnc_close(a->vnc);
+	sdl_close(a->sdl);
+}
+
 static int open_textcon(struct app *a)
 {
 	struct machine *m = &a->pc->m;
 
-	if (!m->displays)
-		return complain("-display curses needs a display; -vga std adds one");
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return complain("-display curses needs a terminal as standard input and output");
 	if (open_console(a, true))
 		return 1;
-	return textcon_open(&a->textcon, &a->console, m->displays, &m->input, &m->clock) < 0
+	return textcon_open(&a->textcon, &a->console, &a->ui.screens[0], &m->input, &m->clock) < 0
 		   ? complain("out of memory")
 		   : 0;
 }
@@ -406,6 +447,7 @@ static void close_chardevs(struct app *a)
 	textcon_close(&a->textcon);
 	monitor_servers_close(a->monitors);
 	session_fini(&a->session);
+	ui_close(&a->ui);
 	if (a->has_console)
 		console_close(&a->console);
 }
@@ -764,12 +806,17 @@ static int run(struct app *a)
 		return complain("%s", a->err);
 	pthread_mutex_lock(&m->lock);
 	loop_watch(m->loop, a->signals, LOOP_IN, on_signal, a);
-	status = open_chardevs(a);
+	a->env.ui = &a->ui;
+	status = open_screens(a);
+	if (status == 0)
+		status = open_chardevs(a);
 	m->start_stopped = a->opt.start_stopped;
 	if (status == 0 &&
 	    remotes_open(&a->remotes, &a->opt, &a->env, a->dying, a->err, sizeof(a->err)) < 0)
 		status = complain("%s", a->err);
 	pthread_mutex_unlock(&m->lock);
+	if (status == 0)
+		status = open_ui(a);
 	if (status == 0 && *a->engine_note)
 		complain("%s", a->engine_note);
 	if (status == 0 && a->hooks)
@@ -780,6 +827,7 @@ static int run(struct app *a)
 	}
 	if (status == 0)
 		status = machine_run(m);
+	close_ui(a);
 	pthread_mutex_lock(&m->lock);
 	remotes_close(a->remotes, status);
 	close_chardevs(a);

@@ -418,17 +418,6 @@ static int on_nographic(struct parse *p, const char *arg)
 	return 0;
 }
 
-static int on_display(struct parse *p, const char *arg)
-{
-	p->o->curses = strcmp(arg, "curses") == 0;
-	if (!p->o->curses && strcmp(arg, "none") != 0)
-		return fail(p,
-			    "-display %s is not supported yet; the nearest is -display curses, or "
-			    "-display none with -serial stdio",
-			    arg);
-	return 0;
-}
-
 static int on_vga(struct parse *p, const char *arg)
 {
 	p->o->no_vga = strcmp(arg, "none") == 0;
@@ -437,24 +426,10 @@ static int on_vga(struct parse *p, const char *arg)
 	return 0;
 }
 
-static int on_curses(struct parse *p, const char *arg)
-{
-	(void)arg;
-	p->o->curses = true;
-	return 0;
-}
-
 static int on_nodefaults(struct parse *p, const char *arg)
 {
 	(void)arg;
 	p->o->no_vga = true;
-	return 0;
-}
-
-static int on_vnc(struct parse *p, const char *arg)
-{
-	if (strcmp(arg, "none") != 0)
-		return fail(p, "-vnc %s is not supported yet; the nearest is -nographic", arg);
 	return 0;
 }
 
@@ -680,7 +655,9 @@ static const struct option table[] = {
     {"mon", "chardev=ID[,...]", on_mon, NULL},
     {"monitor", "DEV", on_monitor, "a monitor there, up to 4; none: not on mon:stdio either"},
     {"chardev", "KIND,id=ID", on_chardev, "stdio, file, pty, socket or null, for DEV chardev:ID"},
-    {"display", "none|curses", on_display, "no window (default), or text modes in the terminal"},
+    {"display", "sdl|curses|vnc=|none", on_display,
+     "a window, text modes in the terminal, or neither (default)"},
+    {"vnc", "[HOST]:N|unix:PATH", on_vnc, "a VNC server on port 5900 + N[,password=on][,to=N]"},
 
     {"", NULL, NULL, "Debugging"},
     {"gdb", "DEV", on_gdb, "wait for gdb there, as in tcp::1234 or unix:PATH"},
@@ -703,7 +680,8 @@ static const struct option table[] = {
     {"nodefaults", NULL, on_nodefaults, NULL},
     {"no-user-config", NULL, ignore, NULL},
     {"name", "NAME", on_name, NULL},
-    {"vnc", "none", on_vnc, NULL},
+    {"sdl", NULL, on_sdl, NULL},
+    {"full-screen", NULL, on_full_screen, NULL},
     {"parallel", "none", on_parallel, NULL},
     {"curses", NULL, on_curses, NULL},
     {"enable-kvm", NULL, on_enable_kvm, NULL},
@@ -717,9 +695,7 @@ static const struct {
     {"option-rom", "-kernel"},
     {"dtb", "-append"},
     {"shim", "-kernel"},
-    {"sdl", "-nographic"},
     {"spice", "-nographic"},
-    {"full-screen", "-nographic"},
     {"usb", "-serial for input"},
     {"usbdevice", "-serial for input"},
     {"audio", "nothing"},

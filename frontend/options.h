@@ -14,6 +14,8 @@
 #include "frontend/drive.h"
 #include "frontend/netdev.h"
 
+#include "frontend/sdl.h"
+#include "frontend/vnc.h"
 #include "hw/device_type.h"
 
 #define MAX_SERIAL   4
@@ -85,7 +87,10 @@ struct options {
 	bool jit_stats, perfmap, jitdump;
 	bool icount, icount_no_sleep;
 	unsigned icount_shift;
-	bool no_vga, curses;
+	bool no_vga, curses, window;
+	struct sdl_options sdl;
+	bool has_vnc;
+	struct vnc_options vnc;
 	bool nographic, no_reboot, no_shutdown;
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;

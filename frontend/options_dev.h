@@ -31,6 +31,12 @@ bool is_help(const char *s);
 /* Sets the message and returns -1. */
 int fail(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+int on_display(struct parse *p, const char *arg);
+int on_curses(struct parse *p, const char *arg);
+int on_sdl(struct parse *p, const char *arg);
+int on_full_screen(struct parse *p, const char *arg);
+int on_vnc(struct parse *p, const char *arg);
+
 int on_serial(struct parse *p, const char *arg);
 int on_debugcon(struct parse *p, const char *arg);
 int on_chardev(struct parse *p, const char *arg);

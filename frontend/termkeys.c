@@ -39,8 +39,7 @@ static const struct {
     {0x2b, "\\zxcvbnm,./", "|ZXCVBNM<>?"},
 };
 
-/* A printable character: its key, and whether Shift goes with it. 0: none. */
-static enum key printable(char c, bool *shift)
+enum key termkeys_printable(char c, bool *shift)
 {
 	for (size_t n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {
 		const char *at = strchr(rows[n].plain, c);
@@ -85,7 +84,7 @@ static void character(struct termkeys *k, unsigned mods, uint8_t c)
 			c |= c <= 26 ? 0x60 : 0x40; /* letters, and [ \ ] ^ _ */
 		}
 		if (c < DEL)
-			key = printable((char)c, &shift);
+			key = termkeys_printable((char)c, &shift);
 		break;
 	}
 	if (key)

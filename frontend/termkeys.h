@@ -6,8 +6,11 @@
 #ifndef FRONTEND_TERMKEYS_H
 #define FRONTEND_TERMKEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "hw/input/keys.h"
 
 #define TERMKEYS_MAX 4
 
@@ -19,5 +22,8 @@ struct termkeys {
 /* Takes one key from the front of buf (len > 0) and returns its bytes, at least 1. Terminals write a
  * sequence at once: an ESC with nothing behind it is the key of that name. */
 size_t termkeys_next(const uint8_t *buf, size_t len, struct termkeys *out);
+
+/* A printable ASCII character: its key, and whether Shift goes with it. NO_KEY: none. */
+enum key termkeys_printable(char c, bool *shift);
 
 #endif

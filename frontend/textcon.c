@@ -12,7 +12,6 @@
 #include "frontend/console.h"
 #include "frontend/termkeys.h"
 
-#define REFRESH_NS   (NSEC_PER_SEC / 30)
 #define SEQUENCE_MAX 16 /* bytes that a key sends */
 
 /* Code page 437, as fonts of PCs have it, in Unicode. */
@@ -156,13 +155,14 @@ static bool resized(struct textcon *t)
 	return true;
 }
 
-static void show(struct textcon *t)
+static void show(struct textcon *t, bool anew)
 {
 	struct output o = {.console = t->console};
-	bool text = t->display->text && t->display->text(t->display->dev, t->now);
+	const struct display *d = t->screen->display;
+	bool text = d->text && d->text(d->dev, t->now);
 
-	if (resized(t) || (text && (t->graphics || t->now->columns != t->shown->columns ||
-				    t->now->rows != t->shown->rows)))
+	if (anew || (text && (t->graphics || t->now->columns != t->shown->columns ||
+			      t->now->rows != t->shown->rows)))
 		clear(t, &o);
 	if (!text) {
 		if (!t->graphics) {
@@ -189,18 +189,36 @@ static void show(struct textcon *t)
 	t->now = shown;
 }
 
-static void refresh(void *opaque)
+static void on_resized(void *opaque, const struct surface *s)
 {
 	struct textcon *t = opaque;
 
-	if (!t->console->monitor) {
-		/* The monitor writes over what is shown. */
-		if (t->console->written)
-			t->width = 0;
-		t->console->written = false;
-		show(t);
-	}
-	timer_arm(&t->timer, clock_now(t->timer.clock) + REFRESH_NS);
+	(void)s;
+	t->changed = true;
+}
+
+static void on_updated(void *opaque, const struct surface *s, const struct rect *r)
+{
+	struct textcon *t = opaque;
+
+	(void)s;
+	(void)r;
+	t->changed = true;
+}
+
+static void on_tick(void *opaque)
+{
+	struct textcon *t = opaque;
+	bool anew;
+
+	if (t->console->monitor)
+		return;
+	/* The monitor writes over what is shown. */
+	anew = resized(t) || t->console->written;
+	t->console->written = false;
+	if (anew || t->changed)
+		show(t, anew);
+	t->changed = false;
 }
 
 static size_t can_receive(void *dev)
@@ -221,8 +239,10 @@ static void receive(void *dev, const uint8_t *buf, size_t len)
 		struct termkeys k;
 		size_t n = termkeys_next(buf, len, &k);
 
-		if (k.nr)
+		if (k.nr) {
 			sendkey_press(&t->keys, k.key, k.nr, 0);
+			screen_hurry(t->screen);
+		}
 		buf += n;
 		len -= n;
 	}
@@ -236,7 +256,7 @@ static void on_room(void *opaque)
 		t->console->stream.chr.accept_input(&t->console->stream.chr);
 }
 
-int textcon_open(struct textcon *t, struct console *console, const struct display *display,
+int textcon_open(struct textcon *t, struct console *console, struct screen *screen,
 		 struct input *input, struct clock *clock)
 {
 	memset(t, 0, sizeof(*t));
@@ -248,22 +268,22 @@ int textcon_open(struct textcon *t, struct console *console, const struct displa
 		return -ENOMEM;
 	}
 	t->console = console;
-	t->display = display;
+	t->screen = screen;
 	sendkey_init(&t->keys, input, clock);
 	t->keys.room = on_room;
 	t->keys.opaque = t;
 	chardev_attach(&console->stream.chr, can_receive, receive, t);
-	timer_init(&t->timer, clock, refresh, t);
 	console_print(console, "\033[?1049h"); /* the other screen, so that this one comes back */
-	refresh(t);
-	return 0;
+	t->view = (struct screen_view){
+	    .resized = on_resized, .updated = on_updated, .tick = on_tick, .opaque = t};
+	return screen_add_view(screen, &t->view);
 }
 
 void textcon_close(struct textcon *t)
 {
 	if (!t->console)
 		return;
-	timer_cancel(&t->timer);
+	screen_remove_view(t->screen, &t->view);
 	timer_cancel(&t->keys.timer);
 	console_print(t->console, "\033[0m\033[?25h\033[?1049l");
 	free(t->now);

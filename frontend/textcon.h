@@ -8,25 +8,25 @@
 
 #include <stdbool.h>
 
+#include "frontend/screen.h"
 #include "frontend/sendkey.h"
-#include "hw/clock.h"
-#include "hw/display/display.h"
 
 struct console;
 struct input;
 
 struct textcon {
 	struct console *console;
-	const struct display *display;
+	struct screen *screen;
+	struct screen_view view;
 	struct sendkey keys;
-	struct timer timer;
 	struct text_screen *now, *shown; /* shown: what the terminal has */
 	bool graphics;                   /* the terminal says so */
+	bool changed;                    /* the screen has, since `shown` */
 	unsigned width, height;          /* of the terminal */
 };
 
-/* Takes the console's bytes from now on. console, display and input are borrowed. 0 or -ENOMEM. */
-int textcon_open(struct textcon *t, struct console *console, const struct display *display,
+/* Takes the console's bytes from now on. console, screen and input are borrowed. 0 or -ENOMEM. */
+int textcon_open(struct textcon *t, struct console *console, struct screen *screen,
 		 struct input *input, struct clock *clock);
 /* Leaves the terminal as it was. */
 void textcon_close(struct textcon *t);

@@ -219,7 +219,17 @@ refuses "-vga qxl.*std" -vga qxl
 refuses "xres and yres" -device VGA,xres=1
 refuses "power of two" -device VGA,vgamem_mb=3
 refuses "one already" -device VGA -device VGA
-refuses "-vnc :0.*-nographic" -vnc :0
+refuses "the address comes first" -vnc password=on
+refuses "HOST.:DISPLAY" -vnc 5
+refuses "number up to 59635" -vnc :59636
+refuses "tls-creds= is not supported.*ssh" -vnc :0,tls-creds=tls0
+refuses "to=1 is not a display" -vnc :5,to=1
+refuses "-vnc needs a display" -vnc :0 -vga none
+refuses "cannot listen there" -vnc unix:/nonexistent/s
+refuses "grab-mod=x is not known" -display sdl,grab-mod=x
+refuses "gl=on is not supported" -display sdl,gl=on
+refuses "nosuch is not known" -display sdl,nosuch=1
+refuses "takes no properties" -display none,x=y
 refuses "network.*-nic none" -nic user
 refuses "network.*-nic none" -net nic
 refuses "-parallel" -parallel stdio

@@ -16,12 +16,16 @@ struct drive_set;
 struct mon_point;
 struct pc;
 struct profile;
+struct ui;
+struct vnc;
 
 /* What all monitors of a machine share. */
 struct monitor_env {
 	struct pc *pc;
 	struct debugger *debugger;
 	struct drive_set *drives; /* or NULL */
+	struct ui *ui;            /* NULL, or without screens where nobody can look */
+	struct vnc *vnc;          /* or NULL */
 	struct sendkey keys;
 	struct linux_guest linux_guest;
 	struct debug_listener listener;

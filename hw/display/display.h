@@ -35,6 +35,15 @@ struct text_screen {
 	unsigned cursor_x, cursor_y;
 };
 
+#define CURSOR_SIZE 64u
+
+/* A pointer that the device lays over the picture: AARRGGBBh, rows of CURSOR_SIZE pixels. */
+struct cursor {
+	bool visible;
+	unsigned hot_x, hot_y;
+	uint32_t pixels[CURSOR_SIZE * CURSOR_SIZE];
+};
+
 struct display {
 	const char *name;
 	/* The whole picture as it is now; resizes the surface. 0 or -ENOMEM. */
@@ -43,6 +52,10 @@ struct display {
 	 * last called this, with the same surface, is drawn. *changed lies around that; where it is empty
 	 * there was nothing to do. */
 	int (*update)(void *dev, struct surface *s, struct rect *changed);
+	/* The device's pointer, and a number that is another one after it has changed. NULL: it has none. */
+	const struct cursor *(*cursor)(void *dev, uint32_t *version);
+	/* The user would like a picture of this size. May be NULL. */
+	void (*prefer)(void *dev, unsigned width, unsigned height);
 	/* False when the device does not show text. */
 	bool (*text)(void *dev, struct text_screen *t);
 	void *dev;
@@ -52,5 +65,12 @@ struct display {
 /* Contents are undefined after a change of size. 0, or -ENOMEM and the surface is as before. */
 int surface_resize(struct surface *s, unsigned width, unsigned height);
 void surface_fini(struct surface *s);
+
+static inline bool rect_empty(const struct rect *r)
+{
+	return !r->width || !r->height;
+}
+/* The smallest one around both. */
+struct rect rect_join(const struct rect *a, const struct rect *b);
 
 #endif

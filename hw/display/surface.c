@@ -23,3 +23,21 @@ void surface_fini(struct surface *s)
 	free(s->pixels);
 	*s = (struct surface){0};
 }
+
+struct rect rect_join(const struct rect *a, const struct rect *b)
+{
+	unsigned right, bottom;
+	struct rect r;
+
+	if (rect_empty(a))
+		return *b;
+	if (rect_empty(b))
+		return *a;
+	right = a->x + a->width > b->x + b->width ? a->x + a->width : b->x + b->width;
+	bottom = a->y + a->height > b->y + b->height ? a->y + a->height : b->y + b->height;
+	r.x = a->x < b->x ? a->x : b->x;
+	r.y = a->y < b->y ? a->y : b->y;
+	r.width = right - r.x;
+	r.height = bottom - r.y;
+	return r;
+}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/keysym.h"
 #include "frontend/sendkey.h"
 #include "frontend/termkeys.h"
 #include "hw/i8042.h"
@@ -168,4 +169,26 @@ Test(sendkey, refuses)
 		n++;
 	cr_expect_eq(n, SENDKEY_QUEUE);
 	cr_expect_eq(code(), 0x1e);
+}
+
+Test(keysym, every_character_of_a_us_keyboard)
+{
+	enum keysym_shift shift;
+
+	for (uint32_t c = ' '; c < 0x7f; c++)
+		cr_expect_neq(keysym_key(c, &shift), NO_KEY, "%c", (int)c);
+	cr_expect_eq(keysym_key('a', &shift), KEY_A);
+	cr_expect_eq(shift, SHIFT_ANY);
+	cr_expect_eq(keysym_key('A', &shift), KEY_A);
+	cr_expect_eq(shift, SHIFT_ANY, "Caps Lock may be on");
+	cr_expect_eq(keysym_key('1', &shift), KEY_1);
+	cr_expect_eq(shift, SHIFT_UP);
+	cr_expect_eq(keysym_key('"', &shift), KEY_APOSTROPHE);
+	cr_expect_eq(shift, SHIFT_DOWN);
+	cr_expect_eq(keysym_key(0xff0d, &shift), KEY_RET);
+	cr_expect_eq(shift, SHIFT_ANY);
+	cr_expect_eq(keysym_key(0xffc9, &shift), KEY_F12);
+	cr_expect_eq(keysym_key(0xffb5, &shift), KEY_KP_5);
+	cr_expect_eq(keysym_key(0x20ac, &shift), NO_KEY);
+	cr_expect_eq(keysym_key(UINT32_MAX, &shift), NO_KEY);
 }

@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""display.py --doppel DOPPEL [CASE...]: windows (SDL, under Xvfb) and VNC, with firmware's screens as guests."""
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "boot"))
+sys.path.insert(0, HERE)
+from boot import Skip, check  # noqa: E402
+from guest import Guest, GuestError  # noqa: E402
+from rfb import Rfb, RfbError, connect  # noqa: E402
+
+ESCAPE = 0xff1b
+MENU = ["-boot", "menu=on,splash-time=60000", "-nic", "none"]
+
+
+def read_ppm(path):
+    """Width, height, RGB bytes of a raw PPM."""
+    with open(path, "rb") as f:
+        data = f.read()
+    m = re.match(rb"P6\s+(?:#.*\n)?(\d+)\s+(\d+)\s+255\s", data)
+    return int(m.group(1)), int(m.group(2)), data[m.end():]
+
+
+def differing(a, b):
+    """In how many bytes two pictures differ."""
+    check(len(a) == len(b), f"pictures of {len(a)} and {len(b)} bytes")
+    return sum(x != y for x, y in zip(a, b))
+
+
+# A cursor that blinks: an underline of a text mode's cell.
+BLINKING = 9 * 2 * 3
+
+
+class Monitored(Guest):
+    """A guest whose monitor is on standard input and output."""
+
+    def __init__(self, argv, log):
+        super().__init__([*argv, "-serial", "none", "-monitor", "stdio"], log)
+        self.expect(r"\(doppel\) ", 20)
+
+    def ask(self, line):
+        """What the monitor answers."""
+        self.type(line + "\n")
+        return self.expect(re.escape(line) + r"\r?\n((?s:.*?))\(doppel\) ", 20).group(1)
+
+    def wait_screen(self, pattern, seconds=30):
+        deadline = time.monotonic() + seconds * self.slow
+        while not re.search(pattern, self.ask("info screen")):
+            check(time.monotonic() < deadline, f"the screen never shows {pattern}")
+            time.sleep(0.2)
+
+    def picture(self, path):
+        self.ask(f"screendump {path}")
+        return read_ppm(path)
+
+
+class Suite:
+    def __init__(self, doppel, logs):
+        self.doppel = doppel
+        self.logs = logs
+        self.xvfb = None
+        self.others = []
+
+    def path(self, name):
+        return os.path.join(self.logs, name)
+
+    def start(self, name, *args):
+        return Monitored([self.doppel, "-m", "64M", *MENU, *args], self.path(name + ".log"))
+
+    def need(self, *programs):
+        for p in programs:
+            if not shutil.which(p):
+                raise Skip(f"{p} is not here")
+
+    def built(self, what):
+        r = subprocess.run([self.doppel, "-vga", "none", *what], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=20)
+        if "not in this build" in r.stderr:
+            raise Skip(r.stderr.strip())
+
+    def display(self):
+        """An X server without a screen."""
+        self.need("Xvfb", "xdotool", "xwd", "convert", "openbox", "wmctrl")
+        if not self.xvfb:
+            r, w = os.pipe()
+            self.xvfb = subprocess.Popen(
+                ["Xvfb", "-displayfd", str(w), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"],
+                pass_fds=(w,), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            os.close(w)
+            with os.fdopen(r) as f:
+                os.environ["DISPLAY"] = ":" + f.readline().strip()
+            os.environ["SDL_VIDEODRIVER"] = "x11"
+            self.others.append(subprocess.Popen(["openbox"], stdout=subprocess.DEVNULL,
+                                                stderr=subprocess.DEVNULL))
+            # A window that is made while it starts may never be shown.
+            self.until("openbox starts", lambda: subprocess.run(
+                ["wmctrl", "-m"], capture_output=True).returncode == 0)
+            time.sleep(0.3)
+        return self.xvfb
+
+    def xdotool(self, *args):
+        return subprocess.run(["xdotool", *args], capture_output=True, text=True, timeout=20).stdout
+
+    def window(self, title):
+        for _ in range(100):
+            found = self.xdotool("search", "--name", title).split()
+            if found:
+                return found[0]
+            time.sleep(0.1)
+        raise GuestError(f"there is no window {title}")
+
+    def title(self, window):
+        return self.xdotool("getwindowname", window)
+
+    def until(self, what, true, seconds=8):
+        deadline = time.monotonic() + seconds * Guest.slow
+        while not true():
+            check(time.monotonic() < deadline, f"it is not so that {what}")
+            time.sleep(0.1)
+
+    def same(self, a, b):
+        """Two pictures, but for a cursor that blinks."""
+        return a[:2] == b[:2] and differing(a[2], b[2]) <= BLINKING
+
+    def shrunk(self, window):
+        """A window's picture, every other dot of it."""
+        w, h, rgb = self.grab(window, "sdl2.ppm")
+        rows = (rgb[y * w * 3:(y + 1) * w * 3] for y in range(0, h, 2))
+        return w // 2, h // 2, b"".join(row[x:x + 3] for row in rows for x in range(0, w * 3, 6))
+
+    def grab(self, window, name):
+        """The window's picture as xwd sees it."""
+        xwd = subprocess.run(["xwd", "-silent", "-id", window], capture_output=True, timeout=20).stdout
+        subprocess.run(["convert", "xwd:-", "-type", "TrueColor", "-depth", "8", "ppm:" + self.path(name)], input=xwd, check=True, timeout=20)
+        return read_ppm(self.path(name))
+
+    # ---- windows ----
+
+    def sdl(self):
+        """A window shows what the guest shows, and gives it keys; its title tells the guest's state."""
+        self.built(["-display", "sdl"])
+        self.display()
+        g = self.start("sdl", "-display", "sdl,gl=off", "-name", "win")
+        try:
+            w = self.window("doppel win")
+            g.wait_screen("ESC for boot menu")
+            self.xdotool("windowfocus", "--sync", w)
+            self.xdotool("key", "Escape")
+            g.wait_screen("Select boot device")
+            self.until("the window shows what the guest shows", lambda: self.same(
+                self.grab(w, "sdl.ppm"), g.picture(self.path("sdl.dump.ppm"))))
+            check(len(set(self.grab(w, "sdl.ppm")[2])) > 1, "the window is empty")
+            g.ask("stop")
+            self.until("the title tells of stop", lambda: "[Stopped]" in self.title(w))
+            g.ask("cont")
+            self.until("the title tells of cont", lambda: "[Stopped]" not in self.title(w))
+            # The mouse is the guest's after a click, until the keys that give it back.
+            self.xdotool("mousemove", "--window", w, "100", "100", "click", "1")
+            self.until("a click takes the mouse", lambda: "Ctrl-Alt-G" in self.title(w))
+            self.xdotool("key", "ctrl+alt+g")
+            self.until("Ctrl-Alt-G gives it back", lambda: "Ctrl-Alt-G" not in self.title(w))
+            self.xdotool("windowsize", "--sync", w, "1440", "800")
+            self.until("twice the size are four dots for one", lambda: self.same(
+                self.shrunk(w), g.picture(self.path("sdl.dump.ppm"))))
+            self.xdotool("key", "ctrl+alt+u")
+            self.until("Ctrl-Alt-U undoes it", lambda: self.grab(w, "sdl.ppm")[:2] == (720, 400))
+            self.xdotool("key", "ctrl+alt+f")
+            self.until("Ctrl-Alt-F is the whole screen",
+                       lambda: self.grab(w, "sdl.ppm")[:2] == (1600, 1200))
+            self.xdotool("key", "ctrl+alt+f")
+            self.until("again undoes it", lambda: self.grab(w, "sdl.ppm")[:2] == (720, 400))
+            subprocess.run(["wmctrl", "-i", "-c", w], timeout=10)
+            check(g.wait(10) == 0, "its close button does not end it with status 0")
+        finally:
+            g.close()
+
+    def sdl_stays(self):
+        """window-close=off: the window's button does nothing."""
+        self.built(["-display", "sdl"])
+        self.display()
+        g = self.start("sdl_stays", "-display", "sdl,window-close=off")
+        try:
+            w = self.window("doppel")
+            subprocess.run(["wmctrl", "-i", "-c", w], timeout=10)
+            time.sleep(0.5)
+            g.type("quit\n")
+            check(g.wait(10) == 0, "quit does not give status 0")
+        finally:
+            g.close()
+
+    def sdl_quiet(self):
+        """A window whose guest changes nothing costs next to nothing: the cursor's blinking alone."""
+        self.built(["-display", "sdl"])
+        self.display()
+        g = self.start("sdl_quiet", "-display", "sdl")
+        try:
+            g.wait_screen("ESC for boot menu")
+            self.quiet(g)
+        finally:
+            g.close()
+
+    def quiet(self, g):
+        def counted():
+            m = re.search(r"(\d+) looks, (\d+) updates of (\d+) pixels", g.ask("info display"))
+            return [int(n) for n in m.groups()]
+
+        time.sleep(1)
+        before = counted()
+        time.sleep(2)
+        looks, updates, pixels = (b - a for a, b in zip(before, counted()))
+        check(looks <= 70, f"{looks} looks at a screen that stands still, in 2 s")
+        check(updates <= 10 and pixels <= updates * 720 * 16,
+              f"{updates} updates of {pixels} pixels in 2 s of a screen that stands still")
+
+    # ---- VNC ----
+
+    def port(self, g):
+        return int(re.search(r"port (\d+)", g.ask("info vnc")).group(1))
+
+    def vnc(self):
+        """Pictures, keys, a change of size, several clients."""
+        self.built(["-vnc", ":0"])
+        g = self.start("vnc", "-vnc", "127.0.0.1:0,to=99", "-name", "far")
+        try:
+            port = self.port(g)
+            g.wait_screen("ESC for boot menu")
+            a, b = Rfb(port), Rfb(port)
+            check(a.name == "doppel far", f"the desktop is {a.name}")
+            check((a.width, a.height) == (720, 400), f"it has {a.width}x{a.height} dots")
+            a.key(ESCAPE)
+            g.wait_screen("Select boot device")
+            time.sleep(0.3)
+            want = g.picture(self.path("vnc.dump.ppm"))[2]
+            for client in (a, b):
+                check(differing(client.picture(), want) <= BLINKING, "a client sees something else")
+            check("2 clients" in g.ask("info vnc"), "there are not two clients")
+            self.quiet(g)
+            b.close()
+            # Only what has changed is sent: the cursor.
+            a.request(1)
+            a.receive()
+            a.close()
+            time.sleep(0.3)
+            check("0 clients" in g.ask("info vnc"), "clients that have gone are still there")
+            check("not watched" in g.ask("info display"), "the screen is looked at for nobody")
+            if shutil.which("vncsnapshot"):
+                subprocess.run(["vncsnapshot", "-quiet", "-quality", "100", f"127.0.0.1:{port - 5900}",
+                                self.path("vnc.jpg")], check=True, timeout=30, stdin=subprocess.DEVNULL)
+            g.type("quit\n")
+            check(g.wait(20) == 0, "quit does not give status 0")
+        finally:
+            g.close()
+
+    def vnc_unix(self):
+        """On a unix socket, which is removed at the end."""
+        self.built(["-vnc", ":0"])
+        path = self.path("vnc.sock")
+        g = self.start("vnc_unix", "-display", f"vnc=unix:{path}")
+        try:
+            check("unix socket" in g.ask("info vnc"), "info vnc does not tell of it")
+            client = Rfb(path)
+            client.picture()
+            g.type("quit\n")  # with a client there
+            check(g.wait(20) == 0, "quit does not give status 0")
+            check(not os.path.exists(path), "the socket stays")
+        finally:
+            g.close()
+
+    def vnc_password(self):
+        """With password=on nobody comes in until there is one, and then who knows it."""
+        self.built(["-vnc", ":0"])
+        self.need("vncsnapshot", "tigervncpasswd")
+        g = self.start("vnc_password", "-vnc", "127.0.0.1:0,to=99,password=on")
+
+        def snapshot(password, port):
+            with open(self.path("passwd"), "wb") as f:
+                f.write(subprocess.run(["tigervncpasswd", "-f"], input=password.encode() + b"\n",
+                                       capture_output=True).stdout)
+            out = self.path("password.jpg")
+            if os.path.exists(out):
+                os.unlink(out)
+            subprocess.run(["vncsnapshot", "-quiet", "-passwd", self.path("passwd"),
+                            f"127.0.0.1:{port - 5900}", out], timeout=30, stdin=subprocess.DEVNULL,
+                           capture_output=True)
+            return os.path.exists(out)
+
+        try:
+            port = self.port(g)
+            try:
+                Rfb(port)
+                check(False, "a client needs no password")
+            except RfbError:
+                pass
+            check(not snapshot("secret", port), "a client comes in before there is a password")
+            check(g.ask("set_password vnc secret").strip() == "", "set_password complains")
+            check(snapshot("secret", port), "the password does not open")
+            check(not snapshot("Secret", port), "another password opens")
+            g.ask("change vnc password other")
+            check(snapshot("other", port), "the changed password does not open")
+        finally:
+            g.close()
+
+    def vnc_hostile(self, seconds=8):
+        """Garbage at every stage of the protocol, from many at once: others and the guest go on."""
+        self.built(["-vnc", ":0"])
+        g = self.start("vnc_hostile", "-vnc", "127.0.0.1:0,to=99")
+        rnd = random.Random(1)
+        stages = [b"", b"\x16", b"GET ", b"GET / HTTP/1.1\r\n", b"RFB 003.008\n", b"RFB 003.008\n\1\1", b"RFB 003.003\n\1"]
+        messages = [(0, 19), (2, 3), (3, 9), (4, 7), (5, 5), (6, 7), (7, 4), (8, 3), (10, 3), (11, 10),
+                    (150, 9), (151, 7), (251, 7), (252, 3), (253, 5), (255, 11)]
+        stalled = []
+        try:
+            port = self.port(g)
+            end = time.monotonic() + seconds
+            count = 0
+            while time.monotonic() < end:
+                count += 1
+                try:
+                    s = connect(port, 2)
+                    if rnd.random() < 0.8:
+                        s.recv(12)  # the greeting
+                    s.sendall(rnd.choice(stages))
+                    for _ in range(rnd.randrange(40)):
+                        kind, length = rnd.choice(messages)
+                        known = rnd.random() < 0.8
+                        s.sendall(bytes([kind if known else rnd.randrange(256)]) +
+                                  rnd.randbytes(length if known else rnd.randrange(64)))
+                    if rnd.random() < 0.1 and len(stalled) < 8:
+                        stalled.append(s)  # neither sends nor takes anything
+                    else:
+                        s.close()
+                except OSError:
+                    pass
+            check(count > 10, f"only {count} connections")
+            client = Rfb(port, 60 * Guest.slow)  # behind those that wait, 0.1 s each
+            client.picture()
+            client.close()
+            g.wait_screen("ESC for boot menu|Booting|Boot failed|bootable|Select")
+            g.type("quit\n")
+            check(g.wait(30) == 0, "quit does not give status 0")
+        finally:
+            for s in stalled:
+                s.close()
+            g.close()
+
+
+CASES = ["sdl", "sdl_stays", "sdl_quiet", "vnc", "vnc_unix", "vnc_password", "vnc_hostile"]
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--doppel", default="./doppel")
+    p.add_argument("--logs")
+    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
+    p.add_argument("--seconds", type=float, default=8, help="of garbage")
+    p.add_argument("names", nargs="*")
+    a = p.parse_args()
+    logs = a.logs or tempfile.mkdtemp(prefix="doppel-display-")
+    os.makedirs(logs, exist_ok=True)
+    Guest.slow = a.slow
+    suite = Suite(a.doppel, logs)
+    passed = failed = skipped = 0
+    for name in a.names or CASES:
+        t0 = time.monotonic()
+        try:
+            if name == "vnc_hostile":
+                suite.vnc_hostile(a.seconds)
+            else:
+                getattr(suite, name)()
+            found = Guest.reports()
+            check(not found, "\n".join(found[:10]))
+            passed += 1
+            print(f"ok    {name}  {time.monotonic() - t0:.1f} s", flush=True)
+        except Skip as e:
+            skipped += 1
+            print(f"skip  {name}: {e}", flush=True)
+        except (GuestError, RfbError, OSError, AssertionError, subprocess.SubprocessError) as e:
+            failed += 1
+            print(f"FAIL  {name}: {e}\n      (logs in {logs})", flush=True)
+    for other in [*suite.others, suite.xvfb]:
+        if other:
+            other.terminate()
+            other.wait()
+    if not failed and not a.logs:
+        shutil.rmtree(logs, ignore_errors=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
