@@ -92,26 +92,38 @@ static void assign(struct pci_func *f, struct windows *w)
 		pci_config_write(f, PCI_INT_LINE, w->irq[pci_func_line(f) & 3], 1);
 }
 
-/* A port's windows are all that its device gets, in whole units; closed where it gets nothing. */
+/* The registers of a window [base, end), by units; closed where it is empty. */
+static void set_window(struct pci_func *port, unsigned base_reg, unsigned limit_reg, unsigned shift,
+		       uint64_t base, uint64_t end)
+{
+	bool empty = base >= end;
+
+	pci_config_write(port, base_reg, empty ? 0xffff : (uint32_t)(base >> shift), shift / 8);
+	pci_config_write(port, limit_reg, empty ? 0 : (uint32_t)((end - 1) >> shift), shift / 8);
+}
+
+static uint64_t round_up(uint64_t v, uint64_t unit)
+{
+	return (v + unit - 1) & ~(unit - 1);
+}
+
+/* A port's windows are all that its device gets, in whole units. */
 static void assign_behind(struct pci_func *port, struct windows *w)
 {
-	const uint64_t mem_unit = 0x100000, io_unit = 0x1000;
-	uint64_t mem = w->mem = (w->mem + mem_unit - 1) & ~(mem_unit - 1);
-	uint64_t io = w->io = (w->io + io_unit - 1) & ~(io_unit - 1);
+	enum { MEM_UNIT = 0x100000, IO_UNIT = 0x1000 };
+	uint64_t mem = w->mem = round_up(w->mem, MEM_UNIT);
+	uint64_t io = w->io = round_up(w->io, IO_UNIT);
 
 	pci_config_write(port, BRIDGE_SECONDARY, ++w->number, 1);
 	pci_config_write(port, BRIDGE_SUBORDINATE, w->number, 1);
 	for (unsigned i = 0; i < PCI_LINK_FUNCS; i++)
 		if (port->behind[i])
 			assign(port->behind[i], w);
-	w->mem = (w->mem + mem_unit - 1) & ~(mem_unit - 1);
-	w->io = (w->io + io_unit - 1) & ~(io_unit - 1);
-	pci_config_write(port, BRIDGE_MEM_BASE, (uint32_t)(mem >> 16), 2);
-	pci_config_write(port, BRIDGE_MEM_LIMIT, (uint32_t)((w->mem - mem_unit) >> 16), 2);
-	pci_config_write(port, BRIDGE_IO_BASE, (uint32_t)(io >> 8), 1);
-	pci_config_write(port, BRIDGE_IO_LIMIT, (uint32_t)((w->io - io_unit) >> 8), 1);
-	pci_config_write(port, BRIDGE_PREF_BASE, 0xfff0, 2);
-	pci_config_write(port, BRIDGE_PREF_LIMIT, 0, 2);
+	w->mem = round_up(w->mem, MEM_UNIT);
+	w->io = round_up(w->io, IO_UNIT);
+	set_window(port, BRIDGE_MEM_BASE, BRIDGE_MEM_LIMIT, 16, mem, w->mem);
+	set_window(port, BRIDGE_IO_BASE, BRIDGE_IO_LIMIT, 8, io, w->io);
+	set_window(port, BRIDGE_PREF_BASE, BRIDGE_PREF_LIMIT, 16, 0, 0);
 	pci_config_write(port, PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER, 2);
 }
 

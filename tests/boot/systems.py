@@ -21,7 +21,8 @@ VIRTIO = ["-drive", "file=%s,if=virtio"]
 
 
 class Systems(suite.Suite):
-    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "port", "scsi", "i386", "uefi", "rescue", "installer"]
+    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "port", "scsi", "i386", "uefi", "rescue",
+             "installer"]
 
     def start(self, name, *args):
         return super().start(name, "-m", "512M", "-nographic", *args)
@@ -82,9 +83,9 @@ class Systems(suite.Suite):
 
     def virtio(self):
         """The system installs its own GRUB, by which it starts after the reboot."""
+
         def look(g):
-            got = g.command("grub-install /dev/vda; dd if=/dev/vda bs=512 skip=1 count=1 2>/dev/null | md5sum",
-                            240)
+            got = g.command("grub-install /dev/vda", 240)
             check("No error reported" in got, f"grub-install says {got}")
 
         return self.bios("virtio", *VIRTIO, expect="virtio0-req.0", look=look)
@@ -117,6 +118,7 @@ class Systems(suite.Suite):
 
     def port(self):
         """From an NVMe drive behind a root port, as lspci sees it."""
+
         def look(g):
             tree = g.command("lspci -tv")
             check(re.search(r"-0[2-5]\.0-\[01\]----00\.0 .*NVM", tree), f"lspci shows {tree}")

@@ -286,6 +286,26 @@ Test(q35, port_windows)
 	cr_assert(end.bar[0].mapped && end.bar[2].mapped);
 }
 
+/* Set up for a boot without firmware: windows around what there is, closed where there is no room. */
+Test(q35, port_assigned)
+{
+	plug_port();
+	pci_bus_assign(&t.pci, 0xc0000000, 0xfec00000, 0xc020, 0x10000, irq);
+	cr_assert(end.bar[0].mapped && end.bar[1].mapped && end.bar[2].mapped);
+	cr_assert_eq(end.bar[1].at, 0xd000);
+	cr_assert_eq(port.func.config[BRIDGE_SECONDARY], 1);
+	cr_assert_eq(pci_get16(port.func.config + BRIDGE_IO_BASE), 0xd0d0);
+	cr_assert_eq(pci_get16(port.func.config + BRIDGE_MEM_BASE),
+		     pci_get16(port.func.config + BRIDGE_MEM_LIMIT));
+	device_reset(&port.func.dev);
+	device_reset(&end.dev);
+	pci_bus_assign(&t.pci, 0xc0000000, 0xc0000800, 0xf020, 0x10000, irq);
+	cr_assert_not(end.bar[0].mapped || end.bar[1].mapped || end.bar[2].mapped);
+	cr_assert_gt(port.func.config[BRIDGE_IO_BASE], port.func.config[BRIDGE_IO_LIMIT]);
+	cr_assert_gt(pci_get16(port.func.config + BRIDGE_MEM_BASE),
+		     pci_get16(port.func.config + BRIDGE_MEM_LIMIT));
+}
+
 Test(q35, port_random_writes)
 {
 	plug_port();
