@@ -10,6 +10,8 @@
 #include "hw/display/vga.h"
 #include "hw/net/virtio_net.h"
 #include "hw/net/e1000.h"
+#include "hw/net/rtl8139.h"
+#include "hw/net/tulip.h"
 #include "hw/pci_testdev.h"
 #include "hw/pcie_port.h"
 #include "hw/storage/ahci.h"
@@ -38,6 +40,8 @@ const struct device_type *const device_types[] = {
     &scsi_cd_type,
     &floppy_type,
     &e1000_type,
+    &rtl8139_type,
+    &tulip_type,
     &qemu_xhci_type,
     &nec_xhci_type,
     &usb_kbd_type,

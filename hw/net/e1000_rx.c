@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "hw/net/e1000_impl.h"
+#include "hw/net/net_check.h"
 
 enum {
 	RCTL_UPE = 1 << 3,
@@ -20,8 +21,7 @@ enum { RXCSUM_IPOFL = 1 << 8, RXCSUM_TUOFL = 1 << 9 };
 #define RAH_AV (1u << 31)
 enum { ST_DD = 1, ST_EOP = 2, ST_IXSM = 4, ST_VP = 8, ST_TCPCS = 0x20, ST_IPCS = 0x40 };
 enum { ERR_TCPE = 0x20, ERR_IPE = 0x40 };
-enum { PROTO_TCP = 6, PROTO_UDP = 17, ETH_IP4 = 0x0800, ETH_IP6 = 0x86dd };
-enum { TYPE_AT = 12, MAX_HEAD = 128, STANDARD_MAX = 1518, JUMBO_MAX = 16384 };
+enum { TYPE_AT = 12, STANDARD_MAX = 1518, JUMBO_MAX = 16384 };
 
 static unsigned be16(const uint8_t *p)
 {
@@ -68,76 +68,20 @@ static bool vlan_wanted(const struct e1000 *e, const uint8_t *head, size_t len)
 	return e1000_get(e, VFTA + 4 * (id >> 5)) >> (id & 31) & 1;
 }
 
-/* ---- checksums (3.2.9) ---- */
-
-/* The sum over a part of a list of pieces, each of which may begin at an odd byte. */
-static uint32_t sum_pieces(const struct iovec *iov, unsigned nr, size_t off, size_t len,
-			   uint32_t sum)
-{
-	bool odd = false;
-
-	for (unsigned i = 0; i < nr && len; i++) {
-		size_t n = iov[i].iov_len;
-		uint32_t part;
-
-		if (off >= n) {
-			off -= n;
-			continue;
-		}
-		n = n - off < len ? n - off : len;
-		part = net_sum((const uint8_t *)iov[i].iov_base + off, n, 0);
-		if (odd)
-			part = (part & 0xff) << 8 | part >> 8;
-		sum += part;
-		odd ^= n & 1;
-		len -= n;
-		off = 0;
-	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-/* Status bits; errors << 8. at is where the IP header begins. */
+/* Status bits; errors << 8 (3.2.9). at is where the IP header begins. */
 static unsigned check_csums(const struct e1000 *e, const struct iovec *iov, unsigned nr,
-			    const uint8_t *head, size_t len, unsigned at)
+			    const uint8_t *head, unsigned at)
 {
-	uint32_t rxcsum = e1000_get(e, RXCSUM), sum;
-	unsigned type = be16(head + at - 2), status = 0, proto, l4, l4_len;
+	uint32_t rxcsum = e1000_get(e, RXCSUM);
+	struct net_checked c;
+	unsigned status = 0;
 
-	if (type == ETH_IP4 && len >= at + 20) {
-		unsigned ihl = (head[at] & 15) * 4u, total = be16(head + at + 2);
-
-		if (head[at] >> 4 != 4 || ihl < 20 || at + ihl > MAX_HEAD || total < ihl ||
-		    at + total > len)
-			return ST_IXSM;
-		if (rxcsum & RXCSUM_IPOFL)
-			status |=
-			    ST_IPCS | (net_sum(head + at, ihl, 0) == 0xffff ? 0 : ERR_IPE << 8);
-		if (be16(head + at + 6) & 0x3fff) /* a fragment */
-			return status ? status : ST_IXSM;
-		proto = head[at + 9];
-		l4 = at + ihl;
-		l4_len = total - ihl;
-		sum = net_sum(head + at + 12, 8, 0);
-	} else if (type == ETH_IP6 && len >= at + 40) {
-		proto = head[at + 6];
-		l4 = at + 40;
-		l4_len = be16(head + at + 4);
-		if (l4 + l4_len > len)
-			return ST_IXSM;
-		sum = net_sum(head + at + 8, 32, 0);
-	} else {
-		return ST_IXSM;
-	}
-	if (!(rxcsum & RXCSUM_TUOFL) || (proto != PROTO_TCP && proto != PROTO_UDP) ||
-	    l4_len < (proto == PROTO_UDP ? 8u : 20u) || l4 + 8 > MAX_HEAD)
-		return status ? status : ST_IXSM;
-	if (proto == PROTO_UDP && !be16(head + l4 + 6)) /* it has none */
-		return status ? status : ST_IXSM;
-	sum += (proto << 8) + ((l4_len & 0xff) << 8) + (l4_len >> 8);
-	sum = sum_pieces(iov, nr, l4, l4_len, sum);
-	return status | ST_TCPCS | (sum == 0xffff ? 0 : ERR_TCPE << 8);
+	net_check(&c, iov, nr, head, at);
+	if (c.v4 && rxcsum & RXCSUM_IPOFL)
+		status |= ST_IPCS | (c.ip_bad ? ERR_IPE << 8 : 0);
+	if (c.proto && rxcsum & RXCSUM_TUOFL)
+		status |= ST_TCPCS | (c.l4_bad ? ERR_TCPE << 8 : 0);
+	return status ? status : ST_IXSM;
 }
 
 /* ---- the ring ---- */
@@ -264,7 +208,7 @@ bool e1000_receive(struct e1000 *e, const struct iovec *iov, unsigned nr)
 {
 	uint32_t rctl = e1000_get(e, RCTL), causes = ICR_RXT0, wait;
 	struct iovec plain[NET_MAX_PIECES + 1];
-	uint8_t head[MAX_HEAD] = {0};
+	uint8_t head[NET_HEAD] = {0};
 	size_t len = net_len(iov, nr), room;
 	unsigned status, at = TYPE_AT + 2;
 	uint16_t vlan = 0, csum;
@@ -293,7 +237,7 @@ bool e1000_receive(struct e1000 *e, const struct iovec *iov, unsigned nr)
 		e1000_interrupt(e, ICR_RXO);
 		return true;
 	}
-	status = check_csums(e, iov, nr, head, len, tagged ? at + VLAN_LEN : at);
+	status = check_csums(e, iov, nr, head, tagged ? at + VLAN_LEN : at);
 	if (tagged && e1000_get(e, CTRL) & CTRL_VME) {
 		vlan = (uint16_t)be16(head + TYPE_AT + 2);
 		status |= ST_VP;
@@ -301,7 +245,7 @@ bool e1000_receive(struct e1000 *e, const struct iovec *iov, unsigned nr)
 		iov = plain;
 		len -= VLAN_LEN;
 	}
-	csum = (uint16_t)sum_pieces(iov, nr, e1000_get(e, RXCSUM) & 0xff, len, 0);
+	csum = (uint16_t)net_sum_pieces(iov, nr, e1000_get(e, RXCSUM) & 0xff, len, 0);
 	count_received(e, head, len);
 	fill(e, iov, nr, len, status, csum, vlan);
 	wait = ring_size(e) >> (1 + (rctl >> 8 & 3));
