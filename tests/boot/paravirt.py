@@ -6,23 +6,27 @@ balloon, serial ports, shared folders.
 paravirt.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [--logs FOLDER] [NAME...]
 """
 import glob
+import gzip
 import hashlib
+import json
 import os
 import re
 import socket
 import stat
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 from devices import initrd_with  # noqa: E402
-from disks import initrd_with_modules  # noqa: E402
+from disks import cpio, initrd_with_modules  # noqa: E402
 from suite import Suite, check, check_log, fetch, main  # noqa: E402
 
 # In the order in which they depend on each other.
 MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
            "virtio_console", "virtio-rng", "virtio_balloon"]
+AGENT_MODULES = [*MODULES, "virtio_blk"]
 FULL_MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
                 "netfs", "fscache", "9pnet", "9pnet_virtio", "9p"]
 
@@ -32,16 +36,20 @@ def available(g):
 
 
 class Paravirt(Suite):
-    cases = ("devices", "clock", "shares")
+    cases = ("devices", "clock", "shares", "agent")
 
-    def guest(self, name, *args, full=False):
+    def guest(self, name, *args, full=False, modules=MODULES, files=None):
+        """At its prompt, with modules loaded; files: more of them, by name."""
         initrd = self.path("initrd-" + name)
         if full:
             kernel = glob.glob(fetch("fullkernel") + "/boot/vmlinuz-*")[0]
             initrd_with(initrd, FULL_MODULES)
         else:
             kernel = fetch("kernel")
-            initrd_with_modules(initrd, MODULES)
+            initrd_with_modules(initrd, modules)
+        if files:
+            with open(initrd, "ab") as f:
+                f.write(gzip.compress(cpio(files), 1))
         g = self.start(name, "-m", "256M", "-serial", "mon:stdio", "-display", "none", "-kernel",
                        kernel, "-initrd", initrd, "-append", "console=ttyS0", *args)
         try:
@@ -241,6 +249,51 @@ class Paravirt(Suite):
             g.type("poweroff -f\n")
             check(g.wait(60) == 0, "power-off does not give status 0")
             return note
+        finally:
+            g.close()
+
+    def agent(self):
+        """Debian's qemu-guest-agent: a ping, file systems frozen and thawed, the time set, a shutdown."""
+        top = fetch("agent")
+        files = {d: (0o40755, b"") for d in ("lib", "lib64", "var", "var/run")}
+        files["sbin/shutdown"] = (0o100755, b"#!/bin/sh\nsync\npoweroff -f\n")
+        for path in glob.glob(f"{top}/*/*"):
+            with open(path, "rb") as f:
+                files[os.path.relpath(path, top)] = (0o100755, f.read())
+        disk, path = self.path("agent.img"), self.path("agent")
+        with open(disk, "wb") as f:
+            f.truncate(16 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", disk], check=True)
+        g = self.guest("agent", "-device", "virtio-serial-pci", "-chardev",
+                       f"socket,id=ga,path={path},server=on,wait=off", "-device",
+                       "virtserialport,chardev=ga,name=org.qemu.guest_agent.0", "-drive",
+                       f"file={disk},format=raw,if=virtio", modules=AGENT_MODULES, files=files)
+        try:
+            g.command("mkdir /mnt; mount -t ext4 /dev/vda /mnt && "
+                      "qemu-ga -d -m virtio-serial -p $(ls /dev/vport*p1) -t /tmp -f /tmp/pid")
+            host = socket.socket(socket.AF_UNIX)
+            host.connect(path)
+            host.settimeout(60 * self.a.slow)
+            lines = host.makefile("r")
+
+            def ask(command, **arguments):
+                host.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+                answer = json.loads(lines.readline())
+                check("return" in answer, f"{command}: {answer}")
+                return answer["return"]
+
+            check(ask("guest-sync", id=4711) == 4711, "the agent does not answer")
+            ask("guest-ping")
+            check(ask("guest-fsfreeze-freeze") == 1, "one file system is to be frozen")
+            check(ask("guest-fsfreeze-status") == "frozen", "it is not frozen")
+            g.command("(echo x >/mnt/y; echo wrote >/tmp/w) &  true")
+            check("none" in g.command("sleep 1; cat /tmp/w 2>/dev/null || echo none"), "a frozen file system is written")
+            check(ask("guest-fsfreeze-thaw") == 1, "one file system is to be thawed")
+            check("wrote" in g.command("sleep 1; cat /tmp/w"), "it does not thaw")
+            ask("guest-set-time", time=1000000000 * 10 ** 9)
+            check("2001" in g.command("date"), "the time is not set")
+            host.sendall(b'{"execute": "guest-shutdown"}\n')
+            check(g.wait(60) == 0, "the agent does not shut the guest down")
         finally:
             g.close()
 

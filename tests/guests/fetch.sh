@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386: prints the path of a guest file
+# fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer amd64|i386: prints the path of a guest file
 # (of a folder for fullkernel: /boot and /lib/modules with all drivers; for programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware; for
 # installer: what Debian's installer boots from the network), made from Debian's packages on first use and kept
 # in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs with its state in the cache. Exit 1 with
@@ -10,10 +10,10 @@ set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
-kernel/amd64 | fullkernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | memtest/amd64 | ovmf/amd64 | \
+kernel/amd64 | fullkernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | agent/amd64 | memtest/amd64 | ovmf/amd64 | \
 	installer/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|memtest|ovmf|installer amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -190,6 +190,25 @@ nettools() {
 					keep/lib/ 2>/dev/null
 			done
 			[ -f keep/lib/libc.so.6 ]) || die "cannot gather the network tools"
+		mv "$dir.tmp/keep" "$dir"
+		rm -rf "$dir.tmp"
+	fi
+	echo "$dir"
+}
+
+# The standard guest agent, with the libraries that it needs.
+agent() {
+	dir=$cache/agent
+	if [ ! -d "$dir" ]; then
+		tree "$dir" qemu-guest-agent
+		(cd "$dir.tmp" && mkdir keep keep/lib keep/lib64 keep/bin &&
+			cp usr/sbin/qemu-ga keep/bin/ &&
+			cp lib*/x86_64-linux-gnu/ld-linux-x86-64.so.2 keep/lib64/ &&
+			libs=$PWD/lib/x86_64-linux-gnu:$PWD/usr/lib/x86_64-linux-gnu &&
+			for l in $(LD_LIBRARY_PATH=$libs ldd keep/bin/qemu-ga | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p'); do
+				cp -L "$l" keep/lib/
+			done
+			[ -f keep/lib/libc.so.6 ]) || die "cannot gather the guest agent"
 		mv "$dir.tmp/keep" "$dir"
 		rm -rf "$dir.tmp"
 	fi
