@@ -230,8 +230,6 @@ refuses "grab-mod=x is not known" -display sdl,grab-mod=x
 refuses "gl=on is not supported" -display sdl,gl=on
 refuses "nosuch is not known" -display sdl,nosuch=1
 refuses "takes no properties" -display none,x=y
-refuses "network.*-nic none" -nic user
-refuses "network.*-nic none" -net nic
 refuses "-parallel" -parallel stdio
 refuses "-monitor file:x: a monitor needs" -monitor file:x
 refuses "mode=x is neither" -chardev null,id=a -mon chardev=a,mode=x
