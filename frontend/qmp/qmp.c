@@ -315,7 +315,7 @@ static void receive_byte(struct qmp *q, char c)
 	forget(q);
 }
 
-/* A byte at a time while the client does not read what it has been told. */
+/* Nothing while the client does not read what it has been told. */
 static size_t can_receive(void *dev)
 {
 	struct qmp *q = dev;
