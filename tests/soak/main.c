@@ -32,7 +32,8 @@ static struct soak {
 	const struct engine *engine[3];
 	unsigned nr_engines;
 	uint8_t typed[MOST_TYPED];
-	size_t nr_typed, nr_echoed;
+	size_t nr_typed;
+	_Atomic size_t nr_echoed;
 	unsigned wrong; /* characters that came back as others */
 	_Atomic uint64_t acknowledged[256];
 	int (*intr_ack)(void *opaque, unsigned cpu);
