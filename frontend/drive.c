@@ -3,6 +3,7 @@
  * The text of -drive and -blockdev. Names and meanings are QEMU's.
  */
 #include "frontend/drive.h"
+#include "frontend/json_read.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -268,41 +269,87 @@ int on_drive(struct parse *p, const char *arg)
 	return s ? 0 : -1;
 }
 
+static int set_blockdev(struct parse *p, struct keyval *kv, struct drive_spec *s)
+{
+	int r;
+
+	if (strcmp(kv->key, "driver") == 0) {
+		if (strcmp(kv->val, "file") == 0 || strcmp(kv->val, "host_device") == 0)
+			strcpy(kv->val, "raw");
+		return set_format(p, kv, "-blockdev", s);
+	}
+	if (strcmp(kv->key, "node-name") == 0)
+		return set_text(p, kv, "-blockdev", s->id, sizeof(s->id));
+	if (strcmp(kv->key, "file") == 0)
+		return set_text(p, kv, "-blockdev", s->below, sizeof(s->below));
+	r = set_common(p, kv, "-blockdev", s);
+	if (r == 0)
+		return fail(p, "-blockdev: %s=%.60s is not supported", kv->key, kv->val);
+	return r;
+}
+
+/* A member of an object is a key with dots before its own name. */
+static int set_members(struct parse *p, const struct json *object, const char *prefix,
+		       struct drive_spec *s)
+{
+	for (const struct json *j = object->child; j; j = j->next) {
+		struct keyval kv = {.has_val = true};
+		int len = snprintf(kv.key, sizeof(kv.key), "%s%s", prefix, j->name), n = 0, r;
+
+		if (len >= (int)sizeof(kv.key) - 1)
+			return fail(p, "-blockdev: %.60s... is not supported", kv.key);
+		if (j->kind == JSON_STRING)
+			n = snprintf(kv.val, sizeof(kv.val), "%s", j->text);
+		else if (j->kind == JSON_BOOL)
+			strcpy(kv.val, j->truth ? "on" : "off");
+		else if (j->kind == JSON_INT)
+			snprintf(kv.val, sizeof(kv.val), "%lld", (long long)j->integer);
+		else if (j->kind == JSON_OBJECT)
+			strcpy(kv.key + len, ".");
+		else
+			return fail(p, "-blockdev: the value of %s is none that it could have",
+				    kv.key);
+		if (n >= (int)sizeof(kv.val))
+			return fail(p, "-blockdev: the value of %s is too long", kv.key);
+		r = j->kind == JSON_OBJECT ? set_members(p, j, kv.key, s) : set_blockdev(p, &kv, s);
+		if (r < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int set_json(struct parse *p, const char *arg, struct drive_spec *s)
+{
+	const char *why;
+	struct json *j = json_parse(arg, strlen(arg), &why);
+	int r;
+
+	if (!j)
+		return fail(p, "-blockdev: this is no JSON: %s", why);
+	r = j->kind == JSON_OBJECT ? set_members(p, j, "", s)
+				   : fail(p, "-blockdev: this JSON is no object");
+	json_free(j);
+	return r;
+}
+
 int on_blockdev(struct parse *p, const char *arg)
 {
 	struct drive_spec *s = new_spec(p);
-	bool has_driver = false;
 	struct keyval kv;
 
 	if (!s)
 		return -1;
 	s->node = true;
 	s->iface = IF_NONE;
-	if (*arg == '{')
-		return fail(p, "-blockdev with JSON is not supported; write driver=qcow2,"
-			       "node-name=NAME,file.filename=PATH");
-	while (next_keyval(&arg, &kv)) {
-		int r;
-
-		if (strcmp(kv.key, "driver") == 0) {
-			has_driver = true;
-			if (strcmp(kv.val, "file") == 0 || strcmp(kv.val, "host_device") == 0)
-				strcpy(kv.val, "raw");
-			r = set_format(p, &kv, "-blockdev", s);
-		} else if (strcmp(kv.key, "node-name") == 0) {
-			r = set_text(p, &kv, "-blockdev", s->id, sizeof(s->id));
-		} else if (strcmp(kv.key, "file") == 0) {
-			r = set_text(p, &kv, "-blockdev", s->below, sizeof(s->below));
-		} else {
-			r = set_common(p, &kv, "-blockdev", s);
-			if (r == 0)
-				return fail(p, "-blockdev: %s=%.60s is not supported", kv.key,
-					    kv.val);
-		}
-		if (r < 0)
+	if (*arg == '{') {
+		if (set_json(p, arg, s) < 0)
 			return -1;
+	} else {
+		while (next_keyval(&arg, &kv))
+			if (set_blockdev(p, &kv, s) < 0)
+				return -1;
 	}
-	if (!has_driver || !s->id[0])
+	if (!s->has_format || !s->id[0])
 		return fail(p, "-blockdev needs driver= and node-name=");
 	if (!s->has_file && !s->below[0])
 		return fail(p, "-blockdev %s needs file.filename= or file=NODE", s->id);

@@ -20,6 +20,9 @@ static const struct {
     {"create", img_create, "[-q] [-f FMT] [-b BACKING [-F FMT]] [-u] [-o OPTIONS] FILE [SIZE]"},
     {"info", img_info, "[-f FMT] [--output=human|json] [--backing-chain] [-U] FILE"},
     {"check", img_check, "[-q] [-f FMT] [--output=human|json] [-r leaks|all] [-U] FILE"},
+    {"map", img_map,
+     "[-f FMT] [--output=human|json] [--start-offset=N] [--max-length=N] [-U] FILE"},
+    {"compare", img_compare, "[-f FMT] [-F FMT] [-p] [-q] [-s] [-U] FILE1 FILE2"},
     {"convert", img_convert,
      "[-p] [-q] [-c] [-n] [-U] [-f FMT] [-O FMT] [-B BACKING [-F FMT]] [-o OPTIONS] [-S SIZE] "
      "[-l SNAPSHOT] FILE... TARGET"},

@@ -58,6 +58,8 @@ void img_print_snapshots(const struct image *img);
 int img_create(struct img_args *a);
 int img_info(struct img_args *a);
 int img_check(struct img_args *a);
+int img_map(struct img_args *a);
+int img_compare(struct img_args *a);
 int img_convert(struct img_args *a);
 int img_snapshot(struct img_args *a);
 int img_resize(struct img_args *a);

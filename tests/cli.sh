@@ -131,6 +131,10 @@ refuses "garbage is in use by another drive of this machine" \
 	-drive "if=none,id=d,file=$dir/garbage" -drive "if=none,id=e,file=$dir/garbage"
 refuses "needs file=, or media=cdrom" -drive if=virtio
 refuses "needs driver= and node-name=" -blockdev driver=raw
+refuses "this is no JSON" -blockdev '{"driver":"raw",'
+refuses "needs driver= and node-name=" -blockdev '{"driver":"raw"}'
+refuses "value of file is none" -blockdev '{"driver":"raw","node-name":"d","file":[1]}'
+refuses "file.node.x=1 is not supported" -blockdev '{"driver":"raw","node-name":"d","file":{"node":{"x":1}}}'
 refuses "file=x is no -blockdev" -blockdev driver=qcow2,node-name=d,file=x
 refuses "there is no -drive with id=d" -device virtio-blk-pci,drive=d
 refuses "unit=1 needs another with unit=0" -drive "if=pflash,unit=1,format=raw,file=$dir/garbage"

@@ -103,7 +103,7 @@ void gdb_write_register(struct gdb_stub *s, char *args, size_t len)
 
 	(void)len;
 	if (!gdb_number(&at, &n) || n >= s->regs.nr || *at++ != '=' ||
-	    (size = gdb_reg_size(&s->regs, (unsigned)n), gdb_from_hex(val, size, at)) != size ||
+	    !(size = gdb_reg_size(&s->regs, (unsigned)n)) || gdb_from_hex(val, size, at) != size ||
 	    !write_reg(s, (unsigned)n, &v, val)) {
 		gdb_error(s, GDB_EINVAL);
 		return;

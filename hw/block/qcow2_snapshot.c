@@ -711,7 +711,16 @@ int image_state_read(struct image *img, uint64_t pos, void *buf, size_t len)
 
 int image_state_drop(struct image *img, uint64_t len)
 {
+	int r;
+
 	if (!image_has_snapshots(img))
 		return -ENOTSUP;
-	return img->read_only ? -EROFS : qcow2_zero_past(img, state_offset(img), len);
+	if (img->read_only)
+		return -EROFS;
+	r = qcow2_zero_past(img, state_offset(img), len);
+	/* The first takes the references away, the second what they counted: that may be much of the disk,
+	 * which would be lost if we were killed. */
+	for (int i = 0; r == 0 && i < 2; i++)
+		r = image_flush(img);
+	return r;
 }

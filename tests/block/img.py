@@ -180,6 +180,46 @@ class Suite:
         self.img("convert", "-O", "raw", "a.qcow2", "x.raw", status=1)
         self.img("info", "a.qcow2")
 
+    def test_map_and_compare_print_the_same(self):
+        # Whole clusters: in those with holes of the file qemu-img, by its guess, shows these or not.
+        def disk(name, change=None):
+            r = random.Random(2)
+            with open(name, "wb") as f:
+                f.truncate(4 * MB + 512)
+                for at in range(0, 4 * MB, 65536):
+                    f.seek(at)
+                    if r.random() < 0.5:
+                        f.write(r.randbytes(64) * 1024)
+                if change is not None:
+                    f.seek(change)
+                    f.write(b"?")
+
+        disk("d")
+        self.img("convert", "-O", "qcow2", "d", "q")
+        self.img("convert", "-O", "qcow2", "-c", "d", "z")
+        self.img("create", "-q", "-f", "qcow2", "-b", "q", "-F", "qcow2", "o", "6M")
+        with open("part", "wb") as f:
+            f.write(b"x" * 70000)
+        self.img("convert", "-n", "-O", "qcow2", "part", "o")
+        self.img("create", "-q", "-f", "qcow2", "empty", "1M")
+        disk("e", MB + 777)
+        disk("longer")
+        os.truncate("longer", 5 * MB)
+        for name in "d", "q", "o", "empty", "e":
+            self.both("map", name)
+            self.both("map", "--start-offset=64k", "--max-length=1M", name)
+        for name in "d", "q", "o", "z", "empty":
+            self.both("map", "--output=json", name)
+        self.img("map", "z", status=1)
+        for args in (["d", "q"], ["d", "z"], ["q", "e"], ["d", "o"], ["o", "d"], ["-s", "d", "o"], ["empty", "d"],
+                     ["d", "longer"], ["longer", "q"], ["-q", "e", "q"], ["-f", "raw", "d", "d"],
+                     ["d", "nothing"], ["-s", "d", "e"]):
+            ours, theirs = (subprocess.run([*tool, "compare", *args], capture_output=True, text=True)
+                            for tool in ([self.doppel, "img"], [QEMU or "false"]))
+            if QEMU and (ours.returncode, ours.stdout) != (theirs.returncode, theirs.stdout):
+                raise Failure(f"compare {args}: {ours.returncode} {ours.stdout} {ours.stderr}\n"
+                              f"instead of {theirs.returncode} {theirs.stdout}")
+
     def test_snapshots(self):
         one, two = self.disk("one.raw", 4 * MB, 5), self.disk("two.raw", 4 * MB, 6)
         self.img("convert", "-f", "raw", "-O", "qcow2", "one.raw", "s.qcow2")

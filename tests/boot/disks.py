@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -64,7 +65,7 @@ def sha(path):
 
 class Disks(suite.Suite):
     quick = ["contents", "ports", "bios", "snapshots"]
-    cases = [*quick, "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi"]
+    cases = [*quick, "virtio", "virtio_smp2", "ide", "ahci", "nvme", "scsi", "busy"]
 
     def start(self, name, *args):
         return super().start(name, "-m", "512M", "-nographic", *args)
@@ -276,6 +277,65 @@ class Disks(suite.Suite):
             check(subprocess.run([self.a.doppel, "img", "check", "-q",
                                   os.path.join(self.logs, name + ".qcow2")]).returncode == 0,
                   f"image {name} is damaged")
+
+    def busy(self):
+        """States saved while every kind of disk has I/O in flight, each loaded in a new process: what the guest
+        reads stays what it has written, by fio's checksums."""
+        cache = suite.debian()
+        disks = {"vdb": ["-device", "virtio-blk-pci,drive=vdb"],
+                 "nvme0n1": ["-device", "nvme,drive=nvme0n1,serial=1"],
+                 "sda": ["-device", "ide-hd,drive=sda,bus=ide.0,unit=0"],
+                 "sdb": ["-device", "ahci,id=a", "-device", "ide-hd,drive=sdb,bus=a.0"],
+                 "sdc": ["-device", "virtio-scsi-pci", "-device", "scsi-hd,drive=sdc"],
+                 "fd0": ["-device", "floppy,drive=fd0"]}
+        root = self.path("root.qcow2")
+        create = [self.a.doppel, "img", "create", "-q", "-f", "qcow2"]
+        subprocess.run([*create, "-b", cache + "/root.img", "-F", "raw", root], check=True)
+        args = ["-kernel", cache + "/vmlinuz", "-initrd", cache + "/initrd", "-append",
+                "console=ttyS0 root=/dev/vda rw quiet", "-drive", f"file={root},if=none,id=root",
+                "-device", "virtio-blk-pci,drive=root"]
+        for name, plug in disks.items():
+            path = self.path(name + ".qcow2")
+            subprocess.run([*create, path, "1440k" if name == "fd0" else "32M"], check=True)
+            args += ["-drive", f"file={path},if=none,id={name}", *plug]
+        g = self.start("busy", *args)
+        try:
+            g.expect("doppel login: ", 300)
+            g.type("root\n")
+            g.expect(r"# ", 60)
+            g.command("stty cols 500; dmesg -n 1; bind 'set enable-bracketed-paste off'; set +m; "
+                      "modprobe floppy; udevadm settle", 60)
+            g.command("check() { size=8m; [ $1 != fd0 ] || size=64k; while [ ! -e /tmp/stop ]; do "
+                      "fio --name=$1 --filename=/dev/$1 --rw=randwrite --bsrange=4k-64k --direct=1 "
+                      "--ioengine=libaio --iodepth=8 --size=$size --verify=crc32c --verify_backlog=32 "
+                      ">/tmp/$1.log 2>&1 || touch /tmp/stop /tmp/bad-$1; echo >>/tmp/$1.done; done; }")
+            g.command(f"for d in {' '.join(disks)}; do check $d & done")
+            time.sleep(3)
+            for n in range(4):
+                time.sleep(1 + n / 3)
+                said = g.monitor(f"savevm busy{n}")
+                check("cannot" not in said and "error" not in said, f"savevm says {said}")
+                g.close()
+                g = self.start(f"busy{n}", *args, "-loadvm", f"busy{n}")
+                g.type("\n")
+                g.expect(r"# ", 30)
+            time.sleep(2)
+            done = g.command("touch /tmp/stop; wait; wc -l /tmp/*.done; ls /tmp/bad-*; head -5 "
+                             "$(ls /tmp/bad-* | sed 's/bad-//; s/$/.log/') </dev/null", 240)
+            check("No such file" in done or "cannot access" in done, f"fio finds a mistake: {done}")
+            passes = {d: int(n) for n, d in re.findall(r"(\d+) /tmp/(\w+)\.done", done)}
+            check(all(passes.get(d) for d in disks), f"not all disks were busy: {done}")
+            check_log(g.command("dmesg"))
+            errors = g.command("dmesg | grep -E 'I/O error|timed out|lost interrupt|resetting|abort'")
+            check(not errors.strip(), f"the drivers complain: {errors}")
+            g.type("poweroff\n")
+            check(g.wait(120) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+        for name in [*disks, "root"]:
+            check(subprocess.run([self.a.doppel, "img", "check", "-q", self.path(name + ".qcow2")])
+                  .returncode == 0, f"image {name} is damaged")
+        return f"passes of fio: {passes}"
 
     def debian(self, name, root, *args, expect=""):
         """A whole system: to the login, writes with fsync, shutdown, file system check."""

@@ -247,6 +247,16 @@ Test(options, drives_get_places_and_names)
 	cr_assert(o.drives.spec[0].used && !o.drives.spec[1].used);
 	cr_assert_str_eq(o.drives.spec[1].file, "x");
 	cr_assert(o.drives.spec[1].opt.read_only && o.drives.spec[1].opt.no_flush);
+	cr_assert_eq(parse(&o,
+			   "-blockdev {\"driver\":\"qcow2\",\"node-name\":\"j\",\"read-only\":true,"
+			   "\"cache\":{\"direct\":true},"
+			   "\"file\":{\"driver\":\"file\",\"filename\":\"a,b\"}}"),
+		     0);
+	s = &o.drives.spec[0];
+	cr_assert_str_eq(s->id, "j");
+	cr_assert_str_eq(s->format, "qcow2");
+	cr_assert_str_eq(s->file, "a,b");
+	cr_assert(s->opt.read_only && s->opt.direct);
 }
 
 Test(options, defaults_of_devices_are_values)

@@ -102,6 +102,9 @@ Test(qcow2, the_machines_state_lies_beside_the_disk)
 	struct image *img = make(d, qcow2_defaults(DISK));
 	static uint8_t vm[300000], back[300000], buf[4096];
 	struct image_snapshot info = {.name = "vm", .vm_state_size = sizeof(vm)};
+	struct qcow2_check c = {0};
+	struct mem_disk *killed;
+	struct image *as_left;
 
 	for (unsigned i = 0; i < sizeof(vm); i++)
 		vm[i] = (uint8_t)(i * 7);
@@ -111,6 +114,17 @@ Test(qcow2, the_machines_state_lies_beside_the_disk)
 	cr_assert_eq(image_state_write(img, 100000, vm + 100000, 200000), 0);
 	cr_assert_eq(image_snapshot_create(img, &info, err, sizeof(err)), 0, "%s", err);
 	cr_assert_eq(image_state_drop(img, sizeof(vm)), 0);
+	/* What is killed now has not lost the state's space. */
+	killed = mem_disk_new(32u << 20);
+	memcpy(killed->now, d->now, d->size);
+	killed->size = d->size;
+	cr_assert_eq(image_open_file(&as_left, mem_open(killed, true), "qcow2", IMAGE_CHECK, err,
+				     sizeof(err)),
+		     0, "%s", err);
+	cr_assert_eq(qcow2_check(as_left, 0, &c), 0);
+	cr_expect_eq(c.leaks + c.corruptions, 0);
+	image_close(as_left);
+	mem_disk_free(killed);
 	cr_assert_eq(image_state_read(img, 0, back, sizeof(back)), 0);
 	cr_assert_eq(back[1], 0);
 	memset(buf, 2, sizeof(buf));
