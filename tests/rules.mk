@@ -125,6 +125,11 @@ ROUNDS ?= 10
 snapshot-compile: doppel
 	@python3 tests/boot/compile.py --doppel ./doppel --rounds $(ROUNDS) --seed $(SEED)
 
+#: make gui-install     Debian's graphical installer, in a window and by VNC
+.PHONY: gui-install
+gui-install: doppel
+	@python3 tests/display/installer.py --doppel ./doppel
+
 #: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
 .PHONY: check-sanitizers
 check-sanitizers: config.mk
