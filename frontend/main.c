@@ -740,6 +740,7 @@ static int open_netdevs(struct app *a)
 	pthread_mutex_lock(&m->lock);
 	a->netdevs = netdevs_open(&a->opt.netdevs, m, on_trouble, a, a->err, sizeof(a->err));
 	pthread_mutex_unlock(&m->lock);
+	a->env.netdevs = a->netdevs;
 	return a->netdevs ? 0 : complain("%s", a->err);
 }
 

@@ -25,6 +25,29 @@ int net_user_open(struct netdev **out, const struct netdev_spec *s, const struct
 			   "(docs/network.md)");
 }
 
+bool net_is_user(const struct netdev *d)
+{
+	(void)d;
+	return false;
+}
+
+int net_user_forward(struct netdev *d, const char *rule, bool add, char *err, size_t errlen)
+{
+	(void)d;
+	(void)rule;
+	(void)add;
+	snprintf(err, errlen, "there is no user networking");
+	return -1;
+}
+
+void net_user_connections(struct netdev *d, void (*print)(void *opaque, const char *text),
+			  void *opaque)
+{
+	(void)d;
+	(void)print;
+	(void)opaque;
+}
+
 #else
 
 #define MAX_FORWARDS 64
@@ -34,6 +57,7 @@ int net_user_open(struct netdev **out, const struct netdev_spec *s, const struct
 struct user {
 	struct netdev d;
 	struct slirp_link *link;
+	struct in_addr guest; /* who forwards lead to by default */
 };
 
 struct forward {
@@ -151,13 +175,12 @@ static int cut_place(char **at, char end, struct in_addr *addr, unsigned *port)
 }
 
 /* [tcp|udp]:[HOST]:PORT-[GUEST]:PORT, or for guestfwd [tcp]:SERVER:PORT-TARGET. */
-static int parse_forward(struct want *w, const char *s, bool guest)
+static int parse_forward(struct forward *f, const char *s, bool guest)
 {
-	struct forward *f = &w->forward[w->nr_forwards];
 	char text[MAX_TEXT];
 	char *at = text, *colon;
 
-	if (w->nr_forwards == MAX_FORWARDS || strlen(s) >= sizeof(text))
+	if (strlen(s) >= sizeof(text))
 		return -1;
 	memset(f, 0, sizeof(*f));
 	f->guest = guest;
@@ -181,6 +204,14 @@ static int parse_forward(struct want *w, const char *s, bool guest)
 	} else if (cut_place(&at, 0, &f->addr, &f->port) < 0 || !f->port) {
 		return -1;
 	}
+	return 0;
+}
+
+static int add_forward(struct want *w, const char *s, bool guest)
+{
+	if (w->nr_forwards == MAX_FORWARDS ||
+	    parse_forward(&w->forward[w->nr_forwards], s, guest) < 0)
+		return -1;
 	w->nr_forwards++;
 	return 0;
 }
@@ -277,9 +308,9 @@ static int set_property(struct want *w, const struct keyval *kv)
 	if (strcmp(k, "bootfile") == 0)
 		return set_text(w->bootfile, sizeof(w->bootfile), &c->bootfile, v);
 	if (strcmp(k, "hostfwd") == 0)
-		return parse_forward(w, v, false);
+		return add_forward(w, v, false);
 	if (strcmp(k, "guestfwd") == 0)
-		return parse_forward(w, v, true);
+		return add_forward(w, v, true);
 	return -2;
 }
 
@@ -363,7 +394,7 @@ static int add_guestfwd(struct slirp_link *l, const struct forward *f)
 	return api->add_unix(slirp_link_slirp(l), f->target + 5, &addr, (int)f->host_port);
 }
 
-static int add_hostfwd(struct slirp_link *l, const struct forward *f, const SlirpConfig *cfg)
+static int add_hostfwd(struct slirp_link *l, const struct forward *f, struct in_addr def)
 {
 	struct sockaddr_in host = {
 	    .sin_family = AF_INET, .sin_addr = f->host, .sin_port = htons((uint16_t)f->host_port)};
@@ -371,7 +402,7 @@ static int add_hostfwd(struct slirp_link *l, const struct forward *f, const Slir
 	    .sin_family = AF_INET, .sin_addr = f->addr, .sin_port = htons((uint16_t)f->port)};
 
 	if (!guest.sin_addr.s_addr)
-		guest.sin_addr = cfg->vdhcp_start;
+		guest.sin_addr = def;
 	return slirp_link_api(l)->add_hostxfwd(slirp_link_slirp(l), (struct sockaddr *)&host,
 					       sizeof(host), (struct sockaddr *)&guest,
 					       sizeof(guest), f->udp ? SLIRP_HOSTFWD_UDP : 0);
@@ -389,7 +420,7 @@ static int add_forwards(struct slirp_link *l, const struct want *w, const struct
 					   "guestfwd=%s: its server must be an unused address of "
 					   "the guest's net",
 					   f->text);
-		if (!f->guest && add_hostfwd(l, f, &w->cfg) < 0)
+		if (!f->guest && add_hostfwd(l, f, w->cfg.vdhcp_start) < 0)
 			return netdev_fail(s, err, errlen, "hostfwd=%s: cannot listen there: %s",
 					   f->text, errno ? strerror(errno) : "refused");
 	}
@@ -403,6 +434,66 @@ static void user_close(struct netdev *d)
 
 	slirp_link_close(u->link);
 	free(u);
+}
+
+bool net_is_user(const struct netdev *d)
+{
+	return d->close == user_close;
+}
+
+static int remove_hostfwd(struct slirp_link *l, const struct forward *f)
+{
+	struct sockaddr_in host = {
+	    .sin_family = AF_INET, .sin_addr = f->host, .sin_port = htons((uint16_t)f->host_port)};
+
+	return slirp_link_api(l)->remove_hostxfwd(slirp_link_slirp(l), (struct sockaddr *)&host,
+						  sizeof(host), f->udp ? SLIRP_HOSTFWD_UDP : 0);
+}
+
+int net_user_forward(struct netdev *d, const char *rule, bool add, char *err, size_t errlen)
+{
+	struct user *u = (struct user *)d;
+	char text[MAX_TEXT];
+	struct forward f;
+	int r;
+
+	/* To remove one, its host side is enough. */
+	snprintf(text, sizeof(text), "%s%s", rule, add || strchr(rule, '-') ? "" : "-:1");
+	if (!net_is_user(d)) {
+		snprintf(err, errlen, "%s is not of type user", d->end->name);
+		return -1;
+	}
+	if (parse_forward(&f, text, false) < 0) {
+		snprintf(err, errlen, "%s is not [tcp|udp]:[HOSTADDR]:PORT%s", rule,
+			 add ? "-[GUESTADDR]:PORT" : "");
+		return -1;
+	}
+	errno = 0;
+	r = add ? add_hostfwd(u->link, &f, u->guest) : remove_hostfwd(u->link, &f);
+	slirp_link_changed(u->link);
+	if (r < 0)
+		snprintf(err, errlen, "%s: %s", rule,
+			 !add    ? "there is no such forward"
+			 : errno ? strerror(errno)
+				 : "refused");
+	return r < 0 ? -1 : 0;
+}
+
+void net_user_connections(struct netdev *d, void (*print)(void *opaque, const char *text),
+			  void *opaque)
+{
+	struct user *u = (struct user *)d;
+	const struct slirp_api *api;
+	char *text;
+
+	if (!net_is_user(d))
+		return;
+	api = slirp_link_api(u->link);
+	text = api->connection_info(slirp_link_slirp(u->link));
+	print(opaque, d->end->name);
+	print(opaque, ":\n");
+	print(opaque, text ? text : "");
+	api->g_free(text);
 }
 
 int net_user_open(struct netdev **out, const struct netdev_spec *s, const struct netdev_env *env,
@@ -421,6 +512,7 @@ int net_user_open(struct netdev **out, const struct netdev_spec *s, const struct
 			netdev_fail(s, err, errlen, "%s", why);
 		else
 			r = add_forwards(u->link, w, s, err, errlen);
+		u->guest = w->cfg.vdhcp_start;
 	}
 	free(w);
 	if (r < 0) {

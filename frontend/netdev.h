@@ -67,6 +67,12 @@ struct netdev {
 typedef int netdev_open_fn(struct netdev **out, const struct netdev_spec *s,
 			   const struct netdev_env *env, char *err, size_t errlen);
 netdev_open_fn net_user_open;
+bool net_is_user(const struct netdev *d);
+/* Adds or removes a hostfwd= while it runs. 0, or -1 with one line in err. */
+int net_user_forward(struct netdev *d, const char *rule, bool add, char *err, size_t errlen);
+/* Prints what goes through it, where it is user networking. */
+void net_user_connections(struct netdev *d, void (*print)(void *opaque, const char *text),
+			  void *opaque);
 netdev_open_fn net_stream_open;
 netdev_open_fn net_dgram_open;
 netdev_open_fn net_socket_open;

@@ -30,7 +30,8 @@ const struct command *const command_tables[] = {
     paging_commands,  table_commands,
     stop_commands,    kernel_commands,
     profile_commands, balloon_commands,
-    display_commands, NULL,
+    display_commands, network_commands,
+    NULL,
 };
 /* clang-format on */
 

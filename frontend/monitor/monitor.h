@@ -13,6 +13,7 @@
 #include "frontend/sendkey.h"
 
 struct drive_set;
+struct netdev_set;
 struct mon_point;
 struct pc;
 struct profile;
@@ -23,6 +24,7 @@ struct vnc;
 struct monitor_env {
 	struct pc *pc;
 	struct debugger *debugger;
+	struct netdev_set *netdevs; /* or NULL */
 	struct drive_set *drives; /* or NULL */
 	struct ui *ui;            /* NULL, or without screens where nobody can look */
 	struct vnc *vnc;          /* or NULL */

@@ -116,6 +116,7 @@ class Suite:
         check(" 0% packet loss" in text, text)
         self.try_ssh(g, ssh)
         self.try_udp(g, udp)
+        self.try_monitor(g, free_port())
         mirror.close()
         self.end(g)
 
@@ -131,6 +132,36 @@ class Suite:
         check(r.returncode == 0 and b"Linux doppel" in r.stdout and
               hashlib.md5(data).hexdigest().encode() in r.stdout,
               f"ssh into the guest: {r.stdout!r} {r.stderr!r}")
+
+    def try_monitor(self, g, port):
+        """Forwards that come and go, and a plug that is pulled."""
+        g.type("\x01c")
+        g.expect(r"\(doppel\) ", 10)
+
+        def say(line, pattern):
+            g.type(line + "\n")
+            return g.expect(pattern + r"[^\0]*?\(doppel\) ", 10)
+
+        say(f"hostfwd_add tcp:127.0.0.1:{port}-:22", r"")
+        with socket.create_connection(("127.0.0.1", port), 10) as s:
+            s.settimeout(20)
+            check(b"SSH" in s.recv(100), "nobody answers behind hostfwd_add")
+        say("info usernet", rf"TCP.HOST_FORWARD.*{port}")
+        say(f"hostfwd_remove tcp:127.0.0.1:{port}", r"")
+        try:
+            socket.create_connection(("127.0.0.1", port), 10).close()
+            raise GuestError("hostfwd_remove has left the port open")
+        except ConnectionRefusedError:
+            pass
+        say("info network", r"#nic0: link up")
+        say("set_link #nic0 off", r"")
+        g.type("\x01c")
+        check("0" in g.command("cat /sys/class/net/eth0/carrier", 10), "set_link off has no effect")
+        g.type("\x01c")
+        g.expect(r"\(doppel\) ", 10)
+        say("set_link #nic0 on", r"")
+        g.type("\x01c")
+        check("1" in g.command("cat /sys/class/net/eth0/carrier", 10), "set_link on has no effect")
 
     def try_udp(self, g, port):
         """The guest counts a datagram to a port that nobody listens on."""
