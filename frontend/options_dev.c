@@ -621,7 +621,7 @@ void options_device_help(void)
 
 static void property_help(const struct device_type *type)
 {
-	static const char *const kind[] = {"str",   "bool",   "num",    "size",
+	static const char *const kind[] = {"str",   "bool",   "num",     "size",
 					   "drive", "netdev", "chardev", "fsdev"};
 
 	printf("%s options:\n"
