@@ -66,7 +66,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Devices(suite.Suite):
-    cases = ["usb", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139"]
+    cases = ["usb", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
     quick = ["usb", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
 
     def boot(self, name, modules, *args):
@@ -215,6 +215,27 @@ class Devices(suite.Suite):
 
     def ipxe_rtl8139(self):
         self.ipxe("rtl8139")
+
+    def pxelinux(self):
+        """Debian's installer as from a network server: PXELINUX through iPXE's PXE interface."""
+        files, tftp = fetch("installer"), self.path("tftp-pxe")
+        os.mkdir(tftp)
+        for name in "pxelinux.0", "ldlinux.c32":
+            shutil.copy(os.path.join(files, name), tftp)
+        for name in "linux", "initrd.gz":
+            shutil.copy(os.path.join(files, "debian-installer/amd64", name), tftp)
+        os.mkdir(tftp + "/pxelinux.cfg")
+        with open(tftp + "/pxelinux.cfg/default", "w") as f:
+            f.write("serial 0\ndefault i\nlabel i\nkernel linux\n"
+                    "append initrd=initrd.gz console=ttyS0\n")
+        g = self.start("pxelinux", "-m", "1G", "-nographic", "-boot", "n", "-nic",
+                       f"user,model=e1000,tftp={tftp},bootfile=pxelinux.0")
+        try:
+            g.expect("PXELINUX", 60)
+            g.expect("Linux version", 120)
+            g.expect("Select a language", 240)
+        finally:
+            g.close()
 
 
 if __name__ == "__main__":
