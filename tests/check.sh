@@ -59,7 +59,6 @@ suite options sh tests/cli.sh ./doppel
 if [ "$mode" = release ]; then # sanitizers do not go with -static
 	suite "static binary" sh -c "$make $build/doppel-static && sh tests/cli/static.sh $build/doppel-static"
 	suite "real KVM" $make check-kvm-smoke
-	suite "start" python3 tests/cli/start.py --doppel ./doppel
 fi
 suite monitor python3 tests/monitor/monitor.py --doppel ./doppel
 suite bench python3 tests/cli/bench.py --doppel ./doppel

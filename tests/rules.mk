@@ -130,6 +130,11 @@ snapshot-compile: doppel
 gui-install: doppel
 	@python3 tests/display/installer.py --doppel ./doppel
 
+#: make start-time      milliseconds from exec to a guest's first instructions, on a quiet machine
+.PHONY: start-time
+start-time: doppel
+	@python3 tests/cli/start.py --doppel ./doppel
+
 #: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
 .PHONY: check-sanitizers
 check-sanitizers: config.mk
