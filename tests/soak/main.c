@@ -197,7 +197,7 @@ static int start(const char *path)
 			      .no_reboot = true,
 			      .epoch_ns = 1767225600 * (int64_t)NSEC_PER_SEC};
 	const struct engine *const all[] = {&engine_interp, &engine_jit, &engine_kvm};
-	struct blob guest;
+	static struct blob guest; /* stays */
 	char err[256];
 
 	if (cpu_model_parse(&c.model, "max", err, sizeof(err)) < 0)
