@@ -42,7 +42,7 @@ MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_
            "cdrom", "sr_mod", "isofs"]
 
 
-def initrd_with_modules(out, modules):
+def initrd_with_modules(out, modules=MODULES):
     """The busybox initrd, with modules of the kernel in /m."""
     kernel = os.path.dirname(fetch("kernel", "amd64"))
     found = {os.path.basename(p)[:-3]: p
@@ -82,7 +82,7 @@ class Disks(suite.Suite):
         with open(cd, "wb") as f:
             f.write(os.urandom(MIB))
         initrd = os.path.join(self.logs, "initrd")
-        initrd_with_modules(initrd, MODULES)
+        initrd_with_modules(initrd)
 
         def drive(name, more):
             return ["-drive", f"file={paths[name]},format=raw,cache=writeback,{more}"]
@@ -222,7 +222,7 @@ class Disks(suite.Suite):
     def snapshots(self):
         """savevm and loadvm with disks: in the same process, and in a new one under the other engine."""
         initrd = os.path.join(self.logs, "initrd")
-        initrd_with_modules(initrd, MODULES)
+        initrd_with_modules(initrd)
         args = ["-kernel", fetch("kernel", "amd64"), "-initrd", initrd, "-append", "console=ttyS0"]
         for name, more in ("a", "if=virtio"), ("b", "if=none,id=b"):
             path = os.path.join(self.logs, name + ".qcow2")
