@@ -245,7 +245,10 @@ arm:
 	movl	$0, APIC + 0x380
 	testl	$1 << (VEC_APIC & 31), APIC + 0x200 + 0x10 * (VEC_APIC / 32)
 	jz	4f
+	/* That tick comes first, as one of the periodic ones, or it would take the one-shot's place. */
 	addl	$1, AT(SOAK_STALE)
+	movl	$0, mode
+	ret
 4:	addl	$1, AT(SOAK_ARMED)
 	cmp	$1, %ecx
 	jne	3f

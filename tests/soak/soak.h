@@ -14,8 +14,7 @@
 #define SOAK_SERIAL 0x18
 #define SOAK_ARMED  0x20 /* one-shots and deadlines: every one must come */
 #define SOAK_FIRED  0x28
-#define SOAK_STALE                                                                                 \
-	0x88 /* periodic ticks that waited when a one-shot was armed: they count as fired */
+#define SOAK_STALE  0x88 /* times that a one-shot was put off, because a periodic tick waited */
 #define SOAK_EARLY     0x30 /* deadlines that came before their time */
 #define SOAK_BACKWARDS 0x38 /* times the TSC was seen to go back */
 #define SOAK_SPURIOUS  0x40 /* any other vector */
