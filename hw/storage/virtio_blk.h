@@ -16,7 +16,6 @@ struct virtio_blk {
 	bool write_cache;  /* as the user set it: what a reset goes back to */
 	bool dropping;     /* requests that end now are thrown away by a reset */
 	int dropped_queue; /* of which queue, or -1: of all */
-	uint64_t told;     /* queues whose driver waits for the end of the batch */
 	uint16_t in_flight[VIRTIO_MAX_QUEUES];
 	struct virtio_blk_req *free; /* requests kept for the next ones */
 	char serial[21];
