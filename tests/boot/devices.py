@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Devices that Debian's full kernel has drivers for, used by it: USB, network cards; and iPXE."""
 import glob
-import gzip
 import hashlib
 import http.server
 import os
@@ -14,7 +13,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import suite  # noqa: E402
-from disks import MIB, cpio, sha  # noqa: E402
+from disks import MIB, initrd_with_modules, sha  # noqa: E402
 from guest import GuestError  # noqa: E402
 from suite import check, check_log, fetch  # noqa: E402
 
@@ -22,21 +21,6 @@ from suite import check, check_log, fetch  # noqa: E402
 USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-generic", "evdev",
        "scsi_common", "scsi_mod", "crct10dif_common", "crct10dif_generic", "crc-t10dif", "crc64",
        "crc64_rocksoft_generic", "crc64-rocksoft", "t10-pi", "sd_mod", "usb-storage"]
-
-
-def initrd_with(out, modules):
-    """The busybox initrd, with modules of the full kernel in /m."""
-    found = {os.path.basename(p)[:-3]: p
-             for p in glob.glob(f"{fetch('fullkernel')}/lib/modules/*/kernel/**/*.ko",
-                                recursive=True)}
-    entries = {"m": (0o40755, b"")}
-    for i, name in enumerate(modules):
-        with open(found[name], "rb") as f:
-            entries[f"m/{i:02}-{name}.ko"] = (0o100644, f.read())
-    with open(fetch("initrd"), "rb") as f:
-        base = f.read()
-    with open(out, "wb") as f:
-        f.write(base + gzip.compress(cpio(entries), 1))
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -73,7 +57,7 @@ class Devices(suite.Suite):
         """A guest at its prompt, with the modules loaded."""
         kernel = glob.glob(fetch("fullkernel") + "/boot/vmlinuz-*")[0]
         initrd = self.path(name + ".initrd")
-        initrd_with(initrd, modules)
+        initrd_with_modules(initrd, modules, full=True)
         g = self.start(name, "-m", "256M", "-nographic", "-kernel", kernel, "-initrd", initrd,
                        "-append", "console=ttyS0 quiet", *args)
         try:

@@ -42,17 +42,18 @@ MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_
            "cdrom", "sr_mod", "isofs"]
 
 
-def initrd_with_modules(out, modules=MODULES):
-    """The busybox initrd, with modules of the kernel in /m."""
-    kernel = os.path.dirname(fetch("kernel", "amd64"))
+def initrd_with_modules(out, modules=MODULES, full=False):
+    """The busybox initrd, with modules of the kernel in /m: of the cloud kernel those that it has, as others are
+    built in, or of the full one all."""
+    tree = fetch("fullkernel") if full else os.path.dirname(fetch("kernel")) + "/linux"
     found = {os.path.basename(p)[:-3]: p
-             for p in glob.glob(f"{kernel}/linux/lib/modules/*/kernel/**/*.ko", recursive=True)}
+             for p in glob.glob(f"{tree}/lib/modules/*/kernel/**/*.ko", recursive=True)}
     entries = {"m": (0o40755, b"")}
     for i, name in enumerate(modules):
-        if name in found:
+        if full or name in found:
             with open(found[name], "rb") as f:
                 entries[f"m/{i:02}-{name}.ko"] = (0o100644, f.read())
-    with open(fetch("initrd", "amd64"), "rb") as f:
+    with open(fetch("initrd"), "rb") as f:
         base = f.read()
     with open(out, "wb") as f:
         f.write(base + gzip.compress(cpio(entries), 1))

@@ -19,7 +19,6 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from devices import initrd_with  # noqa: E402
 from disks import cpio, initrd_with_modules  # noqa: E402
 from suite import Suite, check, check_log, fetch, main  # noqa: E402
 
@@ -43,7 +42,7 @@ class Paravirt(Suite):
         initrd = self.path("initrd-" + name)
         if full:
             kernel = glob.glob(fetch("fullkernel") + "/boot/vmlinuz-*")[0]
-            initrd_with(initrd, FULL_MODULES)
+            initrd_with_modules(initrd, FULL_MODULES, full=True)
         else:
             kernel = fetch("kernel")
             initrd_with_modules(initrd, modules)
