@@ -346,7 +346,8 @@ static int plug(const struct device_args *a, struct pci_func *f, char *err, size
 	return r;
 }
 
-int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, size_t errlen)
+int device_add_pci(const struct device_args *a, struct pci_func *f, struct device *state, char *err,
+		   size_t errlen)
 {
 	const struct device_spec *s = a->spec;
 	char path[128];
@@ -363,6 +364,8 @@ int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, s
 	device_add(a, &f->dev);
 	if (f->msix)
 		device_add(a, &f->msix->dev);
+	if (state)
+		device_add(a, state);
 	if (s->type->boot_name) {
 		pci_path(f, s->type->boot_name, path, sizeof(path));
 		device_boot(a, "%s%s", path, s->type->boot_unit);

@@ -134,8 +134,10 @@ void device_add(const struct device_args *a, struct device *dev);
 void device_boot(const struct device_args *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Puts a function on the bus, in the user's slot or the first free one, with the expansion ROM
- * and the boot path of its type, and adds it and its MSI-X table to the machine. 0 or -errno with one line in err. */
-int device_add_pci(const struct device_args *a, struct pci_func *f, char *err, size_t errlen);
+ * and the boot path of its type, and adds it, its MSI-X table and the state of the device, whose name is
+ * f->state_name (NULL: the caller adds that), to the machine. 0 or -errno with one line in err. */
+int device_add_pci(const struct device_args *a, struct pci_func *f, struct device *state, char *err,
+		   size_t errlen);
 
 /* Checks that the back ends are there, then makes the device. 0 or -errno with one line in err. */
 int device_create(void **self, const struct device_spec *spec, const struct device_env *env,

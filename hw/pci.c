@@ -312,11 +312,17 @@ static void func_loaded(void *state)
 	config_done(state);
 }
 
+static void name_state(struct pci_func *f)
+{
+	snprintf(f->state_name, sizeof(f->state_name), "%s-controller", f->name);
+}
+
 void pci_func_init(struct pci_func *f, const char *name, uint16_t vendor, uint16_t device,
 		   uint16_t class_code, uint8_t pin)
 {
 	memset(f, 0, sizeof(*f));
 	snprintf(f->name, sizeof(f->name), "%s", name);
+	name_state(f);
 	device_init(&f->dev, f->name, func_fields, f);
 	f->rom.fd = -1;
 	f->config_size = 256;
@@ -476,6 +482,7 @@ static void added(struct pci_func *f, struct pci_bus *bus, uint8_t devfn)
 			 f->port->devfn >> 3, f->port->devfn & 7, devfn >> 3, devfn & 7);
 	else
 		snprintf(f->name + len, sizeof(f->name) - len, "@%02x.%x", devfn >> 3, devfn & 7);
+	name_state(f);
 	if (f->msix)
 		snprintf(f->msix->name, sizeof(f->msix->name), "%s-msix", f->name);
 	memcpy(f->config, f->start, sizeof(f->config));

@@ -96,6 +96,7 @@ struct pci_func {
 	struct pci_func *port;    /* the root port that it is behind; NULL: none */
 	struct pci_func **behind; /* of a root port: its PCI_LINK_FUNCS functions, NULL or not */
 	char name[48];            /* unique: with the slot, once it is on the bus */
+	char state_name[64];      /* likewise, for the state of the device that it belongs to */
 	uint8_t devfn;
 	uint16_t config_size; /* 256, or 4096 with PCI Express */
 	uint8_t config[PCI_CONFIG_SIZE];

@@ -82,7 +82,7 @@ void pci_testdev_init(struct pci_testdev *t)
 		t->side[n] = (struct pci_testdev_side){t, n};
 	pci_func_bar(&t->func, 0, PCI_BAR_MEM32, 2 * half[0], &ops, &t->side[0], "pci-testdev-mem");
 	pci_func_bar(&t->func, 1, PCI_BAR_IO, 2 * half[1], &ops, &t->side[1], "pci-testdev-io");
-	device_init(&t->state, "pci-testdev-state", fields, t);
+	device_init(&t->state, t->func.state_name, fields, t);
 }
 
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
@@ -93,12 +93,11 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 	if (!t)
 		return -ENOMEM;
 	pci_testdev_init(t);
-	r = device_add_pci(args, &t->func, err, errlen);
+	r = device_add_pci(args, &t->func, &t->state, err, errlen);
 	if (r < 0) {
 		free(t);
 		return r;
 	}
-	device_add(args, &t->state);
 	*self = t;
 	return 0;
 }

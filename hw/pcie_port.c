@@ -73,7 +73,7 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 	r = pcie_port_init(p);
 	strcpy(p->id, args->spec->id);
 	if (r == 0)
-		r = device_add_pci(args, &p->func, err, errlen);
+		r = device_add_pci(args, &p->func, NULL, err, errlen);
 	if (r < 0) {
 		free(p);
 		return r;

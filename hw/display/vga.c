@@ -273,7 +273,7 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 	if (r == -EEXIST)
 		snprintf(err, errlen,
 			 "-device VGA: there is one already (-vga none leaves that out)");
-	if (r == 0 && (r = device_add_pci(args, &v->func, err, errlen)) < 0)
+	if (r == 0 && (r = device_add_pci(args, &v->func, NULL, err, errlen)) < 0)
 		unmap(v, args->env->pci);
 	if (r < 0) {
 		destroy(v);

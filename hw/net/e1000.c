@@ -579,16 +579,10 @@ void e1000_init(struct e1000 *e, struct clock *clock)
 	pci_set16(f->start + PCI_SUBSYS_DEVICE, SUBSYS_DEVICE);
 	pci_func_bar(f, BAR_MEM, PCI_BAR_MEM32, MEM_LEN, &mem_ops, e, "e1000");
 	pci_func_bar(f, BAR_IO, PCI_BAR_IO, IO_LEN, &io_ops, e, "e1000-io");
-	device_init(&e->state, e->state_name, fields, e);
+	device_init(&e->state, f->state_name, fields, e);
 	e->state.reset_done = reset_done;
 	e->state.tame = tame;
 	e->state.loaded = loaded;
-	e1000_added(e);
-}
-
-void e1000_added(struct e1000 *e)
-{
-	snprintf(e->state_name, sizeof(e->state_name), "%s-controller", e->func.name);
 }
 
 void e1000_fini(struct e1000 *e)
@@ -607,28 +601,16 @@ static void destroy(void *self)
 	free(self);
 }
 
+static void init(void *self, const struct device_args *args)
+{
+	e1000_init(self, args->env->clock);
+}
+
+static const struct net_nic nic = {NET_NIC(e1000), .ops = &e1000_end_ops, .init = init};
+
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
 {
-	struct e1000 *e = calloc(1, sizeof(*e));
-	int r;
-
-	if (!e)
-		return -ENOMEM;
-	r = net_nic_init(&e->end, args, &e1000_end_ops, e, e->mac, err, errlen);
-	if (r < 0) {
-		free(e);
-		return r;
-	}
-	e1000_init(e, args->env->clock);
-	r = device_add_pci(args, &e->func, err, errlen);
-	if (r < 0) {
-		destroy(e);
-		return r;
-	}
-	e1000_added(e);
-	device_add(args, &e->state);
-	*self = e;
-	return 0;
+	return net_nic_create(self, &nic, args, err, errlen);
 }
 
 const struct device_type e1000_type = {

@@ -24,7 +24,6 @@ struct e1000_context {
 struct e1000 {
 	struct pci_func func; /* first */
 	struct device state;
-	char state_name[64];
 	struct net_end end;
 	struct clock *clock;
 	struct timer throttle;
@@ -46,8 +45,6 @@ struct e1000 {
 
 /* e->mac and e->end are set. The caller puts it on a bus. */
 void e1000_init(struct e1000 *e, struct clock *clock);
-/* The function is on its bus and has a name of its own. */
-void e1000_added(struct e1000 *e);
 void e1000_fini(struct e1000 *e);
 extern const struct net_end_ops e1000_end_ops;
 

@@ -190,6 +190,22 @@ void net_set_ip_len(const struct net_tcp *h, uint8_t *frame, size_t len);
  * one. 0 or -errno with one line in err. */
 int net_nic_init(struct net_end *e, const struct device_args *args, const struct net_end_ops *ops,
 		 void *self, uint8_t mac[NET_MAC_LEN], char *err, size_t errlen);
+
+/* A PCI card, by the size of its struct and where in it is what all have. */
+struct net_nic {
+	size_t size, func, state, end, mac;
+	const struct net_end_ops *ops;
+	/* The rest of it, when its end and its address are there. */
+	void (*init)(void *self, const struct device_args *args);
+};
+#define NET_NIC(type)                                                                              \
+	.size = sizeof(struct type), .func = offsetof(struct type, func),                          \
+	.state = offsetof(struct type, state), .end = offsetof(struct type, end),                  \
+	.mac = offsetof(struct type, mac)
+
+/* create() of such a card's device_type. */
+int net_nic_create(void **self, const struct net_nic *nic, const struct device_args *args,
+		   char *err, size_t errlen);
 /* "52:54:00:12:34:56"; 0 or -EINVAL. */
 int net_mac_parse(uint8_t mac[NET_MAC_LEN], const char *s);
 

@@ -59,3 +59,28 @@ int net_nic_init(struct net_end *e, const struct device_args *args, const struct
 		 arg_str(args, "netdev"));
 	return r;
 }
+
+int net_nic_create(void **self, const struct net_nic *nic, const struct device_args *args,
+		   char *err, size_t errlen)
+{
+	uint8_t *card = calloc(1, nic->size);
+	int r;
+
+	if (!card)
+		return -ENOMEM;
+	r = net_nic_init((struct net_end *)(card + nic->end), args, nic->ops, card, card + nic->mac,
+			 err, errlen);
+	if (r < 0) {
+		free(card);
+		return r;
+	}
+	nic->init(card, args);
+	r = device_add_pci(args, (struct pci_func *)(card + nic->func),
+			   (struct device *)(card + nic->state), err, errlen);
+	if (r < 0) {
+		args->spec->type->destroy(card);
+		return r;
+	}
+	*self = card;
+	return 0;
+}

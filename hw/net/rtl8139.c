@@ -402,16 +402,10 @@ void rtl8139_init(struct rtl8139 *r, struct clock *clock)
 	pci_set16(f->start + PCI_SUBSYS_DEVICE, 0x1100);
 	pci_func_bar(f, BAR_IO, PCI_BAR_IO, RTL8139_REGS, &ops, r, "rtl8139-io");
 	pci_func_bar(f, BAR_MEM, PCI_BAR_MEM32, RTL8139_REGS, &ops, r, "rtl8139");
-	device_init(&r->state, r->state_name, fields, r);
+	device_init(&r->state, f->state_name, fields, r);
 	r->state.reset_done = reset_done;
 	r->state.tame = tame;
 	r->state.loaded = loaded;
-	rtl8139_added(r);
-}
-
-void rtl8139_added(struct rtl8139 *r)
-{
-	snprintf(r->state_name, sizeof(r->state_name), "%s-controller", r->func.name);
 }
 
 void rtl8139_fini(struct rtl8139 *r)
@@ -430,28 +424,16 @@ static void destroy(void *self)
 	free(self);
 }
 
+static void init(void *self, const struct device_args *args)
+{
+	rtl8139_init(self, args->env->clock);
+}
+
+static const struct net_nic nic = {NET_NIC(rtl8139), .ops = &rtl8139_end_ops, .init = init};
+
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
 {
-	struct rtl8139 *r = calloc(1, sizeof(*r));
-	int ret;
-
-	if (!r)
-		return -ENOMEM;
-	ret = net_nic_init(&r->end, args, &rtl8139_end_ops, r, r->mac, err, errlen);
-	if (ret < 0) {
-		free(r);
-		return ret;
-	}
-	rtl8139_init(r, args->env->clock);
-	ret = device_add_pci(args, &r->func, err, errlen);
-	if (ret < 0) {
-		destroy(r);
-		return ret;
-	}
-	rtl8139_added(r);
-	device_add(args, &r->state);
-	*self = r;
-	return 0;
+	return net_nic_create(self, &nic, args, err, errlen);
 }
 
 const struct device_type rtl8139_type = {

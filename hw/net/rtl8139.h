@@ -16,7 +16,6 @@
 struct rtl8139 {
 	struct pci_func func; /* first */
 	struct device state;
-	char state_name[64];
 	struct net_end end;
 	struct clock *clock;
 	struct timer timer; /* TimerInt */
@@ -36,8 +35,6 @@ struct rtl8139 {
 
 /* r->mac and r->end are set. The caller puts it on a bus. */
 void rtl8139_init(struct rtl8139 *r, struct clock *clock);
-/* The function is on its bus and has a name of its own. */
-void rtl8139_added(struct rtl8139 *r);
 void rtl8139_fini(struct rtl8139 *r);
 extern const struct net_end_ops rtl8139_end_ops;
 

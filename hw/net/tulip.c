@@ -297,16 +297,10 @@ void tulip_init(struct tulip *t, struct clock *clock, bool as_21140)
 	f->wmask[CFDD + 3] = 0xc0;
 	pci_func_bar(f, BAR_IO, PCI_BAR_IO, BAR_LEN, &ops, t, "tulip-io");
 	pci_func_bar(f, BAR_MEM, PCI_BAR_MEM32, BAR_LEN, &ops, t, "tulip");
-	device_init(&t->state, t->state_name, fields, t);
+	device_init(&t->state, f->state_name, fields, t);
 	t->state.reset_done = reset_done;
 	t->state.tame = tame;
 	t->state.loaded = loaded;
-	tulip_added(t);
-}
-
-void tulip_added(struct tulip *t)
-{
-	snprintf(t->state_name, sizeof(t->state_name), "%s-controller", t->func.name);
 }
 
 void tulip_fini(struct tulip *t)
@@ -330,35 +324,22 @@ static void destroy(void *self)
 	free(self);
 }
 
+static void init(void *self, const struct device_args *args)
+{
+	tulip_init(self, args->env->clock, strcmp(arg_str(args, "chip"), "21140") == 0);
+}
+
+static const struct net_nic nic = {NET_NIC(tulip), .ops = &tulip_end_ops, .init = init};
+
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
 {
 	const char *chip = arg_str(args, "chip");
-	bool as_21140 = strcmp(chip, "21140") == 0;
-	struct tulip *t;
-	int r;
 
-	if (!as_21140 && strcmp(chip, "21143") != 0) {
+	if (strcmp(chip, "21140") != 0 && strcmp(chip, "21143") != 0) {
 		snprintf(err, errlen, "-device tulip: chip=%s is neither 21143 nor 21140", chip);
 		return -EINVAL;
 	}
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		return -ENOMEM;
-	r = net_nic_init(&t->end, args, &tulip_end_ops, t, t->mac, err, errlen);
-	if (r < 0) {
-		free(t);
-		return r;
-	}
-	tulip_init(t, args->env->clock, as_21140);
-	r = device_add_pci(args, &t->func, err, errlen);
-	if (r < 0) {
-		destroy(t);
-		return r;
-	}
-	tulip_added(t);
-	device_add(args, &t->state);
-	*self = t;
-	return 0;
+	return net_nic_create(self, &nic, args, err, errlen);
 }
 
 const struct device_type tulip_type = {

@@ -19,7 +19,6 @@
 struct tulip {
 	struct pci_func func; /* first */
 	struct device state;
-	char state_name[64];
 	struct net_end end;
 	struct clock *clock;
 	struct timer timer; /* CSR11 */
@@ -43,8 +42,6 @@ struct tulip {
 
 /* t->mac and t->end are set. With the IDs of a 21140, or of a 21143. The caller puts it on a bus. */
 void tulip_init(struct tulip *t, struct clock *clock, bool as_21140);
-/* The function is on its bus and has a name of its own. */
-void tulip_added(struct tulip *t);
 void tulip_fini(struct tulip *t);
 extern const struct net_end_ops tulip_end_ops;
 

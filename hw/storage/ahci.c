@@ -456,7 +456,7 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 		return -ENOMEM;
 	r = ahci_init(a, args->spec->id, args->env->drives);
 	if (r == 0)
-		r = device_add_pci(args, &a->func, err, errlen);
+		r = device_add_pci(args, &a->func, NULL, err, errlen);
 	if (r < 0) {
 		/* Its ports are on the board's list: no machine comes of this. */
 		destroy(a);

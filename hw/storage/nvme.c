@@ -316,16 +316,11 @@ int nvme_init(struct nvme *n, struct block *block, const struct nvme_options *o)
 		block_attach(block, NULL, NULL);
 		return r;
 	}
-	device_init(&n->state, n->state_name, fields, n);
+	device_init(&n->state, f->state_name, fields, n);
 	n->state.reset_done = reset_done;
 	n->state.tame = tame;
 	n->state.loaded = loaded;
 	return 0;
-}
-
-void nvme_added(struct nvme *n)
-{
-	snprintf(n->state_name, sizeof(n->state_name), "%s-controller", n->func.name);
 }
 
 void nvme_fini(struct nvme *n)
@@ -376,13 +371,11 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 		free(n);
 		return r;
 	}
-	r = device_add_pci(args, &n->func, err, errlen);
+	r = device_add_pci(args, &n->func, &n->state, err, errlen);
 	if (r < 0) {
 		destroy(n);
 		return r;
 	}
-	nvme_added(n);
-	device_add(args, &n->state);
 	*self = n;
 	return 0;
 }

@@ -37,7 +37,6 @@ struct nvme {
 	struct pci_func func;
 	struct msix msix;
 	struct device state;
-	char state_name[64];
 	struct block *block;
 	char serial[21], model[41];
 	uint32_t block_len;
@@ -72,11 +71,9 @@ struct nvme_options {
 	uint32_t logical_block; /* bytes; 0: 512 */
 };
 
-/* block is borrowed, and attached to this controller. The caller puts func on the bus and calls
- * nvme_added(). 0, -EBUSY, or -EINVAL for options out of range. */
+/* block is borrowed, and attached to this controller. The caller puts func on the bus and
+ * adds n->state to the machine. 0, -EBUSY, or -EINVAL for options out of range. */
 int nvme_init(struct nvme *n, struct block *block, const struct nvme_options *o);
-/* It has its slot: names its state, which the caller adds to the machine. */
-void nvme_added(struct nvme *n);
 void nvme_fini(struct nvme *n);
 
 extern const struct device_type nvme_type;

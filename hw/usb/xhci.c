@@ -504,17 +504,11 @@ int xhci_init(struct xhci *x, struct clock *clock, const struct xhci_options *o,
 	x->bus.wakeup = wakeup;
 	x->bus.path = path;
 	usb_bus_add(list, &x->bus, id);
-	device_init(&x->state, x->state_name, fields, x);
+	device_init(&x->state, f->state_name, fields, x);
 	x->state.reset_done = reset_done;
 	x->state.tame = tame;
 	x->state.loaded = loaded;
-	xhci_added(x);
 	return 0;
-}
-
-void xhci_added(struct xhci *x)
-{
-	snprintf(x->state_name, sizeof(x->state_name), "%s-controller", x->func.name);
 }
 
 void xhci_fini(struct xhci *x)
@@ -551,14 +545,12 @@ static int create(void **self, const struct device_args *args, bool nec, char *e
 		free(x);
 		return r;
 	}
-	r = device_add_pci(args, &x->func, err, errlen);
+	r = device_add_pci(args, &x->func, &x->state, err, errlen);
 	if (r < 0) {
 		/* Its bus is on the board's list: no machine comes of this. */
 		destroy(x);
 		return r;
 	}
-	xhci_added(x);
-	device_add(args, &x->state);
 	*self = x;
 	return 0;
 }

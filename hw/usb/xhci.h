@@ -56,7 +56,6 @@ struct xhci_intr {
 struct xhci {
 	struct pci_func func; /* first */
 	struct device state;
-	char state_name[64];
 	struct msix msix;
 	struct clock *clock;
 	struct timer more; /* goes on with rings that were too long for one go */
@@ -87,8 +86,6 @@ struct xhci_options {
 /* id: of -device, for the bus's name; or NULL. The caller puts it on a PCI bus. 0 or -errno. */
 int xhci_init(struct xhci *x, struct clock *clock, const struct xhci_options *o, const char *id,
 	      struct usb_bus **list);
-/* The function is on its bus and has a name of its own. */
-void xhci_added(struct xhci *x);
 void xhci_fini(struct xhci *x);
 
 extern const struct device_type qemu_xhci_type, nec_xhci_type;

@@ -593,7 +593,7 @@ int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const 
 
 int virtio_pci_add(struct virtio_pci *v, const struct device_args *args, char *err, size_t errlen)
 {
-	int r = device_add_pci(args, &v->func, err, errlen);
+	int r = device_add_pci(args, &v->func, NULL, err, errlen);
 
 	if (r < 0)
 		return r;

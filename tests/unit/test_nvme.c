@@ -58,7 +58,6 @@ static void plug(bool read_only)
 	n = calloc(1, sizeof(*n));
 	cr_assert_eq(nvme_init(n, rig_disk(&g, SECTORS * 512, read_only), &o), 0);
 	rig_plug(&g, &n->func);
-	nvme_added(n);
 	device_reset(&n->state);
 	regs = rig_bar(&n->func, 0);
 	enable();
