@@ -143,8 +143,16 @@ void p9_fids_moved(struct p9_server *s, const char *from, const char *to)
 		}
 }
 
-int p9_fid_fd(const struct p9_server *s, const struct p9_fid *f, bool *own)
+int p9_fid_do(const struct p9_server *s, const struct p9_fid *f,
+	      int (*op)(const struct p9_tree *t, int fd, void *arg), void *arg)
 {
-	*own = f->kind != FID_FILE && f->kind != FID_DIR;
-	return *own ? p9_find(&s->tree, f->path) : f->fd;
+	bool open = f->kind == FID_FILE || f->kind == FID_DIR;
+	int fd = open ? f->fd : p9_find(&s->tree, f->path), r;
+
+	if (fd < 0)
+		return fd;
+	r = op(&s->tree, fd, arg);
+	if (!open)
+		close(fd);
+	return r;
 }

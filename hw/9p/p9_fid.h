@@ -28,7 +28,6 @@ struct p9_fid {
 	char *path;
 	uid_t uid; /* who makes files with it: the user of its attach */
 	int fd;
-	bool writes;
 	DIR *dir;
 	char *name; /* of an attribute */
 	uint8_t *data;
@@ -48,7 +47,8 @@ void p9_fids_drop_all(struct p9_server *s);
 int p9_fid_set_path(struct p9_fid *f, const char *path);
 /* What was at `from` is at `to`. */
 void p9_fids_moved(struct p9_server *s, const char *from, const char *to);
-/* A descriptor of what it stands for: its own, or one that *own tells to close. */
-int p9_fid_fd(const struct p9_server *s, const struct p9_fid *f, bool *own);
+/* op() with a descriptor of what the fid stands for: its result, or -errno. */
+int p9_fid_do(const struct p9_server *s, const struct p9_fid *f,
+	      int (*op)(const struct p9_tree *t, int fd, void *arg), void *arg);
 
 #endif

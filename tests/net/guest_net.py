@@ -10,7 +10,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../boot"))
 from boot import Skip, check, check_log, fetch  # noqa: E402,F401
-from disks import cpio  # noqa: E402
+from disks import cpio, initrd_with_modules  # noqa: E402
 from guest import Guest, GuestError  # noqa: E402,F401
 
 # In the order in which they depend on each other.
@@ -33,23 +33,15 @@ echo bound $ip router $router dns $dns domain $domain boot $boot_file
 
 def make_initrd(out):
     """The busybox initrd, with modules in /m and programs in /bin."""
-    kernel = os.path.dirname(fetch("kernel", "amd64"))
     tools = fetch("nettools", "amd64")
-    found = {os.path.basename(p)[:-3]: p
-             for p in glob.glob(f"{kernel}/linux/lib/modules/*/kernel/**/*.ko", recursive=True)}
-    entries = {"m": (0o40755, b""), "lib": (0o40755, b""), "lib64": (0o40755, b""),
+    entries = {"lib": (0o40755, b""), "lib64": (0o40755, b""),
                "etc/dropbear": (0o40755, b""), "etc/shells": (0o100644, b"/bin/sh\n"),
                "dhcp": (0o100755, DHCP_SCRIPT)}
-    for i, name in enumerate(MODULES):
-        if name in found:
-            with open(found[name], "rb") as f:
-                entries[f"m/{i:02}-{name}.ko"] = (0o100644, f.read())
     for path in glob.glob(f"{tools}/**/*", recursive=True):
         name = os.path.relpath(path, tools)
         if os.path.isfile(path):
             with open(path, "rb") as f:
                 entries[name if "/" in name else "bin/" + name] = (0o100755, f.read())
-    with open(fetch("initrd", "amd64"), "rb") as f:
-        base = f.read()
-    with open(out, "wb") as f:
-        f.write(base + gzip.compress(cpio(entries), 1))
+    initrd_with_modules(out, MODULES)
+    with open(out, "ab") as f:
+        f.write(gzip.compress(cpio(entries), 1))
