@@ -3,89 +3,26 @@
  * Requests on their way: checked, collected while plugged, done at once where the host has the bytes in
  * memory, by io_uring where they lie in one piece in the host's file, else on a thread of the pool; then
  * through the error policy back to the controller. What io_uring does not do whole, a thread does again.
- *
- * Everything in struct block is under the machine lock, but what workers touch: the image, which has
- * locks of its own, and the list `done` under done_lock. An eventfd tells the main loop that there is
- * something in one of the lists.
  */
-#include "hw/block/block.h"
-
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "hw/block/image.h"
+#include "hw/block/block_impl.h"
 #include "hw/block/uring.h"
 #include "hw/clock.h"
-#include "hw/loop.h"
 
-#define MAX_THREADS 16
 /* A copy of this much from the host's cache takes some 10 us, in which the guest waits for us. */
 #define MAX_INLINE (64u << 10)
 /* So many requests end in a row before others have their turn. */
-#define REAP_MAX      256
-#define URING_ENTRIES 128
+#define REAP_MAX 256
 /* Of the host; more iovecs are taken by threads. */
 #define MAX_IOV 1024
 
 enum way { WAY_NONE, WAY_INLINE, WAY_URING, WAY_THREAD, WAY_REFUSED };
-
-struct req_list {
-	struct block_req *first, **last;
-};
-
-struct block {
-	char *name, *path;
-	struct image *image; /* NULL: no medium */
-	struct block_env env;
-	struct pool *pool;
-	struct uring *uring; /* or NULL */
-	int event;
-
-	bool removable, writethrough, discard, locked, tray_open, direct, no_flush, no_lock;
-	enum block_error_policy rerror, werror;
-	const struct block_user *user;
-	void *user_opaque;
-
-	unsigned nr_in_flight, nr_held, nr_plugs;
-	bool reaping;
-	struct req_list plugged, ready, held;
-	struct block_stats stats;
-
-	pthread_mutex_t done_lock;
-	struct req_list done;
-};
-
-static void list_init(struct req_list *l)
-{
-	l->first = NULL;
-	l->last = &l->first;
-}
-
-static void list_add(struct req_list *l, struct block_req *req)
-{
-	req->next = NULL;
-	*l->last = req;
-	l->last = &req->next;
-}
-
-static struct block_req *list_pop(struct req_list *l)
-{
-	struct block_req *req = l->first;
-
-	if (req) {
-		l->first = req->next;
-		if (!l->first)
-			l->last = &l->first;
-	}
-	return req;
-}
 
 static void signal_loop(struct block *b)
 {
@@ -355,7 +292,7 @@ static void reap(struct block *b)
 		signal_loop(b);
 }
 
-static void on_event(void *opaque, int fd, unsigned events)
+void block_on_event(void *opaque, int fd, unsigned events)
 {
 	struct block *b = opaque;
 	uint64_t n;
@@ -450,286 +387,4 @@ int block_flush_now(struct block *b)
 {
 	block_quiesce(b);
 	return b->image ? image_flush(b->image) : 0;
-}
-
-/* ---- properties ---- */
-
-const char *block_name(const struct block *b)
-{
-	return b->name;
-}
-
-bool block_present(const struct block *b)
-{
-	return b->image;
-}
-
-uint64_t block_size(const struct block *b)
-{
-	return b->image ? (b->image->size + BLOCK_SECTOR - 1) & ~(uint64_t)(BLOCK_SECTOR - 1) : 0;
-}
-
-bool block_read_only(const struct block *b)
-{
-	return b->image && b->image->read_only;
-}
-
-bool block_removable(const struct block *b)
-{
-	return b->removable;
-}
-
-bool block_write_cache(const struct block *b)
-{
-	return !b->writethrough;
-}
-
-void block_set_write_cache(struct block *b, bool on)
-{
-	b->writethrough = !on;
-}
-
-bool block_can_discard(const struct block *b)
-{
-	return b->discard && !block_read_only(b);
-}
-
-uint32_t block_discard_granularity(const struct block *b)
-{
-	return b->image ? b->image->discard_granularity : BLOCK_SECTOR;
-}
-
-void block_stats(const struct block *b, struct block_stats *out)
-{
-	*out = b->stats;
-}
-
-const char *block_file(const struct block *b)
-{
-	return b->image ? b->path : NULL;
-}
-
-const char *block_format(const struct block *b)
-{
-	return b->image ? b->image->ops->name : NULL;
-}
-
-struct image *block_image(struct block *b)
-{
-	return b->image;
-}
-
-/* ---- media ---- */
-
-int block_attach(struct block *b, const struct block_user *user, void *opaque)
-{
-	if (user && b->user)
-		return -EBUSY;
-	if (!user)
-		block_drain(b);
-	b->user = user;
-	b->user_opaque = opaque;
-	b->locked = false;
-	return 0;
-}
-
-void block_lock_medium(struct block *b, bool locked)
-{
-	b->locked = locked;
-}
-
-void block_open_tray(struct block *b, bool open)
-{
-	b->tray_open = open;
-}
-
-bool block_tray_is_open(const struct block *b)
-{
-	return b->tray_open;
-}
-
-static void tell_changed(struct block *b)
-{
-	if (b->user && b->user->changed)
-		b->user->changed(b->user_opaque);
-}
-
-static int open_medium(struct block *b, const struct block_options *o, char *err, size_t errlen)
-{
-	unsigned flags = (o->read_only || o->snapshot ? 0 : IMAGE_WRITE) |
-			 (o->direct ? IMAGE_DIRECT : 0) |
-			 (o->no_flush || o->snapshot ? IMAGE_NO_FLUSH : 0) |
-			 (o->no_lock ? IMAGE_NO_LOCK : 0) | (o->discard ? IMAGE_DISCARD : 0);
-	struct image *img;
-	char *path;
-	int r;
-
-	if (!o->file)
-		return 0;
-	if (!b->uring && o->aio != AIO_THREADS)
-		b->uring = uring_new(URING_ENTRIES, b->event);
-	if (!b->uring && (o->aio == AIO_URING || o->aio == AIO_NATIVE)) {
-		image_error(err, errlen,
-			    "%s: the host has no io_uring, or forbids it; use "
-			    "aio=threads",
-			    o->file);
-		return -ENOSYS;
-	}
-	path = strdup(o->file);
-	if (!path) {
-		image_error(err, errlen, "out of memory");
-		return -ENOMEM;
-	}
-	r = image_open(&img, o->file, o->format, flags, err, errlen);
-	if (r == 0 && o->snapshot) {
-		struct image *base = img;
-
-		r = image_overlay(&img, base, err, errlen);
-		if (r < 0)
-			image_close(base);
-	}
-	if (r < 0) {
-		free(path);
-		return r;
-	}
-	b->image = img;
-	b->path = path;
-	b->direct = o->direct;
-	b->discard = o->discard;
-	return 0;
-}
-
-static int close_medium(struct block *b)
-{
-	int r = b->image ? image_close(b->image) : 0;
-
-	b->image = NULL;
-	free(b->path);
-	b->path = NULL;
-	return r;
-}
-
-int block_open(struct block **out, const struct block_options *o, const struct block_env *env,
-	       char *err, size_t errlen)
-{
-	struct block *b = calloc(1, sizeof(*b));
-	int r = -ENOMEM;
-
-	if (!b)
-		goto no_memory;
-	b->name = strdup(o->name);
-	b->pool = pool_new(MAX_THREADS);
-	b->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	b->env = *env;
-	b->removable = o->removable;
-	b->writethrough = o->writethrough;
-	b->rerror = o->rerror;
-	b->werror = o->werror;
-	pthread_mutex_init(&b->done_lock, NULL);
-	list_init(&b->plugged);
-	list_init(&b->ready);
-	list_init(&b->held);
-	list_init(&b->done);
-	if (!b->name || !b->pool || b->event < 0)
-		goto no_memory;
-	r = open_medium(b, o, err, errlen);
-	if (r < 0)
-		goto fail;
-	r = env->loop ? loop_watch(env->loop, b->event, LOOP_IN, on_event, b) : 0;
-	if (r < 0)
-		goto no_memory;
-	*out = b;
-	return 0;
-no_memory:
-	image_error(err, errlen, "%s: out of memory or file descriptors", o->name);
-fail:
-	if (b) {
-		close_medium(b);
-		pool_free(b->pool);
-		uring_free(b->uring);
-		if (b->event >= 0)
-			close(b->event);
-		pthread_mutex_destroy(&b->done_lock);
-		free(b->name);
-		free(b);
-	}
-	return r;
-}
-
-void block_leave_loop(struct block *b)
-{
-	block_quiesce(b);
-	if (b->env.loop)
-		loop_watch(b->env.loop, b->event, 0, NULL, NULL);
-	b->env.loop = NULL;
-	b->env.stop = NULL;
-}
-
-int block_close(struct block *b)
-{
-	int r;
-
-	if (!b)
-		return 0;
-	block_drain(b);
-	block_leave_loop(b);
-	pool_free(b->pool);
-	r = close_medium(b);
-	uring_free(b->uring);
-	close(b->event);
-	pthread_mutex_destroy(&b->done_lock);
-	free(b->name);
-	free(b);
-	return r;
-}
-
-int block_eject(struct block *b, bool force)
-{
-	if (!b->removable)
-		return -ENOTSUP;
-	if (b->locked && !b->tray_open && !force) {
-		if (b->user && b->user->eject_request)
-			b->user->eject_request(b->user_opaque);
-		return -EBUSY;
-	}
-	block_drain(b);
-	close_medium(b);
-	b->tray_open = true;
-	tell_changed(b);
-	return 0;
-}
-
-int block_insert(struct block *b, const struct block_options *o, char *err, size_t errlen)
-{
-	int r;
-
-	if (!b->removable) {
-		image_error(err, errlen, "%s is not removable", b->name);
-		return -ENOTSUP;
-	}
-	if (b->image) {
-		image_error(err, errlen, "%s has a medium already; eject it first", b->name);
-		return -EBUSY;
-	}
-	r = open_medium(b, o, err, errlen);
-	if (r < 0)
-		return r;
-	b->tray_open = false;
-	tell_changed(b);
-	return 0;
-}
-
-int block_resize(struct block *b, uint64_t size, char *err, size_t errlen)
-{
-	int r;
-
-	if (!b->image) {
-		image_error(err, errlen, "%s has no medium", b->name);
-		return -ENOMEDIUM;
-	}
-	block_quiesce(b);
-	r = image_resize(b->image, size, err, errlen);
-	if (r == 0)
-		tell_changed(b);
-	return r;
 }
