@@ -323,10 +323,21 @@ int qcow2_unzip(const struct qcow2 *q, const void *in, size_t len, void *out);
  * is. */
 int qcow2_write_zipped(struct image *img, uint64_t offset, const void *buf, size_t len);
 
-/* ---- qcow2_snapshot.c ---- */
+/* ---- qcow2_snapshot_table.c ---- */
 
 int qcow2_read_snapshots(struct image *img, char *err, size_t errlen);
+/* A new table of n snapshots, and the header that says so. The old one is freed later. Lock held. */
+int qcow2_write_snapshots(struct image *img, const struct qcow2_snapshot *list, unsigned n);
+/* What s refers to. */
+void qcow2_free_snapshot(struct qcow2_snapshot *s);
 void qcow2_free_snapshots(struct qcow2 *q);
+
+/* ---- qcow2_tree.c; lock held ---- */
+
+/* Adds to the counts of all that an L1 table of n entries refers to. */
+int qcow2_count_tree(struct image *img, const uint64_t *l1, uint32_t n, int add);
+/* Puts the flags of the active tables right. Drops the lock and takes it again. */
+int qcow2_flag_tree(struct image *img);
 
 /* ---- qcow2_check.c ---- */
 

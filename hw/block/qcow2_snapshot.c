@@ -14,329 +14,6 @@
 
 #include "hw/block/qcow2.h"
 
-/* A snapshot's fixed part, by offset. */
-enum {
-	S_L1_OFFSET = 0,
-	S_L1_SIZE = 8,
-	S_ID_LEN = 12,
-	S_NAME_LEN = 14,
-	S_DATE_SEC = 16,
-	S_DATE_NSEC = 20,
-	S_VM_CLOCK = 24,
-	S_VM_STATE = 32,
-	S_EXTRA_LEN = 36,
-	S_LENGTH = 40,
-	X_VM_STATE = 0,
-	X_DISK_SIZE = 8,
-	X_ICOUNT = 16,
-	X_LENGTH = 24,
-};
-#define MAX_EXTRA 1024u
-
-static void free_snapshot(struct qcow2_snapshot *s)
-{
-	free(s->info.id);
-	free(s->info.name);
-	free(s->extra);
-}
-
-void qcow2_free_snapshots(struct qcow2 *q)
-{
-	for (unsigned i = 0; q->snapshots && i < q->nr_snapshots; i++)
-		free_snapshot(&q->snapshots[i]);
-	free(q->snapshots);
-	q->snapshots = NULL;
-}
-
-static char *dup_bytes(const uint8_t *p, size_t len)
-{
-	char *s = malloc(len + 1);
-
-	if (s) {
-		memcpy(s, p, len);
-		s[len] = 0;
-	}
-	return s;
-}
-
-static int read_one(struct image *img, uint64_t *at, struct qcow2_snapshot *s)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint8_t fixed[S_LENGTH], rest[MAX_EXTRA + 2 * 65536];
-	uint32_t extra, id_len, name_len;
-	int r = bfile_read(img->file, *at, fixed, sizeof(fixed));
-
-	if (r < 0)
-		return r;
-	memset(s, 0, sizeof(*s));
-	s->l1_offset = get_be64(fixed + S_L1_OFFSET);
-	s->l1_size = get_be32(fixed + S_L1_SIZE);
-	s->info.date_sec = get_be32(fixed + S_DATE_SEC);
-	s->info.date_nsec = get_be32(fixed + S_DATE_NSEC);
-	s->info.vm_clock_nsec = get_be64(fixed + S_VM_CLOCK);
-	s->info.vm_state_size = get_be32(fixed + S_VM_STATE);
-	s->info.disk_size = img->size;
-	s->info.icount = UINT64_MAX;
-	id_len = get_be16(fixed + S_ID_LEN);
-	name_len = get_be16(fixed + S_NAME_LEN);
-	extra = get_be32(fixed + S_EXTRA_LEN);
-	if (extra > MAX_EXTRA || (s->l1_offset & (q->cluster_size - 1)) || s->l1_offset >> 56 ||
-	    s->l1_size > QCOW2_MAX_L1 / 8)
-		return -EINVAL;
-	r = bfile_read(img->file, *at + S_LENGTH, rest, extra + id_len + name_len);
-	if (r < 0)
-		return r;
-	if (extra >= X_VM_STATE + 8)
-		s->info.vm_state_size = get_be64(rest + X_VM_STATE);
-	if (extra >= X_DISK_SIZE + 8)
-		s->info.disk_size = get_be64(rest + X_DISK_SIZE);
-	if (extra >= X_ICOUNT + 8)
-		s->info.icount = get_be64(rest + X_ICOUNT);
-	if (s->info.disk_size > IMAGE_MAX_SIZE || l1_entries(q, s->info.disk_size) > s->l1_size)
-		return -EINVAL;
-	if (extra > X_LENGTH) {
-		s->extra_size = extra - X_LENGTH;
-		s->extra = malloc(s->extra_size);
-		if (s->extra)
-			memcpy(s->extra, rest + X_LENGTH, s->extra_size);
-	}
-	s->info.id = dup_bytes(rest + extra, id_len);
-	s->info.name = dup_bytes(rest + extra + id_len, name_len);
-	*at = (*at + S_LENGTH + extra + id_len + name_len + 7) & ~7ull;
-	if (s->info.id && s->info.name && (s->extra || !s->extra_size))
-		return 0;
-	free_snapshot(s);
-	return -ENOMEM;
-}
-
-int qcow2_read_snapshots(struct image *img, char *err, size_t errlen)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t at = q->snapshots_offset;
-	unsigned n = q->nr_snapshots;
-
-	if (!n)
-		return 0;
-	q->nr_snapshots = 0;
-	q->snapshots = calloc(n, sizeof(*q->snapshots));
-	if (!q->snapshots) {
-		image_error(err, errlen, "%s: out of memory", img->file->path);
-		return -ENOMEM;
-	}
-	while (q->nr_snapshots < n) {
-		int r = read_one(img, &at, &q->snapshots[q->nr_snapshots]);
-
-		if (r == 0 && at - q->snapshots_offset > QCOW2_MAX_SNAPSHOT_TABLE) {
-			free_snapshot(&q->snapshots[q->nr_snapshots]);
-			r = -EINVAL;
-		}
-		if (r < 0) {
-			image_error(err, errlen, "%s: its snapshot %u is not valid",
-				    img->file->path, q->nr_snapshots + 1);
-			return r;
-		}
-		q->nr_snapshots++;
-	}
-	q->snapshots_bytes = at - q->snapshots_offset;
-	return 0;
-}
-
-/* ---- the table on the disk ---- */
-
-static size_t entry_length(const struct qcow2_snapshot *s)
-{
-	return (S_LENGTH + X_LENGTH + s->extra_size + strlen(s->info.id) + strlen(s->info.name) +
-		7) &
-	       ~(size_t)7;
-}
-
-static void put_entry(uint8_t *p, const struct qcow2_snapshot *s)
-{
-	size_t id_len = strlen(s->info.id), name_len = strlen(s->info.name);
-	uint8_t *x = p + S_LENGTH;
-
-	put_be64(p + S_L1_OFFSET, s->l1_offset);
-	put_be32(p + S_L1_SIZE, s->l1_size);
-	put_be16(p + S_ID_LEN, (uint16_t)id_len);
-	put_be16(p + S_NAME_LEN, (uint16_t)name_len);
-	put_be32(p + S_DATE_SEC, s->info.date_sec);
-	put_be32(p + S_DATE_NSEC, s->info.date_nsec);
-	put_be64(p + S_VM_CLOCK, s->info.vm_clock_nsec);
-	put_be32(p + S_VM_STATE,
-		 s->info.vm_state_size <= UINT32_MAX ? (uint32_t)s->info.vm_state_size : 0);
-	put_be32(p + S_EXTRA_LEN, X_LENGTH + s->extra_size);
-	put_be64(x + X_VM_STATE, s->info.vm_state_size);
-	put_be64(x + X_DISK_SIZE, s->info.disk_size);
-	put_be64(x + X_ICOUNT, s->info.icount);
-	if (s->extra_size)
-		memcpy(x + X_LENGTH, s->extra, s->extra_size);
-	x += X_LENGTH + s->extra_size;
-	memcpy(x, s->info.id, id_len);
-	memcpy(x + id_len, s->info.name, name_len);
-}
-
-/* A new table of n snapshots, and the header that says so. The old one is freed later. Lock held. */
-static int write_table(struct image *img, const struct qcow2_snapshot *list, unsigned n)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t len = 0, at = 0, offset = 0, clusters;
-	uint8_t header[12], *buf;
-	int r = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		len += entry_length(&list[i]);
-	if (len > QCOW2_MAX_SNAPSHOT_TABLE)
-		return -EFBIG;
-	clusters = cluster_up(q, len) >> q->cluster_bits;
-	buf = calloc(1, len + 1);
-	if (!buf)
-		return -ENOMEM;
-	for (unsigned i = 0; i < n; i++) {
-		put_entry(buf + at, &list[i]);
-		at += entry_length(&list[i]);
-	}
-	if (n) {
-		r = qcow2_alloc_run(img, clusters, &offset);
-		if (r == 0)
-			r = bfile_write(img->file, offset, buf, len);
-	}
-	free(buf);
-	if (r == 0)
-		r = cache_write_all(img, &q->refblocks);
-	if (r == 0)
-		r = bfile_sync(img->file);
-	put_be32(header, n);
-	put_be64(header + 4, offset);
-	if (r == 0)
-		r = bfile_write(img->file, H_NR_SNAPSHOTS, header, 12);
-	if (r == 0)
-		r = bfile_sync(img->file);
-	if (r < 0)
-		return r;
-	if (q->snapshots_bytes)
-		qcow2_free_later(img, q->snapshots_offset,
-				 cluster_up(q, q->snapshots_bytes) >> q->cluster_bits);
-	q->snapshots_offset = offset;
-	q->snapshots_bytes = len;
-	return 0;
-}
-
-/* ---- refcounts of whole trees ---- */
-
-static int count_entry(struct image *img, uint64_t entry, int add)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t offset = entry & ENTRY_OFFSET, len, clusters = 1;
-	int r;
-
-	if (entry & ENTRY_COMPRESSED) {
-		qcow2_zip_range(q, entry, &offset, &len);
-		clusters =
-		    (cluster_up(q, offset + len) - cluster_down(q, offset)) >> q->cluster_bits;
-		offset = cluster_down(q, offset);
-	}
-	if (!offset)
-		return 0;
-	r = qcow2_add_refcount(img, offset, clusters, add);
-	if (r == 0 && add < 0 && q->discard && clusters == 1) {
-		uint64_t count;
-
-		if (qcow2_get_refcount(img, offset >> q->cluster_bits, &count) == 0 && !count)
-			bfile_discard(img->file, offset, q->cluster_size);
-	}
-	return r;
-}
-
-/* The "copied" flag that an entry of the active tables should have. */
-static int flag_entry(struct image *img, uint64_t *entry)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t count;
-	int r;
-
-	if ((*entry & ENTRY_COMPRESSED) || !(*entry & ENTRY_OFFSET))
-		return 0;
-	r = qcow2_get_refcount(img, (*entry & ENTRY_OFFSET) >> q->cluster_bits, &count);
-	if (r < 0)
-		return r;
-	*entry = count == 1 ? *entry | ENTRY_COPIED : *entry & ~ENTRY_COPIED;
-	return 0;
-}
-
-static int count_table(struct image *img, uint64_t l2_offset, int add)
-{
-	struct qcow2 *q = qcow2_of(img);
-	struct table *t;
-	int r = qcow2_load_l2(img, l2_offset, &t);
-
-	for (uint64_t i = 0; i < 1ull << q->l2_bits && r == 0; i++)
-		r = count_entry(img, get_be64(t->data + i * 8), add);
-	return r;
-}
-
-/* Adds to the counts of all that an L1 table refers to. Lock held. */
-static int count_tree(struct image *img, const uint64_t *l1, uint32_t n, int add)
-{
-	struct qcow2 *q = qcow2_of(img);
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t l2_offset = l1[i] & ENTRY_OFFSET, count;
-		int r = l2_offset ? count_table(img, l2_offset, add) : 0;
-
-		if (r == 0 && l2_offset)
-			r = qcow2_add_refcount(img, l2_offset, 1, add);
-		if (r == 0 && l2_offset)
-			r = qcow2_get_refcount(img, l2_offset >> q->cluster_bits, &count);
-		if (r < 0)
-			return r;
-		if (l2_offset && !count) {
-			cache_drop(&q->l2, l2_offset);
-			qcow2_drop_meta(q, l2_offset);
-		}
-	}
-	return 0;
-}
-
-/* Puts the active tables' flags right; in place, as a shared table has no flag set and gets none. */
-static int flag_tree(struct image *img)
-{
-	struct qcow2 *q = qcow2_of(img);
-
-	for (uint32_t i = 0; i < q->l1_size; i++) {
-		uint64_t l2_offset = q->l1[i] & ENTRY_OFFSET;
-		struct table *t;
-		int r;
-
-		if (!l2_offset)
-			continue;
-		r = qcow2_load_l2(img, l2_offset, &t);
-		for (uint64_t k = 0; k < 1ull << q->l2_bits && r == 0; k++) {
-			uint64_t old = get_be64(t->data + k * 8), entry = old;
-
-			r = flag_entry(img, &entry);
-			if (r == 0 && entry != old) {
-				put_be64(t->data + k * 8, entry);
-				cache_dirty(&q->l2, t, (uint32_t)(k * 8), (uint32_t)(k * 8 + 8));
-			}
-		}
-		if (r == 0)
-			r = flag_entry(img, &q->l1[i]);
-		/* The cache holds dirty tables until they are written. */
-		if (r == 0 && q->l2.nr_dirty > q->l2.max / 2) {
-			pthread_mutex_unlock(&q->lock);
-			r = qcow2_commit_held(img);
-			pthread_mutex_lock(&q->lock);
-		}
-		if (r < 0)
-			return r;
-	}
-	q->l1_dirty_from = 0;
-	q->l1_dirty_to = q->l1_size;
-	return 0;
-}
-
-/* ---- operations ---- */
-
 /* Nobody else works with the image, nothing is dirty, and the dirty bit is set. Lock held after it. */
 static int begin(struct image *img, struct range_lock *all)
 {
@@ -448,21 +125,21 @@ static int create_locked(struct image *img, const struct image_snapshot *info)
 	s->info.name = strdup(info->name);
 	r = s->info.id && s->info.name ? copy_l1(img, s) : -ENOMEM;
 	if (r == 0)
-		r = count_tree(img, q->l1, q->l1_size, 1);
+		r = qcow2_count_tree(img, q->l1, q->l1_size, 1);
 	/* Counted before shared; and not written in place any more before a snapshot has it. */
 	if (r == 0)
 		r = cache_write_all(img, &q->refblocks);
 	if (r == 0)
-		r = flag_tree(img);
+		r = qcow2_flag_tree(img);
 	if (r == 0) {
 		pthread_mutex_unlock(&q->lock);
 		r = qcow2_commit_held(img);
 		pthread_mutex_lock(&q->lock);
 	}
 	if (r == 0)
-		r = write_table(img, more, q->nr_snapshots + 1);
+		r = qcow2_write_snapshots(img, more, q->nr_snapshots + 1);
 	if (r < 0)
-		free_snapshot(s);
+		qcow2_free_snapshot(s);
 	else
 		q->nr_snapshots++;
 	return r;
@@ -546,7 +223,7 @@ static int apply_locked(struct image *img, const struct qcow2_snapshot *s)
 	if (r < 0)
 		return r;
 	clusters = cluster_up(q, s->l1_size * 8ull) >> q->cluster_bits;
-	r = count_tree(img, l1, s->l1_size, 1);
+	r = qcow2_count_tree(img, l1, s->l1_size, 1);
 	if (r == 0 && clusters)
 		r = qcow2_alloc_run(img, clusters, &offset);
 	for (uint32_t i = 0; i < s->l1_size; i++)
@@ -571,12 +248,12 @@ static int apply_locked(struct image *img, const struct qcow2_snapshot *s)
 		if (l1[i] & ENTRY_OFFSET)
 			r = qcow2_add_meta(q, l1[i] & ENTRY_OFFSET);
 	if (r == 0)
-		r = count_tree(img, old, old_size, -1);
+		r = qcow2_count_tree(img, old, old_size, -1);
 	if (r == 0 && old_size)
 		r = qcow2_add_refcount(img, old_offset,
 				       cluster_up(q, old_size * 8ull) >> q->cluster_bits, -1);
 	free(old);
-	return r == 0 ? flag_tree(img) : r;
+	return r == 0 ? qcow2_flag_tree(img) : r;
 }
 
 int image_snapshot_apply(struct image *img, unsigned index, char *err, size_t errlen)
@@ -607,7 +284,7 @@ static int delete_locked(struct image *img, unsigned index)
 		return r;
 	memmove(&q->snapshots[index], &q->snapshots[index + 1],
 		(q->nr_snapshots - index - 1) * sizeof(gone));
-	r = write_table(img, q->snapshots, q->nr_snapshots - 1);
+	r = qcow2_write_snapshots(img, q->snapshots, q->nr_snapshots - 1);
 	if (r < 0) {
 		memmove(&q->snapshots[index + 1], &q->snapshots[index],
 			(q->nr_snapshots - index - 1) * sizeof(gone));
@@ -616,13 +293,13 @@ static int delete_locked(struct image *img, unsigned index)
 		return r;
 	}
 	q->nr_snapshots--;
-	r = count_tree(img, l1, gone.l1_size, -1);
+	r = qcow2_count_tree(img, l1, gone.l1_size, -1);
 	if (r == 0 && gone.l1_size)
 		r = qcow2_add_refcount(img, gone.l1_offset,
 				       cluster_up(q, gone.l1_size * 8ull) >> q->cluster_bits, -1);
 	free(l1);
-	free_snapshot(&gone);
-	return r == 0 ? flag_tree(img) : r;
+	qcow2_free_snapshot(&gone);
+	return r == 0 ? qcow2_flag_tree(img) : r;
 }
 
 int image_snapshot_delete(struct image *img, unsigned index, char *err, size_t errlen)

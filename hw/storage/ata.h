@@ -85,6 +85,12 @@ struct ata_drive {
 	uint8_t data[ATA_SECTOR];
 };
 
+/* Of the medium. */
+static inline uint64_t ata_sectors(const struct ata_drive *d)
+{
+	return block_size(d->block) / ATA_SECTOR;
+}
+
 struct ata_options {
 	bool cd, sata;
 	const char *serial, *model, *version; /* NULL: the default */
@@ -98,7 +104,9 @@ void ata_fini(struct ata_drive *d);
 
 /* Power-on and soft reset: signature and status. */
 void ata_reset(struct ata_drive *d);
-/* Starts the command in d->r.command; status and error show that it is under way. */
+/* Tells in the task file which kind of drive this is (ATA8-ACS 4.3), status and error apart. */
+void ata_set_signature(struct ata_drive *d);
+/* ata_command.c. Starts the command in d->r.command; status and error show that it is under way. */
 void ata_start(struct ata_drive *d, struct ata_plan *plan);
 /* The end of a command: status and error for ret, 0 or -errno. */
 void ata_end(struct ata_drive *d, int ret);

@@ -22,12 +22,15 @@ from guest import Guest, GuestError  # noqa: E402
 
 MIB = 1 << 20
 SIZE = 256 * MIB
-# Name, node in the guest, format, how it is plugged in.
-DISKS = [("virtio-blk raw", "vdb", "raw", ["-device", "virtio-blk-pci,drive=vdb"]),
-         ("virtio-blk qcow2", "vdc", "qcow2", ["-device", "virtio-blk-pci,drive=vdc"]),
-         ("nvme raw", "nvme0n1", "raw", ["-device", "nvme,drive=nvme0n1,serial=1"]),
-         ("ahci raw", "sda", "raw", ["-device", "ahci,id=a", "-device",
-                                     "ide-hd,drive=sda,bus=a.0"])]
+# Name, the serial number by which the guest finds it, format, how it is plugged in.
+DISKS = [("virtio-blk raw", "vblk-raw", "raw", ["-device", "virtio-blk-pci,{}"]),
+         ("virtio-blk qcow2", "vblk-qcow2", "qcow2", ["-device", "virtio-blk-pci,{}"]),
+         ("NVMe raw", "nvme-raw", "raw", ["-device", "nvme,{}"]),
+         ("NVMe qcow2", "nvme-qcow2", "qcow2", ["-device", "nvme,{}"]),
+         ("AHCI raw", "ahci-raw", "raw", ["-device", "ahci,id=a", "-device", "ide-hd,bus=a.0,{}"]),
+         ("AHCI qcow2", "ahci-qcow2", "qcow2", ["-device", "ide-hd,bus=a.1,{}"]),
+         ("IDE raw", "ide-raw", "raw", ["-device", "ide-hd,bus=ide.0,unit=0,{}"]),
+         ("IDE qcow2", "ide-qcow2", "qcow2", ["-device", "ide-hd,bus=ide.1,unit=0,{}"])]
 # Name, fio's options, the columns of its report: 7 and 48 are KiB/s of reads and writes, 8 and 49 their IOPS.
 JOBS = [("seq-read", "--rw=read --bs=128k --iodepth=8", 7, "MiB/s"),
         ("seq-write", "--rw=write --bs=128k --iodepth=8", 48, "MiB/s"),
@@ -48,7 +51,7 @@ class Bench:
 
     def images(self, who):
         args = []
-        # All of them, so that their names do not depend on what is measured.
+        # All of them: AHCI's controller comes with the first of its disks.
         for _, node, fmt, plug in DISKS:
             raw = os.path.join(self.folder, "raw")
             path = os.path.join(self.folder, f"{who}-{node}.{fmt}")
@@ -58,7 +61,8 @@ class Bench:
                         f.write(os.urandom(MIB))
             subprocess.run([self.a.doppel, "img", "convert", "-f", "raw", "-O", fmt, raw, path],
                            check=True)
-            args += ["-drive", f"file={path},format={fmt},if=none,id={node}", *plug]
+            args += ["-drive", f"file={path},format={fmt},if=none,id={node}",
+                     *(word.format(f"drive={node},serial={node}") for word in plug)]
         return args
 
     def boot(self, who, argv):
@@ -76,7 +80,7 @@ class Bench:
 
     def job(self, who, g, node, job):
         name, options, column, unit = job
-        out = g.command(f"fio --name=j --filename=/dev/{node} --direct=1 --ioengine=libaio --size=100% "
+        out = g.command(f"fio --name=j --filename=$(readlink -f /dev/disk/by-id/*[-_]{node}) --direct=1 --ioengine=libaio --size=100% "
                         f"--time_based --runtime={self.a.seconds} --minimal {options} "
                         f"| cut -d';' -f{column}", 120 + 10 * self.a.seconds)
         figures = [line for line in out.split() if line.isdigit()]
@@ -123,7 +127,7 @@ def main():
     p.add_argument("--qemu", default="qemu-system-x86_64")
     p.add_argument("--seconds", type=int, default=5, help="of each job")
     p.add_argument("--repeat", type=int, default=1)
-    p.add_argument("--only", help="nodes (vdb, vdc, nvme0n1, sda) and jobs")
+    p.add_argument("--only", help="disks (vblk-raw, ide-qcow2, ...) and jobs (seq-read, ...)")
     a = p.parse_args()
     folder = tempfile.mkdtemp(prefix="doppel-fio-")
     try:
