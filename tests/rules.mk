@@ -75,6 +75,11 @@ $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 debug-overhead: doppel
 	@python3 tests/gdb/overhead.py --doppel ./doppel
 
+#: make profile         a busy guest for ten seconds into a flame graph that shows the right function
+.PHONY: profile
+profile: doppel
+	@python3 tests/monitor/monitor.py --doppel ./doppel --seconds 10 --logs $(B)/profile profile
+
 #: make fuzz-remote     a million inputs of gdb and of QMP clients each (use with MODE=asan or ubsan; INPUTS=1000000)
 INPUTS ?= 1000000
 .PHONY: fuzz-remote
