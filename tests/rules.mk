@@ -65,7 +65,7 @@ fuzz-loader: $(B)/tests/fuzz/fuzz_loader
 	$< 10000 1
 
 FUZZ_OBJS := $(patsubst %,$(B)/tests/fuzz/%.o,\
-	fuzz fuzz_disks fuzz_board fuzz_usb fuzz_nics fuzz_net fuzz_virtio)
+	fuzz seeds fuzz_disks fuzz_board fuzz_usb fuzz_nics fuzz_net fuzz_virtio)
 $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(LIBS)
 -include $(FUZZ_OBJS:.o=.d)
@@ -87,12 +87,12 @@ fuzz-remote: $(B)/tests/fuzz/fuzz_remote
 	$< gdb $(INPUTS) $(SEED)
 	$< qmp $(INPUTS) $(SEED)
 
-#: make fuzz-devices    devices against lying drivers (use with MODE=asan; SECONDS=5 each, DEVICES="nvme ahci")
+#: make fuzz-devices    devices against lying drivers: seeds, then random inputs (use with MODE=asan; SECONDS=5 each, DEVICES="nvme ahci")
 SECONDS ?= 5
 DEVICES ?=
 .PHONY: fuzz-devices
 fuzz-devices: $(B)/tests/fuzz/fuzz_devices
-	$< -t $(SECONDS) -s $(SEED) -j $$(nproc) $(DEVICES)
+	$< -t $(SECONDS) -s $(SEED) -j $$(nproc) -c tests/fuzz/seeds $(DEVICES)
 
 #: make fuzz-long       libFuzzer (clang) on every device and on images, an hour each (HOURS=1 DEVICES=... CORPUS=folder)
 HOURS ?= 1
@@ -102,6 +102,13 @@ fuzz-long:
 	@$(MAKE) --no-print-directory -s MODE=fuzz build/fuzz/tests/fuzz/fuzz_devices \
 		build/fuzz/tests/block/fuzz_qcow2
 	@sh tests/fuzz/long.sh $(HOURS) $(CORPUS) $(DEVICES)
+
+#: make fuzz-seeds      what fuzz-long has found becomes tests/fuzz/seeds (DEVICES="nvme ahci" CORPUS=folder)
+.PHONY: fuzz-seeds
+fuzz-seeds:
+	@$(MAKE) --no-print-directory -s MODE=fuzz build/fuzz/tests/fuzz/fuzz_devices \
+		build/fuzz/tests/block/fuzz_qcow2
+	@python3 tests/fuzz/seeds.py $(CORPUS) $(DEVICES)
 
 #: make check-net       networks of guests: all back ends, other guests, QEMU and passt
 .PHONY: check-net

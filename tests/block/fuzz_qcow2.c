@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Opens qcow2 images (and what is guessed to be raw) with broken headers, tables and snapshots, as a reader, a writer and for repair, and
- * works with those that open. Nothing may crash or hang (build with MODE=asan or ubsan), and what was
- * refused may not have been written to.
- * Usage: fuzz_qcow2 [seconds [seed]]: mutations of images of our own; a failure names the seed of one
- * image, and `fuzz_qcow2 0 SEED` repeats it. With -DLIBFUZZER it is a target for libFuzzer instead.
+ * Opens qcow2 images (and what is guessed to be raw) with broken headers, tables and snapshots, as a reader, a
+ * writer and for repair, and works with those that open. Nothing may crash or hang (build with MODE=asan or
+ * ubsan), and what was refused may not have been written to.
+ * Usage: fuzz_qcow2 [seconds [seed [ARCHIVE]]]: the images in the archive, then mutations of our own; a failure
+ * names the seed of one image, and `fuzz_qcow2 0 SEED` repeats it. With -DLIBFUZZER it is a target for libFuzzer
+ * instead.
  */
 #include <stdio.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 #include "hw/block/qcow2.h"
 #include "hw/block/qcow2_create.h"
 #include "tests/block/memfile.h"
+#include "tests/fuzz/seeds.h"
 
 #define MEMORY (4u << 20)
 #define DISK   (1u << 20)
@@ -121,6 +123,16 @@ static void fuzz_one(const uint8_t *data, size_t len)
 		image_close(img);
 	}
 	mem_disk_free(d);
+}
+
+/* An input is an image; what is done with it follows from its first bytes. */
+static void play(const uint8_t *data, size_t len)
+{
+	state = 1;
+	for (size_t i = 0; i < len && i < 4096; i++)
+		state = state * 31 + data[i] + 1;
+	if (len <= MEMORY / 2)
+		fuzz_one(data, len);
 }
 
 /* ---- images to break ---- */
@@ -258,11 +270,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t len, size_t max, unsigned s
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	state = 1;
-	for (size_t i = 0; i < len && i < 4096; i++)
-		state = state * 31 + data[i] + 1;
-	if (len <= MEMORY / 2)
-		fuzz_one(data, len);
+	patience();
+	play(data, len);
+	patience_end();
 	return 0;
 }
 
@@ -297,7 +307,7 @@ static int batch(uint64_t seed, uint64_t n)
 		abort();
 	if (pid == 0) {
 		for (uint64_t i = 0; i < n; i++) {
-			alarm(20);
+			patience();
 			one(seed + i);
 		}
 		exit(0);
@@ -310,8 +320,13 @@ int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 5;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1, first = seed;
+	int kept = argc > 3 ? seeds_play(argv[3], play) : 0;
 	time_t end = time(NULL) + (time_t)seconds;
 
+	if (kept < 0) {
+		fprintf(stderr, "fuzz_qcow2: %s is no archive of images\n", argv[3]);
+		return 2;
+	}
 	if (seconds == 0) {
 		one(seed);
 		return 0;
@@ -326,9 +341,9 @@ int main(int argc, char **argv)
 				return 1;
 			}
 	}
-	printf("fuzz_qcow2: images %llu to %llu: %llu passed, 0 failed\n",
+	printf("fuzz_qcow2: %d seeds, images %llu to %llu: %llu passed, 0 failed\n", kept,
 	       (unsigned long long)first, (unsigned long long)seed - 1,
-	       (unsigned long long)(seed - first));
+	       kept + (unsigned long long)(seed - first));
 	return 0;
 }
 #endif

@@ -7,6 +7,7 @@ $(BLOCK_TESTS:%=$(B)/%): $(B)/tests/block/%: $(B)/tests/block/%.o $(B)/libdoppel
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(FUZZ_DRIVER) -o $@ $^ $(LIBS)
 -include $(BLOCK_TESTS:%=$(B)/%.d)
 $(B)/tests/block/fuzz_qcow2: FUZZ_DRIVER = $(LIBFUZZER)
+$(B)/tests/block/fuzz_qcow2: $(B)/tests/fuzz/seeds.o
 
 #: make kill-test        1,000 times kill -9 of a writer to a qcow2 image (KILLS=1000 SEED=1)
 KILLS ?= 1000
@@ -39,7 +40,7 @@ crash-test: $(B)/tests/block/crash_qcow2
 FUZZ_SECONDS ?= 5
 .PHONY: fuzz-qcow2
 fuzz-qcow2: $(B)/tests/block/fuzz_qcow2
-	$< $(FUZZ_SECONDS) $(SEED)
+	$< $(FUZZ_SECONDS) $(SEED) tests/fuzz/seeds/qcow2.tar.gz
 
 #: make full-disk-test   a guest meets a full host disk, waits, and goes on (as root)
 .PHONY: full-disk-test

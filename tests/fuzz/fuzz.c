@@ -3,7 +3,8 @@
  * The world of the devices under test, the input, and two drivers of the same entry: libFuzzer (make MODE=fuzz;
  * the device is named by the variable FUZZ_DEVICE), and a main() of our own that makes inputs at random.
  *
- * fuzz_devices [-t SECONDS] [-s SEED] [-j JOBS] [NAME...]   random inputs, seconds for each device
+ * fuzz_devices [-t SECONDS] [-s SEED] [-j JOBS] [-c FOLDER] [NAME...]   first the inputs in FOLDER/NAME.tar.gz,
+ *                                           if there is one, then random ones, seconds for each device
  * fuzz_devices -x SEED NAME                                 the input of that seed again
  * fuzz_devices -f FILE... NAME                              inputs from files
  */
@@ -18,9 +19,9 @@
 
 #include "hw/msi.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/seeds.h"
 
-#define INPUT_MAX  0x8000u
-#define PATIENCE_S 20 /* for one input */
+#define INPUT_MAX 0x8000u
 
 /* clang-format off */
 static const struct fuzz_device *const tables[] = {
@@ -328,7 +329,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+	patience();
 	play(tested, data, len);
+	patience_end();
 	return 0;
 }
 
@@ -338,6 +341,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 static struct shared {
 	uint64_t seed;
+	int seeds; /* inputs from a file that have been played */
 	unsigned long inputs, rounds;
 	double slowest;
 } * shared;
@@ -381,20 +385,39 @@ static void one(const struct fuzz_device *d, uint64_t seed)
 	shared->rounds += play(d, (uint8_t *)buf, len);
 }
 
-static _Noreturn void child(const struct fuzz_device *d, uint64_t seed, double seconds)
+static const struct fuzz_device *played;
+
+static void play_seed(const uint8_t *data, size_t len)
 {
-	double end = now() + seconds;
+	play(played, data, len);
+	shared->seeds++;
+}
+
+/* folder may be NULL. */
+static _Noreturn void child(const struct fuzz_device *d, uint64_t seed, double seconds,
+			    const char *folder)
+{
+	char path[512];
+	double end;
 
 	world_init(d);
+	played = d;
+	snprintf(path, sizeof(path), "%s/%s.tar.gz", folder ? folder : "", d->name);
+	if (folder && seeds_play(path, play_seed) < 0) {
+		fprintf(stderr, "fuzz_devices: %s is no archive of inputs\n", path);
+		_exit(2);
+	}
+	end = now() + seconds;
 	for (shared->seed = seed; now() < end; shared->seed++) {
 		double t = now();
 
-		alarm(PATIENCE_S);
+		patience();
 		one(d, shared->seed);
 		t = now() - t;
 		shared->slowest = t > shared->slowest ? t : shared->slowest;
 		shared->inputs++;
 	}
+	patience_end();
 	world_fini(d);
 	exit(0);
 }
@@ -412,9 +435,9 @@ static void one_file(const struct fuzz_device *d, const char *path)
 	}
 	len = fread(data, 1, 1 << 20, f);
 	fclose(f);
-	alarm(PATIENCE_S);
+	patience();
 	play(d, data, len);
-	alarm(0);
+	patience_end();
 	free(data);
 }
 
@@ -429,15 +452,20 @@ static int report(const struct job *j, int status, uint64_t first)
 	const struct shared *s = j->shared;
 
 	if (status == 0) {
-		printf(
-		    "fuzz_devices: %s, seeds %llu to %llu: %lu rounds, the slowest input %.0f ms\n",
-		    j->device->name, (unsigned long long)first, (unsigned long long)s->seed - 1,
-		    s->rounds, s->slowest * 1e3);
+		printf("fuzz_devices: %s, %d seeds, random inputs %llu to %llu: %lu rounds, the "
+		       "slowest "
+		       "input %.0f ms\n",
+		       j->device->name, s->seeds, (unsigned long long)first,
+		       (unsigned long long)s->seed - 1, s->rounds, s->slowest * 1e3);
 		return 0;
 	}
-	printf("fuzz_devices: %s fails%s, after %lu inputs; again with: -x %llu %s\n",
-	       j->device->name, WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? " to end" : "",
-	       s->inputs, (unsigned long long)s->seed, j->device->name);
+	if (!s->seed)
+		printf("fuzz_devices: %s fails at file %d of its seeds (unpack them, then: -f FILE "
+		       "%s)\n",
+		       j->device->name, s->seeds + 1, j->device->name);
+	else
+		printf("fuzz_devices: %s fails, after %lu random inputs; again with: -x %llu %s\n",
+		       j->device->name, s->inputs, (unsigned long long)s->seed, j->device->name);
 	return -1;
 }
 
@@ -458,18 +486,21 @@ int main(int argc, char **argv)
 	const struct fuzz_device *wanted[128];
 	unsigned nr, started = 0, ended = 0, failed = 0, jobs = 1;
 	bool again = false, files = false;
+	const char *folder = NULL;
 	double seconds = 5;
 	uint64_t seed = 1;
 	struct job job[128];
 	int c;
 
-	while ((c = getopt(argc, argv, "t:s:j:x:f")) != -1) {
+	while ((c = getopt(argc, argv, "t:s:j:c:x:f")) != -1) {
 		if (c == 't')
 			seconds = atof(optarg);
 		else if (c == 's' || c == 'x')
 			seed = strtoull(optarg, NULL, 0);
 		else if (c == 'j')
 			jobs = (unsigned)atoi(optarg);
+		else if (c == 'c')
+			folder = optarg;
 		else if (c == '?')
 			return 2;
 		again |= c == 'x';
@@ -500,7 +531,7 @@ int main(int argc, char **argv)
 			job[started] = (struct job){wanted[started], shared + started, fork()};
 			if (job[started].pid == 0) {
 				shared += started;
-				child(wanted[started], seed, seconds);
+				child(wanted[started], seed, seconds, folder);
 			}
 			started++;
 			continue;
