@@ -22,6 +22,7 @@
 #include "accel/engine.h"
 #include "accel/stats.h"
 #include "frontend/accel.h"
+#include "frontend/audiodev.h"
 #include "frontend/bench.h"
 #include "frontend/chardev.h"
 #include "frontend/console.h"
@@ -68,6 +69,7 @@ struct app {
 	struct chardev nowhere[MAX_CHARDEV];
 	struct drive_set *drives;
 	struct netdev_set *netdevs;
+	struct audiodev_set *audiodevs;
 	struct blob kernel, firmware;
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned nr_modules;
@@ -545,6 +547,9 @@ static int help(const struct app *a)
 	case ACT_NETDEV_HELP:
 		options_netdev_help();
 		break;
+	case ACT_AUDIODEV_HELP:
+		options_audiodev_help();
+		break;
 	case ACT_RUN:
 		break;
 	}
@@ -713,6 +718,8 @@ static void *find_backend(void *opaque, enum prop_kind kind, const char *id)
 		return netdevs_find(a->netdevs, id);
 	if (kind == PROP_FSDEV)
 		return fsdev_find(&a->opt.fsdevs, id);
+	if (kind == PROP_AUDIODEV)
+		return audiodevs_find(a->audiodevs, id);
 	if (kind == PROP_CHARDEV)
 		return find_chardev(a, id);
 	return kind == PROP_DRIVE ? drives_find(a->drives, id) : NULL;
@@ -742,6 +749,38 @@ static int open_netdevs(struct app *a)
 	pthread_mutex_unlock(&m->lock);
 	a->env.netdevs = a->netdevs;
 	return a->netdevs ? 0 : complain("%s", a->err);
+}
+
+static int open_audiodevs(struct app *a)
+{
+	const char *speaker = a->opt.audiodevs.speaker;
+	struct machine *m = &a->pc->m;
+	const struct audio_env env = {.clock = &m->clock, .warn = on_trouble, .opaque = a};
+	struct audiodev *dev = NULL;
+
+	pthread_mutex_lock(&m->lock);
+	a->audiodevs = audiodevs_open(&a->opt.audiodevs, &env, a->err, sizeof(a->err));
+	if (a->audiodevs && *speaker)
+		dev = audiodevs_find(a->audiodevs, speaker);
+	if (dev)
+		pcspk_init(&a->pc->pcspk, &a->pc->pit, dev);
+	pthread_mutex_unlock(&m->lock);
+	a->env.audiodevs = a->audiodevs;
+	if (!a->audiodevs)
+		return complain("%s", a->err);
+	return dev || !*speaker
+		   ? 0
+		   : complain("-machine pcspk-audiodev=%s: there is no -audiodev with that id",
+			      speaker);
+}
+
+static void close_audiodevs(struct app *a)
+{
+	struct machine *m = &a->pc->m;
+
+	pthread_mutex_lock(&m->lock);
+	audiodevs_close(a->audiodevs);
+	pthread_mutex_unlock(&m->lock);
 }
 
 static void close_netdevs(struct app *a)
@@ -779,7 +818,7 @@ static int run(struct app *a)
 	m = &a->pc->m;
 	if (monitor_env_init(&a->env, a->pc) < 0)
 		return complain("cannot set up the monitor");
-	if (open_drives(a) || open_netdevs(a) || add_vga(a))
+	if (open_drives(a) || open_netdevs(a) || open_audiodevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
 		if (pc_add_device(a->pc, &a->opt.devices[i], find_backend, a, a->err,
@@ -881,6 +920,8 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		monitor_env_fini(&app->env);
 		if (app->netdevs)
 			close_netdevs(app);
+		if (app->audiodevs)
+			close_audiodevs(app);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)

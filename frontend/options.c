@@ -397,6 +397,13 @@ static int on_machine(struct parse *p, const char *arg)
 			p->err[0] = 0;
 			continue;
 		}
+		if (kv.has_val && strcmp(kv.key, "pcspk-audiodev") == 0) {
+			if (strlen(kv.val) >= sizeof(p->o->audiodevs.speaker))
+				return fail(p, "-machine: there is no -audiodev with id=%s",
+					    kv.val);
+			strcpy(p->o->audiodevs.speaker, kv.val);
+			continue;
+		}
 		for (size_t i = 0; fine[i]; i++) {
 			size_t n = strlen(kv.key);
 
@@ -625,6 +632,9 @@ static const struct option table[] = {
     {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
     {"net", "nic|TYPE|none", on_net, NULL},
     {"object", "filter-dump,...", on_object, "write a network's frames to a file"},
+    {"audiodev", "DRIVER,id=ID[,...]", on_audiodev,
+     "where sound goes: wav, sdl or none; -audiodev help"},
+    {"audio", "DRIVER,model=M[,...]", on_audio, "the same with a sound card: model=hda or ac97"},
     {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
 
     {"", NULL, NULL, "Disks"},
@@ -698,8 +708,7 @@ static const struct {
     {"spice", "-nographic"},
     {"usb", "-serial for input"},
     {"usbdevice", "-serial for input"},
-    {"audio", "nothing"},
-    {"audiodev", "nothing"},
+    {"soundhw", "-audio sdl,model=hda"},
     {"numa", "-smp"},
     {"mem-path", "-m"},
     {"mem-prealloc", "-m"},

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "frontend/audiodev.h"
 #include "frontend/fsdev.h"
 #include "frontend/drive.h"
 #include "frontend/netdev.h"
@@ -59,6 +60,7 @@ enum option_action {
 	ACT_DEVICE_HELP,
 	ACT_PROPERTY_HELP,
 	ACT_NETDEV_HELP,
+	ACT_AUDIODEV_HELP,
 };
 
 enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
@@ -119,6 +121,7 @@ struct options {
 	unsigned nr_devices;
 	struct drives drives;
 	struct netdevs netdevs;
+	struct audiodevs audiodevs;
 	enum clock_base rtc_base;
 	int64_t rtc_date; /* seconds since 1970 for CLOCK_DATE */
 };

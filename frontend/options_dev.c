@@ -621,8 +621,8 @@ void options_device_help(void)
 
 static void property_help(const struct device_type *type)
 {
-	static const char *const kind[] = {"str",   "bool",   "num",     "size",
-					   "drive", "netdev", "chardev", "fsdev"};
+	static const char *const kind[] = {"str",    "bool",    "num",   "size",    "drive",
+					   "netdev", "chardev", "fsdev", "audiodev"};
 
 	printf("%s options:\n"
 	       "  id=<str>\n",

@@ -461,7 +461,7 @@ static bool create(struct sdl *s)
 	l->SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
 	l->SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
 	l->SetHint(SDL_HINT_GRAB_KEYBOARD, "1");
-	if (l->Init(SDL_INIT_VIDEO) < 0) {
+	if (l->InitSubSystem(SDL_INIT_VIDEO) < 0) {
 		snprintf(s->err, sizeof(s->err), "SDL cannot open a display: %s", l->GetError());
 		return false;
 	}
@@ -492,7 +492,7 @@ static void destroy(struct sdl *s)
 		l->DestroyRenderer(s->renderer);
 	if (s->window)
 		l->DestroyWindow(s->window);
-	l->Quit();
+	l->QuitSubSystem(SDL_INIT_VIDEO); /* sound may go on */
 }
 
 static void *window_thread(void *opaque)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * libSDL2, loaded when a window is asked for, so that nobody else needs it.
+ * libSDL2, loaded when a window or sound is asked for, so that nobody else needs it.
  */
 #ifndef FRONTEND_SDL_LIB_H
 #define FRONTEND_SDL_LIB_H
@@ -8,18 +8,19 @@
 #include <SDL2/SDL.h>
 
 #define SDL_FUNCTIONS(F)                                                                           \
-	F(Init)                                                                                    \
-	F(Quit)                                                                                    \
-	F(SetHint) F(GetError) F(CreateWindow) F(DestroyWindow) F(CreateRenderer)                  \
-	    F(DestroyRenderer) F(CreateTexture) F(DestroyTexture) F(UpdateTexture)                 \
-		F(SetRenderDrawColor) F(RenderClear) F(RenderCopy) F(RenderPresent)                \
-		    F(GetRendererOutputSize) F(WaitEvent) F(PushEvent) F(RegisterEvents)           \
-			F(SetWindowTitle) F(SetWindowSize) F(GetWindowSize) F(GetWindowFlags)      \
-			    F(SetWindowFullscreen) F(SetRelativeMouseMode)                         \
-				F(SetWindowKeyboardGrab) F(SetWindowMouseGrab) F(ShowCursor)       \
-				    F(CreateRGBSurfaceWithFormatFrom) F(FreeSurface)               \
-					F(CreateColorCursor) F(SetCursor) F(FreeCursor)            \
-					    F(GetDefaultCursor) F(GetModState) F(StopTextInput) F(SetTextureScaleMode)
+	F(SetHint)                                                                                 \
+	F(GetError) F(CreateWindow) F(DestroyWindow) F(CreateRenderer) F(DestroyRenderer)          \
+	    F(CreateTexture) F(DestroyTexture) F(UpdateTexture) F(SetRenderDrawColor)              \
+		F(RenderClear) F(RenderCopy) F(RenderPresent) F(GetRendererOutputSize)             \
+		    F(WaitEvent) F(PushEvent) F(RegisterEvents) F(SetWindowTitle) F(SetWindowSize) \
+			F(GetWindowSize) F(GetWindowFlags) F(SetWindowFullscreen)                  \
+			    F(SetRelativeMouseMode) F(SetWindowKeyboardGrab) F(SetWindowMouseGrab) \
+				F(ShowCursor) F(CreateRGBSurfaceWithFormatFrom) F(FreeSurface)     \
+				    F(CreateColorCursor) F(SetCursor) F(FreeCursor)                \
+					F(GetDefaultCursor) F(GetModState) F(StopTextInput)        \
+					    F(SetTextureScaleMode) F(InitSubSystem)                \
+						F(QuitSubSystem) F(OpenAudioDevice)                \
+						    F(CloseAudioDevice) F(PauseAudioDevice)
 
 /* Each function without its prefix: lib->Init() is SDL_Init(). */
 struct sdl_lib {

@@ -263,6 +263,15 @@ void *arg_backend(const struct device_args *a, const char *name)
 	return a->env->backend(a->env->backend_opaque, a->spec->type->props[i].kind, id);
 }
 
+struct audiodev *arg_audiodev(const struct device_args *a)
+{
+	const char *id = arg_str(a, "audiodev");
+
+	return a->env->backend
+		   ? a->env->backend(a->env->backend_opaque, PROP_AUDIODEV, id ? id : "")
+		   : NULL;
+}
+
 void device_add(const struct device_args *a, struct device *dev)
 {
 	if (a->env->add)
@@ -385,10 +394,11 @@ int device_create(void **self, const struct device_spec *spec, const struct devi
 		if (!spec->text_at[i] || !is_backend(p) || arg_backend(&a, p->name))
 			continue;
 		snprintf(err, errlen, "-device %s: there is no %s with id=%s", spec->type->name,
-			 p->kind == PROP_DRIVE    ? "-drive"
-			 : p->kind == PROP_NETDEV ? "-netdev"
-			 : p->kind == PROP_FSDEV  ? "-fsdev"
-						  : "-chardev",
+			 p->kind == PROP_DRIVE      ? "-drive"
+			 : p->kind == PROP_NETDEV   ? "-netdev"
+			 : p->kind == PROP_FSDEV    ? "-fsdev"
+			 : p->kind == PROP_AUDIODEV ? "-audiodev"
+						    : "-chardev",
 			 arg_str(&a, p->name));
 		return -ENODEV;
 	}

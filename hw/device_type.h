@@ -14,6 +14,7 @@
 #include "hw/device.h"
 #include "hw/pci.h"
 
+struct audiodev;
 struct clock;
 struct display;
 struct drive_bus;
@@ -33,6 +34,7 @@ enum prop_kind {
 	PROP_NETDEV,
 	PROP_CHARDEV,
 	PROP_FSDEV,
+	PROP_AUDIODEV,
 };
 
 struct prop {
@@ -127,6 +129,8 @@ const char *arg_str(const struct device_args *a, const char *name); /* NULL: nei
 uint64_t arg_num(const struct device_args *a, const char *name);
 bool arg_bool(const struct device_args *a, const char *name);
 void *arg_backend(const struct device_args *a, const char *name); /* NULL: not given */
+/* That of the property audiodev; not given, what the user has for all. */
+struct audiodev *arg_audiodev(const struct device_args *a);
 
 void device_add(const struct device_args *a, struct device *dev);
 /* Where firmware finds what the device boots from, when it has a bootindex: an OpenFirmware path below

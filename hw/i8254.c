@@ -17,7 +17,7 @@
 
 enum { P61_GATE2 = 1, P61_SPEAKER = 2, P61_RW = 0x0f, P61_REFRESH = 0x10, P61_OUT2 = 0x20 };
 
-static uint64_t ticks(const struct i8254 *pit)
+uint64_t i8254_ticks(const struct i8254 *pit)
 {
 	return muldiv64(clock_now(pit->clock), I8254_HZ, NSEC_PER_SEC);
 }
@@ -57,6 +57,20 @@ static void catch_up(struct i8254_channel *c, uint64_t now)
 	c->start += c->count;
 	c->count = c->next;
 	c->next = 0;
+}
+
+/* Before a channel is looked at or changed. */
+static void settle(struct i8254 *pit, struct i8254_channel *c, uint64_t now)
+{
+	if (c == &pit->ch[2] && pit->speaker)
+		pit->speaker(pit->speaker_opaque, I8254_CHANGES);
+	catch_up(c, now);
+}
+
+static void changed(struct i8254 *pit, const struct i8254_channel *c)
+{
+	if (c == &pit->ch[2] && pit->speaker)
+		pit->speaker(pit->speaker_opaque, I8254_CHANGED);
 }
 
 static bool output(const struct i8254_channel *c, uint64_t now)
@@ -134,7 +148,7 @@ static void set_out0(struct i8254 *pit, bool level)
 
 static void schedule(struct i8254 *pit)
 {
-	uint64_t at = next_rise(&pit->ch[0], ticks(pit));
+	uint64_t at = next_rise(&pit->ch[0], i8254_ticks(pit));
 
 	if (at == UINT64_MAX)
 		timer_cancel(&pit->timer);
@@ -145,7 +159,7 @@ static void schedule(struct i8254 *pit)
 static void fire(void *opaque)
 {
 	struct i8254 *pit = opaque;
-	uint64_t now = ticks(pit);
+	uint64_t now = i8254_ticks(pit);
 
 	catch_up(&pit->ch[0], now);
 	set_out0(pit, false);
@@ -158,7 +172,7 @@ static void reprogrammed(struct i8254 *pit)
 {
 	struct i8254_channel *c = &pit->ch[0];
 
-	set_out0(pit, c->mode == 0 ? output(c, ticks(pit)) : true);
+	set_out0(pit, c->mode == 0 ? output(c, i8254_ticks(pit)) : true);
 	schedule(pit);
 }
 
@@ -175,6 +189,9 @@ static void load(struct i8254_channel *c, uint64_t now, uint16_t v)
 	uint32_t count = decode_count(c, v);
 
 	if (c->mode == 1 || c->mode == 5 || (periodic(c) && (c->running || !c->gate))) {
+		/* It waits for the end of the period in which it was written. */
+		if (periodic(c) && c->running && c->gate && !c->next)
+			c->start = now - (now - c->start) % c->count;
 		c->next = count;
 		if (!c->running && !c->count)
 			c->count = count;
@@ -259,7 +276,7 @@ static void write_control(struct i8254 *pit, uint64_t now, uint8_t val)
 		for (int i = 0; i < 3; i++) {
 			if (!(val & 2 << i))
 				continue;
-			catch_up(&pit->ch[i], now);
+			settle(pit, &pit->ch[i], now);
 			if (!(val & 0x20))
 				latch_count(&pit->ch[i], now);
 			if (!(val & 0x10))
@@ -268,7 +285,7 @@ static void write_control(struct i8254 *pit, uint64_t now, uint8_t val)
 		return;
 	}
 	c = &pit->ch[val >> 6];
-	catch_up(c, now);
+	settle(pit, c, now);
 	if (!(val & 0x30)) {
 		latch_count(c, now);
 		return;
@@ -287,6 +304,7 @@ static void write_control(struct i8254 *pit, uint64_t now, uint8_t val)
 	c->wr_high = 0;
 	if (c == &pit->ch[0])
 		reprogrammed(pit);
+	changed(pit, c);
 }
 
 static void set_gate(struct i8254_channel *c, uint64_t now, bool level)
@@ -318,28 +336,29 @@ static void set_gate(struct i8254_channel *c, uint64_t now, bool level)
 static void pit_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 {
 	struct i8254 *pit = opaque;
-	uint64_t now = ticks(pit);
+	uint64_t now = i8254_ticks(pit);
 
 	(void)size;
 	if (off == 3) {
 		write_control(pit, now, val);
 		return;
 	}
-	catch_up(&pit->ch[off], now);
+	settle(pit, &pit->ch[off], now);
 	write_count(&pit->ch[off], now, val);
 	if (off == 0)
 		reprogrammed(pit);
+	changed(pit, &pit->ch[off]);
 }
 
 static uint64_t pit_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct i8254 *pit = opaque;
-	uint64_t now = ticks(pit);
+	uint64_t now = i8254_ticks(pit);
 
 	(void)size;
 	if (off == 3)
 		return 0xff;
-	catch_up(&pit->ch[off], now);
+	settle(pit, &pit->ch[off], now);
 	return read_count(&pit->ch[off], now);
 }
 
@@ -351,19 +370,21 @@ static void port61_write(void *opaque, uint64_t off, uint64_t val, unsigned size
 
 	(void)off;
 	(void)size;
+	settle(pit, &pit->ch[2], i8254_ticks(pit));
 	pit->port61 = val & P61_RW;
-	set_gate(&pit->ch[2], ticks(pit), val & P61_GATE2);
+	set_gate(&pit->ch[2], i8254_ticks(pit), val & P61_GATE2);
+	changed(pit, &pit->ch[2]);
 }
 
 static uint64_t port61_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct i8254 *pit = opaque;
-	uint64_t now = ticks(pit);
+	uint64_t now = i8254_ticks(pit);
 	uint8_t val = pit->port61;
 
 	(void)off;
 	(void)size;
-	catch_up(&pit->ch[2], now);
+	settle(pit, &pit->ch[2], now);
 	if (clock_now(pit->clock) / REFRESH_NS & 1)
 		val |= P61_REFRESH;
 	if (output(&pit->ch[2], now))
@@ -373,15 +394,47 @@ static uint64_t port61_read(void *opaque, uint64_t off, unsigned size)
 
 static const struct mmio_ops port61_ops = {port61_read, port61_write, 1, 1};
 
-bool i8254_speaker(const struct i8254 *pit, uint32_t *hz)
+/* Of the first d ticks since its count began, those in which the output of a channel that counts is high. */
+static uint64_t high_ticks(const struct i8254_channel *c, uint32_t count, uint64_t d)
+{
+	uint32_t half = (count + 1) / 2;
+
+	switch (c->mode) {
+	case 0:
+	case 1:
+		return d > count ? d - count : 0;
+	case 2:
+		return d - d / count;
+	case 3:
+		return d / count * half + (d % count < half ? d % count : half);
+	default:
+		return d - (d > count);
+	}
+}
+
+static uint64_t high_until(const struct i8254_channel *c, uint64_t tick)
+{
+	uint64_t d = tick > c->start ? tick - c->start : 0;
+
+	if (!c->next || !periodic(c) || d <= c->count)
+		return high_ticks(c, c->count, d);
+	return high_ticks(c, c->count, c->count) + high_ticks(c, c->next, d - c->count);
+}
+
+bool i8254_speaker_on(const struct i8254 *pit)
+{
+	return pit->port61 & P61_SPEAKER;
+}
+
+uint64_t i8254_speaker_high(const struct i8254 *pit, uint64_t from, uint64_t to)
 {
 	const struct i8254_channel *c = &pit->ch[2];
 
-	if ((pit->port61 & (P61_GATE2 | P61_SPEAKER)) != (P61_GATE2 | P61_SPEAKER) || !c->running ||
-	    c->mode != 3)
-		return false;
-	*hz = I8254_HZ / c->count;
-	return true;
+	if (!i8254_speaker_on(pit) || to <= from)
+		return 0;
+	if (!c->running || (gate_enables(c) && !c->gate))
+		return output(c, to) ? to - from : 0;
+	return high_until(c, to) - high_until(c, from);
 }
 
 #define CHANNEL(n, open)                                                                           \
@@ -405,6 +458,8 @@ static void reset_done(void *state)
 
 	timer_cancel(&pit->timer);
 	irq_set(&pit->out0, 0);
+	if (pit->speaker)
+		pit->speaker(pit->speaker_opaque, I8254_NEW);
 }
 
 static void tame(void *state)
@@ -426,7 +481,11 @@ static void tame(void *state)
 
 static void loaded(void *state)
 {
-	schedule(state);
+	struct i8254 *pit = state;
+
+	schedule(pit);
+	if (pit->speaker)
+		pit->speaker(pit->speaker_opaque, I8254_NEW);
 }
 
 int i8254_init(struct i8254 *pit, struct aspace *io, struct clock *clk, const struct irq_pin *out0)

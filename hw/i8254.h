@@ -34,6 +34,10 @@ struct i8254_channel {
 	uint8_t running;
 };
 
+/* What the speaker is told about channel 2 and port 61h: they are about to change, or to be looked at; they
+ * have changed; they are new altogether, after a reset or a load. */
+enum i8254_news { I8254_CHANGES, I8254_CHANGED, I8254_NEW };
+
 struct i8254 {
 	struct device dev;
 	struct clock *clock;
@@ -42,11 +46,17 @@ struct i8254 {
 	uint8_t port61; /* bits 0-3 */
 	uint8_t out;    /* level of out0 */
 	struct irq_pin out0;
+	void (*speaker)(void *opaque, enum i8254_news news); /* or NULL */
+	void *speaker_opaque;
 };
 
 /* out0: channel 0's output, i.e. ISA IRQ 0. 0 or -errno. */
 int i8254_init(struct i8254 *pit, struct aspace *io, struct clock *clk, const struct irq_pin *out0);
-/* What the PC speaker is told: true and the frequency while channel 2 drives it. */
-bool i8254_speaker(const struct i8254 *pit, uint32_t *hz);
+/* Ticks of the input clock until now. */
+uint64_t i8254_ticks(const struct i8254 *pit);
+/* For how many of the ticks from <= t < to the speaker is driven high, if all is as it is now. */
+uint64_t i8254_speaker_high(const struct i8254 *pit, uint64_t from, uint64_t to);
+/* Whether port 61h lets the speaker hear channel 2. */
+bool i8254_speaker_on(const struct i8254 *pit);
 
 #endif

@@ -417,6 +417,7 @@ void pc_free(struct pc *pc)
 		pc->nr_added--;
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);
 	}
+	pcspk_fini(&pc->pcspk);
 	pc->board->unwire(pc);
 	fdc_fini(&pc->fdc);
 	for (unsigned i = 0; i < PC_FLASHES; i++)

@@ -15,6 +15,7 @@
 #include "cpu/cpuid.h"
 #include "hw/acpi_pm.h"
 #include "hw/acpi_tables.h"
+#include "hw/audio/pcspk.h"
 #include "hw/debug_exit.h"
 #include "hw/debugcon.h"
 #include "hw/device_type.h"
@@ -149,6 +150,7 @@ struct pc {
 
 	struct i8259 pic;
 	struct i8254 pit;
+	struct pcspk pcspk; /* where the user wants to hear it */
 	struct ioapic ioapic;
 	struct lapic_bus lapics;
 	struct lapic lapic[PC_MAX_CPUS];

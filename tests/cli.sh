@@ -158,8 +158,16 @@ name"
 for o in -usb -sd; do
 	refuses "option $o is not supported yet" $o x
 done
+answers "^wav +path=FILE" -audiodev help
+refuses "the nearest is -audio sdl,model=hda" -soundhw hda
+refuses "the nearest is sdl" -audiodev pa,id=a
+refuses "cannot write to /nonexistent/a.wav: No such file" -audiodev wav,id=a,path=/nonexistent/a.wav
+refuses "cannot write to $dir/folder: Is a directory" -audiodev "wav,id=a,path=$dir/folder"
+refuses "take u8, s16, s32 or f32" -audiodev "wav,id=a,path=$dir/a.wav,out.format=s8"
+refuses "no -audiodev with that id" -audiodev none,id=a -machine pcspk-audiodev=b
 for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -serial -monitor \
-	-debugcon -chardev -device -global -rtc -name -vga -vnc -net -nic -netdev -parallel; do
+	-debugcon -chardev -device -global -rtc -name -vga -vnc -net -nic -netdev -parallel \
+	-audiodev -audio; do
 	refuses "option $o needs an argument" $o
 done
 

@@ -24,10 +24,11 @@ struct vnc;
 struct monitor_env {
 	struct pc *pc;
 	struct debugger *debugger;
-	struct netdev_set *netdevs; /* or NULL */
-	struct drive_set *drives; /* or NULL */
-	struct ui *ui;            /* NULL, or without screens where nobody can look */
-	struct vnc *vnc;          /* or NULL */
+	struct netdev_set *netdevs;     /* or NULL */
+	struct audiodev_set *audiodevs; /* likewise */
+	struct drive_set *drives;       /* or NULL */
+	struct ui *ui;                  /* NULL, or without screens where nobody can look */
+	struct vnc *vnc;                /* or NULL */
 	struct sendkey keys;
 	struct linux_guest linux_guest;
 	struct debug_listener listener;

@@ -253,13 +253,25 @@ Test(i8254, port61_refresh_toggles)
 
 Test(i8254, speaker)
 {
-	uint32_t hz;
+	uint64_t now;
 
 	program(2, 3, 1193, false);
-	cr_assert_not(i8254_speaker(&pit, &hz));
+	cr_assert_not(i8254_speaker_on(&pit));
 	outb(&b, 0x61, 3);
-	cr_assert(i8254_speaker(&pit, &hz));
-	cr_assert_eq(hz, 1000);
+	cr_assert(i8254_speaker_on(&pit));
+	now = i8254_ticks(&pit);
+	cr_assert_eq(i8254_speaker_high(&pit, now, now + 1193), 597);
+	cr_assert_eq(i8254_speaker_high(&pit, now, now + 11930), 5970);
+	cr_assert_eq(i8254_speaker_high(&pit, now + 597, now + 1193), 0);
+	/* a new count begins with the next period */
+	outb(&b, 0x42, 100);
+	outb(&b, 0x42, 0);
+	cr_assert_eq(i8254_speaker_high(&pit, now, now + 1193), 597);
+	cr_assert_eq(i8254_speaker_high(&pit, now + 1193, now + 2193), 500);
+	outb(&b, 0x61, 2);
+	cr_assert_eq(i8254_speaker_high(&pit, now, now + 1000), 1000);
+	outb(&b, 0x61, 1);
+	cr_assert_eq(i8254_speaker_high(&pit, now, now + 1000), 0);
 }
 
 Test(i8254, absurd_counts_do_nothing_bad)

@@ -142,6 +142,15 @@ Test(options, refusals)
 	refused("-netdev hubprt,id=a", "did you mean hubport");
 	refused("-netdev vde,id=a", "-netdev help lists what is");
 	refused("-netdev hubport,id=a -netdev hubport,id=a", "two with id=a");
+	refused("-audiodev wav", "it needs id=");
+	refused("-audiodev wave,id=a", "did you mean wav");
+	refused("-audiodev wav,id=a -audiodev none,id=a", "two with id=a");
+	refused("-audiodev none,id=a,path=x", "path= is not supported");
+	refused("-audiodev none,id=a,out.frequency=7999", "from 8000 to 192000");
+	refused("-audiodev none,id=a,out.channels=6", "from 1 to 2");
+	refused("-audiodev none,id=a,in.format=s24", "is no format");
+	refused("-audiodev none,id=a,out.mixing-engine=off", "not supported");
+	refused("-audio none,model=sb16", "there are hda and ac97");
 	refused("-nic model=e1000", "type of back end comes first");
 	refused("-device vmxnet3", "device vmxnet3 is not supported yet");
 	refused("-device isa-debugexit", "did you mean isa-debug-exit");
@@ -271,8 +280,8 @@ Test(options, defaults_of_devices_are_values)
 
 			device_spec_init(&s, type);
 			if (p->def)
-				cr_expect_eq(device_spec_set(&s, p->name, p->def, err, sizeof(err)), 0,
-					     "%s", err);
+				cr_expect_eq(device_spec_set(&s, p->name, p->def, err, sizeof(err)),
+					     0, "%s", err);
 		}
 	}
 }
