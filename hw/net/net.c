@@ -12,6 +12,9 @@
 /* What may wait for an end. */
 #define MAX_WAITING       512u
 #define MAX_BYTES_WAITING (4u << 20)
+/* Ends that do not tell when they have room are asked ever less often. */
+#define FIRST_ASKED (NSEC_PER_SEC / 10000)
+#define LAST_ASKED  (NSEC_PER_SEC / 10)
 
 struct net_frame {
 	struct net_frame *next;
@@ -47,6 +50,8 @@ void net_end_fini(struct net_end *e)
 {
 	drop_waiting(e);
 	net_limit(e, 0, 0, NULL);
+	if (e->asking.wait)
+		timer_cancel(&e->asking.again);
 	if (e->peer) {
 		e->peer->peer = NULL;
 		drop_waiting(e->peer);
@@ -161,6 +166,27 @@ static bool limited(struct net_end *to)
 	return over_limit(&to->peer->sends) || over_limit(&to->receives);
 }
 
+static void ask_later(struct net_end *e)
+{
+	struct net_asking *a = &e->asking;
+
+	if (!a->wait || a->again.armed)
+		return;
+	timer_arm(&a->again, clock_now(a->again.clock) + a->wait);
+	a->wait = a->wait < LAST_ASKED ? 2 * a->wait : LAST_ASKED;
+}
+
+static void has_taken(struct net_end *e)
+{
+	struct net_asking *a = &e->asking;
+
+	if (!a->wait)
+		return;
+	a->wait = FIRST_ASKED;
+	if (a->again.armed)
+		timer_cancel(&a->again);
+}
+
 static bool call_receive(struct net_end *to, const struct iovec *iov, unsigned nr,
 			 const struct net_offload *o)
 {
@@ -174,6 +200,9 @@ static bool call_receive(struct net_end *to, const struct iovec *iov, unsigned n
 
 		rate_spend(&to->peer->sends.rate, len);
 		rate_spend(&to->receives.rate, len);
+		has_taken(to);
+	} else {
+		ask_later(to);
 	}
 	return taken;
 }
@@ -215,6 +244,8 @@ static void hand_over(struct net_end *to, const struct iovec *iov, unsigned nr, 
 		nr = 1;
 		len = NET_MIN_FRAME;
 	}
+	if (to->first && to->asking.wait)
+		deliver_waiting(to);
 	/* Frames sent while one is being received come after it, and none overtakes another. */
 	if (to->receiving || to->first || limited(to) || !call_receive(to, iov, nr, o))
 		keep(to, iov, nr, len, o);
@@ -297,8 +328,11 @@ bool net_can_send(struct net_end *e)
 		e->refused = false;
 		return true;
 	}
-	e->refused = to->receiving || to->first || limited(to) ||
-		     (to->ops->can_receive && !to->ops->can_receive(to->self));
+	e->refused = to->receiving || to->first || limited(to);
+	if (!e->refused && to->ops->can_receive && !to->ops->can_receive(to->self)) {
+		e->refused = true;
+		ask_later(to);
+	}
 	return !e->refused;
 }
 
@@ -346,6 +380,17 @@ void net_purge(struct net_end *e)
 {
 	drop_waiting(e);
 	tell_sender(e);
+}
+
+static void ask(void *opaque)
+{
+	net_flush(opaque);
+}
+
+void net_ask_again(struct net_end *e, struct clock *clock)
+{
+	timer_init(&e->asking.again, clock, ask, e);
+	e->asking.wait = FIRST_ASKED;
 }
 
 /* ---- limits ---- */

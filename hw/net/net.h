@@ -97,6 +97,10 @@ struct net_end {
 	bool receiving;
 	bool refused; /* net_can_send() was false for this end */
 	struct net_watch *watches;
+	struct net_asking {
+		struct timer again;
+		uint64_t wait; /* ns until it is asked again; 0: it tells by itself */
+	} asking;
 	struct net_limit {
 		struct rate rate;
 		struct timer again; /* when it lets more through */
@@ -130,6 +134,10 @@ void net_flush(struct net_end *e);
 /* Frames that wait for e are dropped (a card was reset or its receiver switched off), and whoever waits
  * to send is told. */
 void net_purge(struct net_end *e);
+
+/* For cards whose drivers give room without touching a register: while frames wait for e, or a sender does, e
+ * is asked again at each frame that comes and from time to time. Once, after net_end_init(). */
+void net_ask_again(struct net_end *e, struct clock *clock);
 
 bool net_link_up(const struct net_end *e);
 /* The user pulls the plug of this end, or puts it in. */

@@ -247,7 +247,7 @@ static void reg_write(void *dev, uint64_t off64, uint64_t val, unsigned size)
 			rtl8139_send(r, n);
 	if (TOUCHED(IMR, 4u))
 		update_irq(r);
-	if (TOUCHED(CAPR, 2u) || TOUCHED(RCR, 4u) || TOUCHED(CPCR, 1u) || TOUCHED(ISR, 2u))
+	if (TOUCHED(CAPR, 2u) || TOUCHED(RCR, 4u) || TOUCHED(CPCR, 1u) || TOUCHED(IMR, 4u))
 		net_flush(&r->end);
 	if (TOUCHED(TCTR, 4u)) {
 		r->timer_base = clock_now(r->clock);
@@ -395,6 +395,8 @@ void rtl8139_init(struct rtl8139 *r, struct clock *clock)
 	struct pci_func *f = &r->func;
 
 	r->clock = clock;
+	/* The chip looks at its descriptor whenever a frame comes. */
+	net_ask_again(&r->end, clock);
 	timer_init(&r->timer, clock, timer_fires, r);
 	pci_func_init(f, "rtl8139", 0x10ec, 0x8139, 0x0200, 1);
 	f->start[PCI_REVISION] = 0x20;

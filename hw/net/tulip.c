@@ -287,6 +287,8 @@ void tulip_init(struct tulip *t, struct clock *clock, bool as_21140)
 	struct pci_func *f = &t->func;
 
 	t->clock = clock;
+	/* A suspended receive process looks at its descriptor at the next frame, too (4.3.5). */
+	net_ask_again(&t->end, clock);
 	timer_init(&t->timer, clock, timer_fires, t);
 	pci_func_init(f, "tulip", 0x1011, as_21140 ? ID_21140 : ID_21143, 0x0200, 1);
 	f->start[PCI_REVISION] = as_21140 ? 0x20 : 0x41;

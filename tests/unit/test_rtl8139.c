@@ -222,6 +222,37 @@ Test(rtl8139, rings_receive)
 	cr_assert_eq(get(&g, RX, 4) >> 31, 0);
 }
 
+/* Drivers that poll give descriptors back without touching a register. */
+Test(rtl8139, frames_wait_for_descriptors)
+{
+	uint8_t frame[1500];
+	size_t len = make_tcp4(frame, 300, false);
+
+	cplus();
+	for (unsigned i = 0; i < 6; i++)
+		net_send_buf(&peer, frame, len);
+	cr_assert_eq(r->end.nr_waiting, 2);
+	cr_assert_not(net_can_send(&peer));
+	put(&g, RX, 1u << 31 | 1536, 4);
+	clock_step(&clk, NSEC_PER_SEC / 4);
+	cr_assert_eq(get(&g, RX, 4) >> 31, 0);
+	cr_assert_eq(r->end.nr_waiting, 1);
+	/* the next frame does the same, and comes after the one that waits */
+	put(&g, RX + 16, 1u << 31 | 1536, 4);
+	frame[len - 1] ^= 1;
+	net_send_buf(&peer, frame, len);
+	cr_assert_eq(get(&g, RX + 16, 4) >> 31, 0);
+	cr_assert_eq(g.ram.host[BUFFER + 0x800 + len - 1], frame[len - 1] ^ 1);
+	cr_assert_eq(r->end.nr_waiting, 1);
+	put(&g, RX + 32, 1u << 31 | 1536, 4);
+	put(&g, RX + 48, 3u << 30 | 1536, 4);
+	clock_step(&clk, NSEC_PER_SEC / 4);
+	cr_assert_eq(g.ram.host[BUFFER + 0x1000 + len - 1], frame[len - 1]);
+	/* and who waits to send is told */
+	cr_assert_eq(out.ready, 1);
+	cr_assert(net_can_send(&peer));
+}
+
 static void desc(unsigned n, uint32_t cmd, uint32_t vlan, uint64_t addr)
 {
 	put(&g, TX + 16 * n, cmd | 1u << 31, 4);

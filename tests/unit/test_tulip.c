@@ -213,6 +213,25 @@ Test(tulip, receives)
 	cr_assert_eq(t->rx_desc, RX + 16);
 }
 
+/* Drivers give descriptors back without a poll demand: the process goes on at the next frame. */
+Test(tulip, frames_wait_for_descriptors)
+{
+	uint8_t frame[200] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
+
+	setup(false);
+	for (unsigned i = 0; i < 6; i++)
+		net_send_buf(&peer, frame, sizeof(frame));
+	cr_assert(t->end.nr_waiting > 1);
+	for (uint64_t at = RX; t->end.nr_waiting; at = at == RX + 32 ? RX : at + 16) {
+		unsigned before = t->end.nr_waiting;
+
+		cr_assert_eq(t->rx_desc, at);
+		put(&g, at, OWN, 4);
+		clock_step(&clk, NSEC_PER_SEC / 4);
+		cr_assert_eq(t->end.nr_waiting, before - 1);
+	}
+}
+
 Test(tulip, filters)
 {
 	uint8_t frame[100] = {0x01, 0, 0x5e, 0, 0, 0xfb};

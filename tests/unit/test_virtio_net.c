@@ -226,6 +226,25 @@ Test(virtio_net, sending_waits_for_the_back_end)
 	cr_assert_eq(end.nr_waiting, 0, "kept in the ring, not in memory");
 }
 
+/* With notifications by index, the driver tells of what it adds to buffers that do not suffice. */
+Test(virtio_net, asks_for_more_than_there_is)
+{
+	const struct virtio_net_options o = {0};
+	static uint8_t frame[6000];
+
+	plug(&o);
+	cr_assert(start(F_MRG_RXBUF | VIRTIO_F_EVENT_IDX, 2, 16));
+	frame_to(frame, mac);
+	give(RX, 3, 1536);
+	from_outside(frame, sizeof(frame));
+	cr_assert_eq(d.end.nr_waiting, 1);
+	/* avail_event: the three have been seen */
+	cr_assert_eq(get(&g, ring[RX].device + 4 + 8 * 16, 2), 3);
+	give(RX, 1, 1536);
+	cr_assert_eq(d.end.nr_waiting, 0);
+	cr_assert_not(broken());
+}
+
 static void merges(bool packed)
 {
 	const struct virtio_net_options o = {.packed = true};
