@@ -42,6 +42,7 @@
 #include "frontend/ui.h"
 #include "frontend/vnc.h"
 #include "hw/display/vga.h"
+#include "hw/display/virtio_gpu.h"
 #include "hw/loop.h"
 #include "hw/pc.h"
 #include "roms/roms.h"
@@ -664,14 +665,15 @@ static void print_stats(const struct app *a)
 /* The graphics card that is there without asking, where PCs have it. */
 static int add_vga(struct app *a)
 {
+	bool asked = !a->opt.vga;
 	struct device_spec spec;
-	bool asked = a->opt.no_vga;
 
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
-		asked |= a->opt.devices[i].type == &vga_type;
+		asked |= a->opt.devices[i].type == &vga_type ||
+			 a->opt.devices[i].type == &virtio_vga_type;
 	if (asked)
 		return 0;
-	device_spec_init(&spec, &vga_type);
+	device_spec_init(&spec, a->opt.vga);
 	spec.devfn = PCI_DEVFN(2, 0);
 	if (pc_add_device(a->pc, &spec, NULL, NULL, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "frontend/options_dev.h"
+#include "hw/display/vga.h"
+#include "hw/display/virtio_gpu.h"
 #include "hw/pc.h"
 
 #define MAX_CPUS 64
@@ -427,16 +429,21 @@ static int on_nographic(struct parse *p, const char *arg)
 
 static int on_vga(struct parse *p, const char *arg)
 {
-	p->o->no_vga = strcmp(arg, "none") == 0;
-	if (!p->o->no_vga && strcmp(arg, "std") != 0)
-		return fail(p, "-vga %s is not supported; std and none are", arg);
+	if (strcmp(arg, "none") == 0)
+		p->o->vga = NULL;
+	else if (strcmp(arg, "std") == 0)
+		p->o->vga = &vga_type;
+	else if (strcmp(arg, "virtio") == 0)
+		p->o->vga = &virtio_vga_type;
+	else
+		return fail(p, "-vga %s is not supported; std, virtio and none are", arg);
 	return 0;
 }
 
 static int on_nodefaults(struct parse *p, const char *arg)
 {
 	(void)arg;
-	p->o->no_vga = true;
+	p->o->vga = NULL;
 	return 0;
 }
 
@@ -626,7 +633,8 @@ static const struct option table[] = {
     {"m", "SIZE", on_m, "memory, in MiB or with a suffix as in 2G (default 128M)"},
     {"icount", "shift=N[,...]", on_icount, "time by executed instructions, 2^N ns each; sleep=off"},
     {"rtc", "base=BASE", on_rtc, "time of day: utc (default), localtime or a date"},
-    {"vga", "std|none", on_vga, "the graphics card: a VGA with VBE (default), or none"},
+    {"vga", "std|virtio|none", on_vga,
+     "the graphics card: a VGA with VBE (default), a virtio GPU that is also a VGA, or none"},
     {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
     {"netdev", "TYPE,id=ID[,...]", on_netdev, "add a network back end; -netdev help"},
     {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
@@ -806,6 +814,7 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 	o->accel = "auto";
 	o->debugcon_port = 0xe9;
 	o->board = &board_pc;
+	o->vga = &vga_type;
 	o->boot.menu_wait_ms = o->boot.fail_wait_ms = -1;
 	err[0] = 0;
 	for (int i = 1; i < argc; i++) {

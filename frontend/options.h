@@ -89,7 +89,8 @@ struct options {
 	bool jit_stats, perfmap, jitdump;
 	bool icount, icount_no_sleep;
 	unsigned icount_shift;
-	bool no_vga, curses, window;
+	const struct device_type *vga; /* the card that is there without asking; NULL: none */
+	bool curses, window;
 	struct sdl_options sdl;
 	bool has_vnc;
 	struct vnc_options vnc;

@@ -8,6 +8,7 @@
 
 #include "hw/9p/virtio_9p.h"
 #include "hw/display/vga.h"
+#include "hw/display/virtio_gpu.h"
 #include "hw/net/virtio_net.h"
 #include "hw/net/e1000.h"
 #include "hw/net/rtl8139.h"
@@ -49,6 +50,8 @@ const struct device_type *const device_types[] = {
     &usb_tablet_type,
     &usb_storage_type,
     &vga_type,
+    &virtio_gpu_type,
+    &virtio_vga_type,
     &virtio_rng_type,
     &virtio_balloon_type,
     &virtio_serial_type,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accel/cpus.h"
 #include "cpu/vcpu.h"
@@ -153,12 +154,23 @@ static int save_chunk(const struct state_sink *to, const char *name, const struc
 	return state_write_section(to, name, buf, sizeof(h) + end - off);
 }
 
+/* From `off` on, the first chunk that the host has memory for, or the end: to look at the others would give them
+ * some. */
+static uint64_t next_data(const struct ram *ram, uint64_t off)
+{
+	off_t at = lseek(ram->fd, (off_t)off, SEEK_DATA);
+
+	if (at < 0)
+		return errno == ENXIO ? ram->size : off;
+	return (uint64_t)at - (uint64_t)at % CHUNK;
+}
+
 static int save_memory(const struct state_sink *to, const char *name, const struct ram *ram)
 {
 	uint8_t *buf = malloc(sizeof(struct memory_header) + CHUNK);
 	int err = buf ? 0 : -ENOMEM;
 
-	for (uint64_t off = 0; off < ram->size && err == 0; off += CHUNK) {
+	for (uint64_t off = 0; err == 0 && (off = next_data(ram, off)) < ram->size; off += CHUNK) {
 		uint64_t end = ram->size - off < CHUNK ? ram->size : off + CHUNK;
 
 		err = save_chunk(to, name, ram, off, end, buf);

@@ -25,6 +25,12 @@ roms_seabios_end:
 roms_vgabios_start:
 	.incbin VGABIOS
 roms_vgabios_end:
+
+	.globl roms_vgabios_virtio_start, roms_vgabios_virtio_end
+	.balign 16
+roms_vgabios_virtio_start:
+	.incbin VGABIOS_VIRTIO
+roms_vgabios_virtio_end:
 #endif
 
 	.section .note.GNU-stack, "", @progbits

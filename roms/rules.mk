@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Images embedded in the binary. Our own guests are built freestanding, the same in every MODE. SeaBIOS and
-# its VGA BIOS are the distribution's, unmodified, where configure finds them: they are licensed under
+# its VGA BIOSes are the distribution's, unmodified, where configure finds them: they are licensed under
 # the GNU LGPL version 3, their source is that of Debian's package seabios, and they run in the guest only.
 
 ROM_CFLAGS := -std=gnu17 -O2 -I. -ffreestanding -fno-stack-protector \
@@ -25,7 +25,8 @@ build/roms/%.elf: roms/guest/guest.ld
 	@strip $@
 
 ifneq ($(SEABIOS),)
-FIRMWARE := -DSEABIOS='"$(SEABIOS)/bios-256k.bin"' -DVGABIOS='"$(SEABIOS)/vgabios-stdvga.bin"'
+FIRMWARE := -DSEABIOS='"$(SEABIOS)/bios-256k.bin"' -DVGABIOS='"$(SEABIOS)/vgabios-stdvga.bin"' \
+	-DVGABIOS_VIRTIO='"$(SEABIOS)/vgabios-virtio.bin"'
 endif
 
 $(B)/roms/images.o: roms/images.S build/roms/guest.elf build/roms/bench.elf config.mk

@@ -228,6 +228,11 @@ refuses "has the terminal" -display curses -serial stdio
 refuses "cannot open /nonexistent" -loadvm file:/nonexistent
 refuses "needs a terminal" -display curses
 refuses "-vga qxl.*std" -vga qxl
+refuses "virtio-gpu-pci: xres and yres are from 64 to 4095" -device virtio-gpu-pci,xres=63
+refuses "virtio-gpu-pci.*max_outputs" -device virtio-gpu-pci,max_outputs=17
+refuses "virtio-vga: max_outputs is from 1 to 16" -device virtio-vga,max_outputs=0
+refuses "virtio-gpu-pci: max_hostmem is at least 1M" -device virtio-gpu-pci,max_hostmem=64K
+refuses "virtio-vga: there is a VGA already" -device VGA -device virtio-vga
 refuses "xres and yres" -device VGA,xres=1
 refuses "power of two" -device VGA,vgamem_mb=3
 refuses "one already" -device VGA -device VGA

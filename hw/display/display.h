@@ -37,9 +37,11 @@ struct text_screen {
 
 #define CURSOR_SIZE 64u
 
-/* A pointer that the device lays over the picture: AARRGGBBh, rows of CURSOR_SIZE pixels. */
+/* A pointer that the device lays over the picture: AARRGGBBh, colors multiplied by alpha already, rows of
+ * CURSOR_SIZE pixels. */
 struct cursor {
 	bool visible;
+	int x, y; /* of its upper left corner in the picture; may be outside */
 	unsigned hot_x, hot_y;
 	uint32_t pixels[CURSOR_SIZE * CURSOR_SIZE];
 };

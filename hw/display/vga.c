@@ -23,7 +23,6 @@ enum {
 
 /* BAR 2 */
 enum {
-	REGS_SIZE = 0x1000,
 	REGS_EDID = 0x000,
 	REGS_PORTS = 0x400,
 	REGS_PORTS_END = 0x420,
@@ -164,7 +163,7 @@ static void regs_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct mmio_ops window_ops = {window_read, window_write, 1, 1};
-static const struct mmio_ops regs_ops = {regs_read, regs_write, 1, 4};
+const struct mmio_ops vga_regs_ops = {regs_read, regs_write, 1, 4};
 
 /* ---- */
 
@@ -182,7 +181,7 @@ static int map(struct vga *v, struct pci_bus *bus)
 }
 
 /* What is mapped of it, and nothing of another VGA's. */
-static void unmap(struct vga *v, struct pci_bus *bus)
+void vga_unmap(struct vga *v, struct pci_bus *bus)
 {
 	static const uint16_t port[] = {PORTS_MONO, PORTS, VBE_INDEX};
 	struct range r;
@@ -194,7 +193,8 @@ static void unmap(struct vga *v, struct pci_bus *bus)
 		aspace_unmap(bus->mem, VGA_WINDOW_BASE);
 }
 
-int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width, unsigned height)
+int vga_core_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width,
+		  unsigned height)
 {
 	int err;
 
@@ -205,14 +205,6 @@ int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width
 	if (err < 0)
 		return err;
 	v->clock = clock;
-	pci_func_init(&v->func, "vga-pci", 0x1234, 0x1111, 0x0300, 0);
-	v->func.start[PCI_REVISION] = 2;
-	v->func.wmask[PCI_COMMAND] |= PCI_CMD_IO; /* its ports are in no BAR */
-	pci_set16(v->func.start + PCI_SUBSYS_VENDOR, 0x1af4);
-	pci_set16(v->func.start + PCI_SUBSYS_DEVICE, 0x1100);
-	pci_func_bar_ram(&v->func, 0, PCI_BAR_MEM32, &v->vram, "vga-memory");
-	v->func.start[PCI_BAR0] |= PCI_BAR_PREFETCH;
-	pci_func_bar(&v->func, 2, PCI_BAR_MEM32, REGS_SIZE, &regs_ops, v, "vga-registers");
 	memset(v->edid, 0xff, sizeof(v->edid));
 	edid_make(v->edid, width, height);
 	device_init(&v->dev, "vga", fields, v);
@@ -225,19 +217,42 @@ int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width
 	return 0;
 }
 
+void vga_core_fini(struct vga *v)
+{
+	dirty_log_fini(&v->log);
+	ram_fini(&v->vram);
+}
+
+int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width, unsigned height)
+{
+	int err = vga_core_init(v, clock, memory, width, height);
+
+	if (err < 0)
+		return err;
+	pci_func_init(&v->func, "vga-pci", 0x1234, 0x1111, 0x0300, 0);
+	v->func.start[PCI_REVISION] = 2;
+	v->func.wmask[PCI_COMMAND] |= PCI_CMD_IO; /* its ports are in no BAR */
+	pci_set16(v->func.start + PCI_SUBSYS_VENDOR, 0x1af4);
+	pci_set16(v->func.start + PCI_SUBSYS_DEVICE, 0x1100);
+	pci_func_bar_ram(&v->func, 0, PCI_BAR_MEM32, &v->vram, "vga-memory");
+	v->func.start[PCI_BAR0] |= PCI_BAR_PREFETCH;
+	pci_func_bar(&v->func, 2, PCI_BAR_MEM32, VGA_REGS_SIZE, &vga_regs_ops, v, "vga-registers");
+	return 0;
+}
+
 void vga_fini(struct vga *v)
 {
 	pci_func_fini(&v->func);
-	dirty_log_fini(&v->log);
-	ram_fini(&v->vram);
+	vga_core_fini(v);
 }
 
 int vga_map(struct vga *v, struct pci_bus *bus)
 {
 	int err = map(v, bus);
 
+	v->mem = bus->mem;
 	if (err < 0)
-		unmap(v, bus);
+		vga_unmap(v, bus);
 	return err;
 }
 
@@ -274,7 +289,7 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 		snprintf(err, errlen,
 			 "-device VGA: there is one already (-vga none leaves that out)");
 	if (r == 0 && (r = device_add_pci(args, &v->func, NULL, err, errlen)) < 0)
-		unmap(v, args->env->pci);
+		vga_unmap(v, args->env->pci);
 	if (r < 0) {
 		destroy(v);
 		return r;

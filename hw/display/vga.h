@@ -107,6 +107,7 @@ struct vga {
 	struct pci_func func;
 	struct device dev;
 	struct clock *clock;
+	struct aspace *mem; /* that vram is seen in */
 	struct ram vram;
 	uint8_t misc, feature;
 	uint8_t seq_index, seq[VGA_SEQ_REGS];
@@ -130,8 +131,16 @@ extern const struct device_type vga_type;
  * from EDID_MIN to EDID_MAX. 0, -EINVAL or -ENOMEM. */
 int vga_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width, unsigned height);
 void vga_fini(struct vga *v);
-/* Claims the ports and the window at A0000h-BFFFFh. 0 or -errno. */
+/* The same without a PCI function: for another's, that shows vram and vga_regs_ops. */
+int vga_core_init(struct vga *v, struct clock *clock, uint64_t memory, unsigned width,
+		  unsigned height);
+void vga_core_fini(struct vga *v);
+/* Claims the ports and the window at A0000h-BFFFFh, or gives them back. 0 or -errno. */
 int vga_map(struct vga *v, struct pci_bus *bus);
+void vga_unmap(struct vga *v, struct pci_bus *bus);
+
+#define VGA_REGS_SIZE 0x1000u
+extern const struct mmio_ops vga_regs_ops;
 
 /* ---- between the device's files ---- */
 
@@ -167,5 +176,7 @@ uint8_t vga_beam(const struct vga *v);
 
 int vga_draw(void *dev, struct surface *s);
 int vga_update(void *dev, struct surface *s, struct rect *changed);
+/* The next update draws everything. */
+void vga_redraw(struct vga *v);
 bool vga_text(void *dev, struct text_screen *t);
 #endif

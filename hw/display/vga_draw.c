@@ -382,8 +382,7 @@ int vga_update(void *dev, struct surface *s, struct rect *changed)
 	int err;
 
 	*changed = (struct rect){0};
-	if (!v->log.ram &&
-	    (err = dirty_log_init(&v->log, v->func.bus->mem, &v->vram, 0, v->vram.size)) < 0)
+	if (!v->log.ram && (err = dirty_log_init(&v->log, v->mem, &v->vram, 0, v->vram.size)) < 0)
 		return err;
 	bool written = dirty_log_ask(&v->log) != 0;
 	begin(&p, v);
@@ -400,6 +399,11 @@ int vga_update(void *dev, struct surface *s, struct rect *changed)
 	v->look = now;
 	v->phase = phase;
 	return 0;
+}
+
+void vga_redraw(struct vga *v)
+{
+	memset(&v->look, 0xff, sizeof(v->look)); /* like no look there is */
 }
 
 bool vga_text(void *dev, struct text_screen *t)

@@ -12,7 +12,7 @@
 #define PCI_VENDOR_VIRTIO 0x1af4
 #define MODERN_ID         0x1040
 
-enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4 };
+enum { BAR_LEGACY = 0, BAR_MSIX = 1, BAR_MODERN = 4, BAR_SHARED = 2, BAR_SHARED_MSIX = 4 };
 enum { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI };
 /* In CAP_PCI, by which the BAR is reached from configuration space. */
 enum { CAP_BAR = 4, CAP_OFFSET = 8, CAP_LENGTH = 12, CAP_DATA = 16 };
@@ -378,6 +378,9 @@ static uint64_t modern_read(void *dev, uint64_t off, unsigned size)
 {
 	struct virtio_pci *v = dev;
 
+	if (off < v->at)
+		return v->other->read(v->other_opaque, off, size);
+	off -= v->at;
 	switch (off & ~0xfffull) {
 	case AT_COMMON:
 		return off < COMMON_LEN ? common_read(v, (unsigned)off) : 0;
@@ -393,6 +396,11 @@ static void modern_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
 	struct virtio_pci *v = dev;
 
+	if (off < v->at) {
+		v->other->write(v->other_opaque, off, val, size);
+		return;
+	}
+	off -= v->at;
 	switch (off & ~0xfffull) {
 	case AT_COMMON:
 		if (off < COMMON_LEN)
@@ -465,8 +473,8 @@ static int add_cap(struct virtio_pci *v, uint8_t type, uint32_t off, uint32_t le
 	p = v->func.start + cap;
 	p[2] = (uint8_t)size;
 	p[3] = type;
-	p[4] = BAR_MODERN;
-	pci_set32(p + 8, off);
+	p[4] = v->bar;
+	pci_set32(p + 8, v->at + off);
 	pci_set32(p + 12, len);
 	if (type == CAP_NOTIFY)
 		pci_set32(p + 16, NOTIFY_MULTIPLIER);
@@ -489,8 +497,9 @@ static bool reaches_bar(const struct virtio_pci *v, unsigned off, unsigned size,
 
 	*at = pci_get32(cap + CAP_OFFSET);
 	*len = pci_get32(cap + CAP_LENGTH);
-	return off < data + 4 && off + size > data && cap[CAP_BAR] == BAR_MODERN &&
-	       (*len == 1 || *len == 2 || *len == 4) && *at < MODERN && *at % *len == 0;
+	return off < data + 4 && off + size > data && cap[CAP_BAR] == v->bar &&
+	       (*len == 1 || *len == 2 || *len == 4) && *at < v->func.bar[v->bar].size &&
+	       *at % *len == 0;
 }
 
 static void config_read(struct pci_func *f, unsigned off, unsigned size)
@@ -537,7 +546,8 @@ static int add_modern(struct virtio_pci *v)
 {
 	int r;
 
-	pci_func_bar(&v->func, BAR_MODERN, PCI_BAR_MEM64, MODERN, &modern_ops, v, "virtio-modern");
+	pci_func_bar(&v->func, v->bar, PCI_BAR_MEM64, v->at + MODERN, &modern_ops, v,
+		     "virtio-modern");
 	if ((r = add_cap(v, CAP_COMMON, AT_COMMON, COMMON_LEN)) < 0 ||
 	    (r = add_cap(v, CAP_ISR, AT_ISR, 1)) < 0 ||
 	    (r = add_cap(v, CAP_NOTIFY, AT_NOTIFY, NOTIFY_MULTIPLIER * v->nr_queues)) < 0)
@@ -571,6 +581,10 @@ int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const 
 	v->nr_queues = o->nr_queues;
 	v->queue_size = o->queue_size;
 	v->offered = o->features | VIRTIO_F_VERSION_1;
+	v->other = o->other;
+	v->other_opaque = o->other_opaque;
+	v->at = o->other ? MODERN : 0;
+	v->bar = o->other ? BAR_SHARED : BAR_MODERN;
 	pci_func_init(&v->func, name, PCI_VENDOR_VIRTIO,
 		      legacy ? type->legacy_id : (uint16_t)(MODERN_ID + type->id), type->class_code,
 		      1);
@@ -580,7 +594,8 @@ int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const 
 	if (legacy)
 		pci_func_bar(&v->func, BAR_LEGACY, PCI_BAR_IO, VIRTIO_LEGACY_SIZE,
 			     &virtio_legacy_ops, v, "virtio-legacy");
-	if (o->vectors && (r = msix_init(&v->msix, &v->func, o->vectors, BAR_MSIX)) < 0)
+	if (o->vectors && (r = msix_init(&v->msix, &v->func, o->vectors,
+					 o->other ? BAR_SHARED_MSIX : BAR_MSIX)) < 0)
 		return r;
 	if (!o->no_modern && (r = add_modern(v)) < 0)
 		return r;

@@ -2,7 +2,7 @@
  *
  * The virtio transport over PCI (Virtual I/O Device Version 1.2, 4.1): what every virtio device shares.
  * A transitional function has the modern register layout in BAR 4 and the legacy one in BAR 0; MSI-X
- * is in BAR 1.
+ * is in BAR 1. With registers of another kind beside them, the modern ones are in the second half of BAR 2.
  *
  * A device embeds struct virtio_pci as its first member, fills in a struct virtio_type and keeps its
  * configuration space in `config`. Everything runs under the machine lock.
@@ -70,6 +70,10 @@ struct virtio_pci {
 	unsigned nr_queues;
 	uint16_t queue_size; /* largest, and what a reset sets */
 	uint8_t pci_cap;     /* offset of the capability that reaches the BAR; 0: none */
+	uint8_t bar;         /* of the modern registers, which begin at byte `at` of it */
+	uint16_t at;
+	const struct mmio_ops *other; /* what is before them; or NULL */
+	void *other_opaque;
 
 	uint32_t offered_sel, features_sel;
 	uint16_t config_vector, queue_sel;
@@ -87,6 +91,10 @@ struct virtio_pci_options {
 	uint64_t features;   /* of the device type and the queues; VERSION_1 is added */
 	bool no_legacy;      /* disable-legacy=on */
 	bool no_modern;      /* disable-modern=on */
+	/* NULL, or what shares a BAR with the modern registers, as a VGA's: that is BAR 2 then, and BAR 4
+	 * for MSI-X; the accesses are those to its lower half. */
+	const struct mmio_ops *other;
+	void *other_opaque;
 };
 
 /* The properties that every device has, and what they say: layout, and the features of queues. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * virtio queues against drivers that lie, and the small devices behind them: entropy, balloon, serial ports, a
- * folder by 9P.
+ * folder by 9P, a GPU.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "hw/9p/virtio_9p.h"
+#include "hw/display/virtio_gpu_impl.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
 #include "hw/virtio/virtio_serial.h"
@@ -277,10 +278,98 @@ static void p9_fini(void)
 	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* ---- a GPU ---- */
+
+static struct virtio_gpu *gpu;
+static struct surface screens[2];
+
+static void gpu_init(void)
+{
+	const struct virtio_gpu_options o = {
+	    .outputs = 2, .width = 64, .height = 64, .memory = VIRTIO_GPU_MEMORY_MIN};
+
+	gpu = calloc(1, sizeof(*gpu));
+	if (virtio_gpu_init(gpu, world.clock, &o, &layout) < 0)
+		abort();
+	fuzz_pci_add(&gpu->v.func);
+	fuzz_add(&gpu->v.state);
+	fuzz_add(&gpu->dev);
+}
+
+/* There is something to work with more often than a driver that says anything would have it. */
+static void gpu_picture(uint32_t id)
+{
+	const uint64_t list = 0x7000;
+	struct dma_sg sg;
+
+	put(list, FUZZ_RAM / 2 + below(0x1000), 8);
+	put(list + 8, below(0x1000), 8);
+	dma_sg_init(&sg, 1);
+	dma_sg_add(&sg, world.mem, list, 16, false);
+	if (gpu_create(gpu, id, 1 + below(4), 1 + below(80), 1 + below(80)) == 0)
+		gpu_attach(gpu, gpu_find(gpu, id), &sg, 0, 1);
+	dma_sg_fini(&sg);
+}
+
+static void gpu_head(uint64_t at)
+{
+	static const uint16_t types[] = {0x100, 0x101, 0x101, 0x102, 0x103, 0x103,
+					 0x104, 0x104, 0x105, 0x105, 0x106, 0x106,
+					 0x107, 0x10a, 0x300, 0x300, 0x301};
+	unsigned type = types[below(sizeof(types) / sizeof(types[0]))];
+	/* Where the number of a resource is, and of an output. */
+	unsigned id = type == 0x103                    ? 20
+		      : type == 0x104 || type == 0x300 ? 16
+		      : type == 0x105                  ? 24
+						       : 0;
+
+	if (one_in(4))
+		gpu_picture(1 + below(2));
+	put(at, type, 4);
+	put(at + 4, below(2), 4);
+	for (unsigned n = 0; n < 10; n++)
+		put(at + 24 + 4 * n, one_in(24) ? value() : below(2 + n % 4 / 2 * 16), 4);
+	put(at + 24 + id, below(3), 4);
+	if (type == 0x101) {
+		put(at + 28, 1 + below(4), 4);
+		put(at + 32, 1 + below(64), 4);
+		put(at + 36, 1 + below(64), 4);
+	} else if (type == 0x106) {
+		put(at + 28, one_in(8) ? value() : 1, 4);
+		put(at + 32, FUZZ_RAM / 2 + below(0x1000), 8);
+		put(at + 40, one_in(8) ? value() : below(0x10000), 4);
+	}
+}
+
+static void gpu_round(void)
+{
+	struct rect r;
+
+	fuzz_virtio_round(&gpu->v, below(2), 64, gpu_head);
+	for (unsigned n = 0; n < 2; n++) {
+		struct display *d = &gpu->output[n].display;
+
+		if (one_in(2))
+			d->update(d->dev, &screens[n], &r);
+		if (one_in(8))
+			d->prefer(d->dev, (unsigned)value(), (unsigned)value());
+	}
+	clock_step(world.clock, 1000);
+}
+
+static void gpu_fini(void)
+{
+	for (unsigned n = 0; n < 2; n++)
+		surface_fini(&screens[n]);
+	virtio_gpu_fini(gpu);
+	free(gpu);
+}
+
 const struct fuzz_device fuzz_virtio[] = {
     {"virtio-rng", rng_init, NULL, rng_round, rng_fini, NULL},
     {"virtio-balloon", balloon_init, NULL, balloon_round, balloon_fini, NULL},
     {"virtio-serial", serial_init, NULL, serial_round, serial_fini, NULL},
     {"virtio-9p", p9_init, NULL, p9_round, p9_fini, NULL},
+    {"virtio-gpu", gpu_init, NULL, gpu_round, gpu_fini, NULL},
     {0},
 };
