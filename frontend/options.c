@@ -406,6 +406,10 @@ static int on_machine(struct parse *p, const char *arg)
 			strcpy(p->o->audiodevs.speaker, kv.val);
 			continue;
 		}
+		if (strcmp(kv.key, "usb") == 0 && (!kv.has_val || strcmp(kv.val, "on") == 0)) {
+			on_usb(p, NULL);
+			continue;
+		}
 		for (size_t i = 0; fine[i]; i++) {
 			size_t n = strlen(kv.key);
 
@@ -636,6 +640,8 @@ static const struct option table[] = {
     {"vga", "std|virtio|none", on_vga,
      "the graphics card: a VGA with VBE (default), a virtio GPU that is also a VGA, or none"},
     {"device", "NAME[,...]", on_device, "add a device; -device help, -device NAME,help"},
+    {"usb", NULL, on_usb, "the board's USB 1.1 controllers; also -machine usb=on"},
+    {"usbdevice", "NAME", on_usbdevice, "-usb, with a tablet, mouse or keyboard there"},
     {"netdev", "TYPE,id=ID[,...]", on_netdev, "add a network back end; -netdev help"},
     {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
     {"net", "nic|TYPE|none", on_net, NULL},
@@ -714,8 +720,6 @@ static const struct {
     {"dtb", "-append"},
     {"shim", "-kernel"},
     {"spice", "-nographic"},
-    {"usb", "-serial for input"},
-    {"usbdevice", "-serial for input"},
     {"soundhw", "-audio sdl,model=hda"},
     {"numa", "-smp"},
     {"mem-path", "-m"},

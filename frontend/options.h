@@ -118,6 +118,7 @@ struct options {
 	bool debug_exit;
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;
+	bool usb; /* the board's USB controllers */
 	struct device_spec devices[MAX_DEVICES];
 	unsigned nr_devices;
 	struct drives drives;

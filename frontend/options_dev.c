@@ -597,6 +597,53 @@ int on_device(struct parse *p, const char *arg)
 	return fail(p, "device %s is not supported yet; -device help lists those that are", kv.key);
 }
 
+int on_usb(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->usb = true;
+	return 0;
+}
+
+int on_usbdevice(struct parse *p, const char *arg)
+{
+	static const struct {
+		const char *name, *device;
+	} kinds[] = {
+	    {"tablet", "usb-tablet"},
+	    {"mouse", "usb-mouse"},
+	    {"keyboard", "usb-kbd"},
+	};
+
+	p->o->usb = true;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].name, arg) == 0)
+			return on_device(p, kinds[i].device);
+	return fail(p,
+		    "-usbdevice %s is not supported; there are tablet, mouse and keyboard, and "
+		    "others by -device",
+		    arg);
+}
+
+/* The controllers that the board has come before all that may be plugged into them. */
+static int add_usb(struct parse *p)
+{
+	static const char *const pc[] = {"piix3-usb-uhci,addr=1.2", NULL};
+	static const char *const q35[] = {"ich9-usb-uhci1,addr=1d.0,multifunction=on",
+					  "ich9-usb-uhci2,addr=1d.1", "ich9-usb-uhci3,addr=1d.2",
+					  NULL};
+	const char *const *names = p->o->board == &board_q35 ? q35 : pc;
+	struct device_spec *d = p->o->devices, last;
+
+	for (unsigned i = 0; p->o->usb && names[i]; i++) {
+		if (on_device(p, names[i]) < 0)
+			return -1;
+		last = d[p->o->nr_devices - 1];
+		memmove(d + i + 1, d + i, (p->o->nr_devices - 1 - i) * sizeof(*d));
+		d[i] = last;
+	}
+	return 0;
+}
+
 int on_global(struct parse *p, const char *arg)
 {
 	struct keyval kv;
@@ -693,7 +740,7 @@ int finish_devices(struct parse *p)
 	struct options *o = p->o;
 	unsigned stdio = 0;
 
-	if (add_drives(p) < 0 || find_flash(p) < 0)
+	if (add_drives(p) < 0 || find_flash(p) < 0 || add_usb(p) < 0)
 		return -1;
 
 	if (find_monitors(p) < 0 || resolve(p, &o->gdb) < 0)

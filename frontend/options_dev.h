@@ -46,6 +46,8 @@ int add_monitor(struct parse *p, const char *option, const char *dev);
 int on_qmp(struct parse *p, const char *arg);
 int on_mon(struct parse *p, const char *arg);
 int on_device(struct parse *p, const char *arg);
+int on_usb(struct parse *p, const char *arg);
+int on_usbdevice(struct parse *p, const char *arg);
 int on_global(struct parse *p, const char *arg);
 
 /* After the last option: defaults and conflicts. */

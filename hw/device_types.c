@@ -20,6 +20,7 @@
 #include "hw/storage/nvme.h"
 #include "hw/storage/virtio_blk.h"
 #include "hw/storage/virtio_scsi.h"
+#include "hw/usb/uhci.h"
 #include "hw/usb/usb_hid.h"
 #include "hw/usb/usb_storage.h"
 #include "hw/usb/xhci.h"
@@ -43,6 +44,10 @@ const struct device_type *const device_types[] = {
     &e1000_type,
     &rtl8139_type,
     &tulip_type,
+    &piix3_uhci_type,
+    &ich9_uhci1_type,
+    &ich9_uhci2_type,
+    &ich9_uhci3_type,
     &qemu_xhci_type,
     &nec_xhci_type,
     &usb_kbd_type,

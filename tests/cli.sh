@@ -155,9 +155,6 @@ refuses "cannot open firmware /nonexistent" -bios /nonexistent
 refuses "neither an option nor a disk image" ""
 refuses "not known" "-bad
 name"
-for o in -usb -sd; do
-	refuses "option $o is not supported yet" $o x
-done
 answers "^wav +path=FILE" -audiodev help
 refuses "the nearest is -audio sdl,model=hda" -soundhw hda
 refuses "the nearest is sdl" -audiodev pa,id=a
@@ -165,6 +162,11 @@ refuses "cannot write to /nonexistent/a.wav: No such file" -audiodev wav,id=a,pa
 refuses "cannot write to $dir/folder: Is a directory" -audiodev "wav,id=a,path=$dir/folder"
 refuses "take u8, s16, s32 or f32" -audiodev "wav,id=a,path=$dir/a.wav,out.format=s8"
 refuses "no -audiodev with that id" -audiodev none,id=a -machine pcspk-audiodev=b
+refuses "option -sd is not supported yet" -sd x
+refuses "-usbdevice disk is not supported; there are tablet" -usbdevice disk
+refuses "no free USB port" -usbdevice tablet -usbdevice mouse -usbdevice keyboard
+refuses "port 1 of USB bus usb-bus.0 is taken" -usbdevice tablet -device usb-kbd,port=1
+refuses "port 1.2 of USB bus usb-bus.0 does not exist" -usbdevice tablet -device usb-kbd,port=1.2
 for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -serial -monitor \
 	-debugcon -chardev -device -global -rtc -name -vga -vnc -net -nic -netdev -parallel \
 	-audiodev -audio; do
@@ -221,7 +223,7 @@ refuses "isapc is not known; there are pc and q35" -machine isapc
 refuses "nosuchboard is not known.*pc" -machine nosuchboard
 refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm
 refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg
-refuses "usb=on is not supported" -machine pc,usb=on
+refuses "usb=maybe is not supported" -machine pc,usb=maybe
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
 refuses "has the terminal" -display curses -serial stdio

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What all USB devices have in common: control transfers, the standard requests (USB 2.0, 9.4; 3.2, 9.4),
- * halted endpoints; and the list of buses. See the header.
+ * halted endpoints. See the header.
  */
 #include "hw/usb/usb.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "hw/device_type.h"
 
 enum stage { STAGE_IDLE, STAGE_IN, STAGE_OUT, STAGE_STALL };
 
 enum request {
-	GET_STATUS = 0,
-	CLEAR_FEATURE = 1,
-	SET_FEATURE = 3,
 	SET_ADDRESS = 5,
 	GET_CONFIGURATION = 8,
 	SET_CONFIGURATION = 9,
@@ -47,7 +41,7 @@ static int device_desc(const struct usb_device *d, uint8_t *p)
 	    USB_DT_DEVICE,
 	    (uint8_t)version,
 	    (uint8_t)(version >> 8),
-	    0,
+	    c->device_class,
 	    0,
 	    0,
 	    d->speed == USB_SUPER ? 9
@@ -243,11 +237,11 @@ static int standard(struct usb_device *d, const struct usb_setup *s, uint8_t *p)
 	if (s->type & TYPE_MASK)
 		return -2;
 	switch (s->request) {
-	case GET_STATUS:
+	case USB_GET_STATUS:
 		return in ? get_status(d, s, p) : -1;
-	case CLEAR_FEATURE:
-	case SET_FEATURE:
-		return in ? -1 : set_feature(d, s, s->request == SET_FEATURE);
+	case USB_CLEAR_FEATURE:
+	case USB_SET_FEATURE:
+		return in ? -1 : set_feature(d, s, s->request == USB_SET_FEATURE);
 	case SET_ADDRESS:
 		if (s->type != TO_DEVICE || s->value > 127)
 			return -1;
@@ -369,7 +363,22 @@ enum usb_result usb_data(struct usb_device *d, struct usb_packet *p)
 void usb_wakeup(struct usb_device *d, uint8_t ep_address)
 {
 	if (d->bus)
-		d->bus->wakeup(d->bus, d->port, ep_address);
+		d->bus->wakeup(d->bus, d, ep_address);
+}
+
+unsigned usb_max_packet(const struct usb_device *d, uint8_t ep_address)
+{
+	const uint8_t *c = d->class->config[d->speed], *end;
+
+	if (!(ep_address & 15))
+		return d->speed == USB_SUPER ? 512 : d->speed == USB_LOW ? 8 : 64;
+	if (!c)
+		return 0;
+	end = c + (c[2] | c[3] << 8);
+	for (; c < end; c += c[0])
+		if (c[1] == USB_DT_ENDPOINT && c[2] == ep_address)
+			return (c[4] | (unsigned)c[5] << 8) & 0x7ff;
+	return 0;
 }
 
 /* ---- life ---- */
@@ -407,89 +416,4 @@ void usb_device_init(struct usb_device *d, const struct usb_class *class, const 
 	snprintf(d->serial, sizeof(d->serial), "%s", serial ? serial : "");
 	device_init(&d->dev, d->state_name, fields, d);
 	d->dev.tame = tame;
-}
-
-/* ---- buses ---- */
-
-static struct usb_bus *find(struct usb_bus *list, const char *name)
-{
-	while (list && strcmp(list->name, name) != 0)
-		list = list->next;
-	return list;
-}
-
-void usb_bus_add(struct usb_bus **list, struct usb_bus *bus, const char *id)
-{
-	unsigned n = 0;
-
-	if (id && *id)
-		snprintf(bus->name, sizeof(bus->name), "%.63s.0", id);
-	else
-		do
-			snprintf(bus->name, sizeof(bus->name), "usb-bus.%u", n++);
-		while (find(*list, bus->name));
-	while (*list)
-		list = &(*list)->next;
-	bus->next = NULL;
-	*list = bus;
-}
-
-static enum usb_speed choose_speed(const struct usb_device *d, const struct usb_bus *bus)
-{
-	for (enum usb_speed s = USB_SUPER; s > USB_NO_SPEED; s--)
-		if (d->class->config[s] && bus->speeds & USB_SPEED_BIT(s))
-			return s;
-	return USB_NO_SPEED;
-}
-
-static int free_port(const struct usb_bus *bus)
-{
-	for (unsigned i = 0; i < bus->ports; i++)
-		if (!bus->dev[i])
-			return (int)i;
-	return -1;
-}
-
-int usb_attach(struct usb_device *d, struct usb_bus *list, const char *bus_name, unsigned port,
-	       const char *what, char *err, size_t errlen)
-{
-	struct usb_bus *bus = bus_name ? find(list, bus_name) : list;
-	int at;
-
-	if (!bus && bus_name) {
-		snprintf(err, errlen, "-device %s: there is no USB bus %s", what, bus_name);
-		return -ENODEV;
-	}
-	while (bus && !bus_name && !port && free_port(bus) < 0)
-		bus = bus->next;
-	if (!bus) {
-		snprintf(err, errlen,
-			 "-device %s: there is no free USB port; add -device qemu-xhci", what);
-		return -ENODEV;
-	}
-	at = port ? (int)port - 1 : free_port(bus);
-	if (at < 0 || at >= (int)bus->ports || bus->dev[at]) {
-		snprintf(err, errlen, "-device %s: port %u of USB bus %s %s", what, port, bus->name,
-			 at < (int)bus->ports ? "is taken" : "does not exist");
-		return -EBUSY;
-	}
-	d->speed = choose_speed(d, bus);
-	d->bus = bus;
-	d->port = (unsigned)at;
-	snprintf(d->name, sizeof(d->name), "%.16s-%.28s-%u", d->class->name, bus->name,
-		 d->port + 1);
-	snprintf(d->state_name, sizeof(d->state_name), "%s-usb", d->name);
-	bus->dev[at] = d;
-	bus->attached(bus, d->port);
-	return 0;
-}
-
-int usb_device_add(struct usb_device *d, const struct device_args *args, char *err, size_t errlen)
-{
-	int r = usb_attach(d, args->env->usb ? *args->env->usb : NULL, arg_str(args, "bus"),
-			   (unsigned)arg_num(args, "port"), args->spec->type->name, err, errlen);
-
-	if (r == 0)
-		device_add(args, &d->dev);
-	return r;
 }

@@ -333,40 +333,17 @@ static void reset(struct usb_device *d)
 
 #define QEMU_VENDOR 0x0627
 
+#define CLASS(n, text, full, high)                                                                 \
+	{                                                                                          \
+		.name = (n), .vendor = QEMU_VENDOR, .product = 1, .maker = "QEMU", .what = (text), \
+		.config = {[USB_FULL] = (full), [USB_HIGH] = (high)}, .control = control,          \
+		.data = data, .reset = reset,                                                      \
+	}
+
 static const struct usb_class classes[] = {
-    [HID_KEYBOARD] = {"usb-kbd",
-		      QEMU_VENDOR,
-		      1,
-		      0,
-		      "QEMU",
-		      "QEMU USB Keyboard",
-		      {[USB_FULL] = keyboard_full, [USB_HIGH] = keyboard_high},
-		      control,
-		      data,
-		      reset,
-		      NULL},
-    [HID_MOUSE] = {"usb-mouse",
-		   QEMU_VENDOR,
-		   1,
-		   0,
-		   "QEMU",
-		   "QEMU USB Mouse",
-		   {[USB_FULL] = mouse_full, [USB_HIGH] = mouse_high},
-		   control,
-		   data,
-		   reset,
-		   NULL},
-    [HID_TABLET] = {"usb-tablet",
-		    QEMU_VENDOR,
-		    1,
-		    0,
-		    "QEMU",
-		    "QEMU USB Tablet",
-		    {[USB_FULL] = tablet_full, [USB_HIGH] = tablet_high},
-		    control,
-		    data,
-		    reset,
-		    NULL},
+    [HID_KEYBOARD] = CLASS("usb-kbd", "QEMU USB Keyboard", keyboard_full, keyboard_high),
+    [HID_MOUSE] = CLASS("usb-mouse", "QEMU USB Mouse", mouse_full, mouse_high),
+    [HID_TABLET] = CLASS("usb-tablet", "QEMU USB Tablet", tablet_full, tablet_high),
 };
 
 void usb_hid_init(struct usb_hid *h, enum hid_kind kind, const char *serial, struct clock *clock,
@@ -441,9 +418,7 @@ static int create_tablet(void **self, const struct device_args *args, char *err,
 }
 
 static const struct prop props[] = {
-    {"bus", PROP_STR, "the USB bus, as usb-bus.0", NULL, 0, false},
-    {"port", PROP_NUM, "the port, from 1; 0: the first free one", "0", USB_PORTS_MAX, false},
-    {"serial", PROP_STR, "serial number", NULL, 0, false},
+    USB_PROPS,
     {0},
 };
 

@@ -441,9 +441,7 @@ void usb_storage_fini(struct usb_storage *s)
 
 static const struct prop props[] = {
     {"drive", PROP_DRIVE, "the disk or CD-ROM", NULL, 0, true},
-    {"bus", PROP_STR, "the USB bus, as usb-bus.0", NULL, 0, false},
-    {"port", PROP_NUM, "the port, from 1; 0: the first free one", "0", USB_PORTS_MAX, false},
-    {"serial", PROP_STR, "serial number", NULL, 0, false},
+    USB_PROPS,
     {0},
 };
 
@@ -457,7 +455,7 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 {
 	struct block *block = arg_backend(args, "drive");
 	struct usb_storage *s = calloc(1, sizeof(*s));
-	char path[64];
+	char path[96];
 	int r;
 
 	if (!s)
@@ -476,8 +474,8 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 	snprintf(s->scsi.name, sizeof(s->scsi.name), "%.50s-unit", s->usb.name);
 	device_add(args, &s->dev);
 	device_add(args, &s->scsi.dev);
-	s->usb.bus->path(s->usb.bus, path, sizeof(path));
-	device_boot(args, "%s/storage@%x/channel@0/disk@0,0", path, s->usb.port + 1);
+	usb_path(&s->usb, "storage", path, sizeof(path));
+	device_boot(args, "%s/channel@0/disk@0,0", path);
 	*self = s;
 	return 0;
 }

@@ -362,13 +362,18 @@ static void attached(struct usb_bus *bus, unsigned port)
 	xhci_port_attached(bus->controller, port);
 }
 
-static void wakeup(struct usb_bus *bus, unsigned port, uint8_t ep_address)
+static void detached(struct usb_bus *bus, unsigned port)
+{
+	xhci_port_detached(bus->controller, port);
+}
+
+static void wakeup(struct usb_bus *bus, struct usb_device *d, uint8_t ep_address)
 {
 	struct xhci *x = bus->controller;
-	struct usb_device *d = bus->dev[port];
 	unsigned dci = (ep_address & 15u) * 2 + (ep_address >> 7);
 
-	xhci_port_resume(x, d);
+	if (d->bus == bus)
+		xhci_port_resume(x, d);
 	for (unsigned s = 0; s < XHCI_SLOTS; s++)
 		if (x->slot[s].enabled && xhci_slot_device(x, s) == d && dci)
 			x->kicked[s] |= 1u << dci;
@@ -378,12 +383,8 @@ static void wakeup(struct usb_bus *bus, unsigned port, uint8_t ep_address)
 static void path(const struct usb_bus *bus, char *out, size_t len)
 {
 	const struct xhci *x = bus->controller;
-	unsigned devfn = x->func.devfn;
 
-	if (devfn & 7)
-		snprintf(out, len, "usb@%x,%x", devfn >> 3, devfn & 7);
-	else
-		snprintf(out, len, "usb@%x", devfn >> 3);
+	pci_path(&x->func, "usb", out, len);
 }
 
 /* ---- life ---- */
@@ -402,6 +403,7 @@ static const struct field fields[] = {
     FIELD_EACH(xhci, slot, state, 0),
     FIELD_EACH(xhci, slot, port, 0),
     FIELD_EACH(xhci, slot, intr, 0),
+    FIELD_EACH(xhci, slot, route, 0),
     FIELD_EACH(xhci, slot, ctx, 0),
     FIELD_EACH(xhci, ep, state, 0),
     FIELD_EACH(xhci, ep, type, 0),
@@ -501,6 +503,7 @@ int xhci_init(struct xhci *x, struct clock *clock, const struct xhci_options *o,
 			USB_SPEED_BIT(USB_SUPER);
 	x->bus.controller = x;
 	x->bus.attached = attached;
+	x->bus.detached = detached;
 	x->bus.wakeup = wakeup;
 	x->bus.path = path;
 	usb_bus_add(list, &x->bus, id);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A USB 3 host controller (eXtensible Host Controller Interface for USB, revision 1.1): -device qemu-xhci and
- * nec-usb-xhci. Each of its connectors has a SuperSpeed port and a USB 2 port. No streams, no
- * hubs behind it, one segment in each event ring.
+ * nec-usb-xhci. Each of its connectors has a SuperSpeed port and a USB 2 port. No streams, one
+ * segment in each event ring.
  */
 #ifndef HW_USB_XHCI_H
 #define HW_USB_XHCI_H
@@ -29,7 +29,8 @@ struct xhci_slot {
 	uint8_t enabled, state; /* enum slot_state */
 	uint8_t port;           /* of the controller, from 1; 0: none */
 	uint8_t intr;
-	uint64_t ctx; /* output device context */
+	uint32_t route; /* the ports of hubs behind it, 4 bits each (8.9 of USB 3.2) */
+	uint64_t ctx;   /* output device context */
 };
 
 struct xhci_ep {

@@ -9,6 +9,8 @@
 enum { MAX_PACKET_OFF = 6, SLOT_STATE_SHIFT = 27 };
 enum { NEC_FIRMWARE = 0x3025 };
 
+#define ROUTE 0xfffffu
+
 static uint64_t ctx_addr(const struct xhci *x, unsigned slot, unsigned dci)
 {
 	return x->slot[slot].ctx + (uint64_t)dci * CTX_LEN;
@@ -91,11 +93,26 @@ static void put_slot(struct xhci *x, unsigned slot)
 	xhci_write(x, s->ctx + 12, raw, 4);
 }
 
+/* The device at a port, from 1, of the controller, or behind hubs there. */
+static struct usb_device *at_route(const struct xhci *x, unsigned port, uint32_t route)
+{
+	struct usb_device *d = xhci_port_device(x, port - 1);
+
+	for (; d && route; route >>= 4) {
+		unsigned n = route & 15;
+
+		if (!d->down || !n || n > d->down->ports || !d->down->enabled(d->down, n - 1))
+			return NULL;
+		d = d->down->dev[n - 1];
+	}
+	return d;
+}
+
 struct usb_device *xhci_slot_device(const struct xhci *x, unsigned slot)
 {
-	unsigned port = x->slot[slot].port;
+	const struct xhci_slot *s = &x->slot[slot];
 
-	return port ? xhci_port_device(x, port - 1) : NULL;
+	return s->port ? at_route(x, s->port, s->route) : NULL;
 }
 
 static enum cc enable_slot(struct xhci *x, unsigned *slot)
@@ -136,6 +153,7 @@ static enum cc address_device(struct xhci *x, unsigned slot, const struct xhci_t
 	struct usb_device *d;
 	struct input in;
 	uint8_t raw[8];
+	uint32_t route;
 	unsigned port;
 	uint64_t ctx;
 
@@ -145,19 +163,21 @@ static enum cc address_device(struct xhci *x, unsigned slot, const struct xhci_t
 	    xhci_read(x, (x->dcbaap & ~63ull) + 8 * (slot + 1), raw, 8) < 0)
 		return CC_TRB;
 	port = in.ctx[0][6];
+	route = pci_get32(in.ctx[0]) & ROUTE;
 	ctx = (pci_get32(raw) | (uint64_t)pci_get32(raw + 4) << 32) & ~63ull;
-	/* No hubs: the route string is empty. */
-	if ((in.add & 3) != 3 || !port || port > 2 * x->conns || pci_get32(in.ctx[0]) & 0xfffff)
+	if ((in.add & 3) != 3 || !port || port > 2 * x->conns)
 		return CC_PARAMETER;
 	if (check_ep(in.ctx[1], 1) != CC_SUCCESS)
 		return CC_PARAMETER;
 	for (unsigned i = 0; i < XHCI_SLOTS; i++)
-		if (i != slot && x->slot[i].enabled && x->slot[i].port == port)
+		if (i != slot && x->slot[i].enabled && x->slot[i].port == port &&
+		    x->slot[i].route == route)
 			return CC_TRB;
-	d = xhci_port_device(x, port - 1);
+	d = at_route(x, port, route);
 	if (!d)
 		return CC_TRANSACTION;
 	s->port = (uint8_t)port;
+	s->route = route;
 	s->ctx = ctx;
 	s->intr = (uint8_t)(pci_get32(in.ctx[0] + 8) >> 22) % XHCI_INTRS;
 	s->state = block ? SLOT_DEFAULT : SLOT_ADDRESSED;

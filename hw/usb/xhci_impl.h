@@ -126,8 +126,9 @@ void xhci_port_write(struct xhci *x, unsigned port, unsigned reg, uint32_t val);
 struct usb_device *xhci_port_device(const struct xhci *x, unsigned port);
 /* As after power-on. */
 void xhci_ports_reset(struct xhci *x);
-/* A device was plugged into a connector; or wants to wake its port. */
+/* A device was plugged into a connector, or out of it; one that is at a connector wants to wake its port. */
 void xhci_port_attached(struct xhci *x, unsigned conn);
+void xhci_port_detached(struct xhci *x, unsigned conn);
 void xhci_port_resume(struct xhci *x, struct usb_device *d);
 
 /* ---- xhci_command.c ---- */

@@ -93,6 +93,16 @@ void xhci_port_attached(struct xhci *x, unsigned conn)
 	changed(x, port, SC_CSC);
 }
 
+void xhci_port_detached(struct xhci *x, unsigned conn)
+{
+	for (unsigned port = conn; port < 2 * x->conns; port += x->conns) {
+		if (!(x->port[port].sc & SC_CCS))
+			continue;
+		set_connected(x, port);
+		changed(x, port, SC_CSC);
+	}
+}
+
 void xhci_ports_reset(struct xhci *x)
 {
 	for (unsigned i = 0; i < 2 * x->conns; i++) {

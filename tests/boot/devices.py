@@ -18,7 +18,7 @@ from guest import GuestError  # noqa: E402
 from suite import check, check_log, fetch  # noqa: E402
 
 # In the order in which they depend on each other.
-USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-generic", "evdev",
+USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "uhci-hcd", "hid", "usbhid", "hid-generic", "evdev",
        "scsi_common", "scsi_mod", "crct10dif_common", "crct10dif_generic", "crc-t10dif", "crc64",
        "crc64_rocksoft_generic", "crc64-rocksoft", "t10-pi", "sd_mod", "usb-storage"]
 
@@ -50,8 +50,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Devices(suite.Suite):
-    cases = ["usb", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
-    quick = ["usb", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
+    cases = ["usb", "uhci", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
+    quick = ["usb", "uhci", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
 
     def boot(self, name, modules, *args):
         """A guest at its prompt, with the modules loaded."""
@@ -93,15 +93,15 @@ class Devices(suite.Suite):
         raw = bytes(int(b, 16) for b in hexdump.split() if len(b) == 2)
         return [struct.unpack("<16xHHi", raw[i:i + 24]) for i in range(0, len(raw) // 24 * 24, 24)]
 
-    def usb(self):
+    def usb(self, name="usb", *controller):
         """Keyboard, tablet, mouse and a disk behind xHCI; the disk also after loadvm."""
-        raw = self.path("usb.raw")
+        raw = self.path(name + ".raw")
         with open(raw, "wb") as f:
             f.write(os.urandom(2 * MIB) + bytes(6 * MIB))
-        disk = self.path("usb.qcow2")
+        disk = self.path(name + ".qcow2")
         subprocess.run([self.a.doppel, "img", "convert", "-O", "qcow2", raw, disk], check=True)
-        g = self.boot("usb", USB, "-drive", f"file={disk},if=none,id=d", "-device", "qemu-xhci",
-                      "-device", "usb-storage,drive=d", "-device", "usb-kbd", "-device", "usb-mouse",
+        g = self.boot(name, USB, "-drive", f"file={disk},if=none,id=d",
+                      *(controller or ["-device", "qemu-xhci"]), "-device", "usb-storage,drive=d", "-device", "usb-kbd", "-device", "usb-mouse",
                       "-device", "usb-tablet")
         try:
             g.command("i=0; while [ ! -e /dev/sda ] && [ $i -lt 100 ]; do sleep .1; i=$((i+1)); "
@@ -138,6 +138,10 @@ class Devices(suite.Suite):
             check(g.wait(60) == 0, "power-off does not give status 0")
         finally:
             g.close()
+
+    def uhci(self):
+        """The same behind the board's UHCI, for which there is a port for each."""
+        self.usb("uhci", "-M", "q35", "-usb")
 
     # ---- network ----
 

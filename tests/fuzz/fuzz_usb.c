@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * An xHCI with a disk, a CD-ROM, a keyboard and a tablet, and drivers that lie to them.
+ * An xHCI and a UHCI with a disk, a CD-ROM, a keyboard and a tablet, and drivers that lie to them.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/usb/uhci.h"
 #include "hw/usb/usb_hid.h"
 #include "hw/usb/usb_storage.h"
 #include "hw/usb/xhci.h"
@@ -17,11 +18,33 @@ static const uint8_t packets[] = {
 
 static struct {
 	struct xhci x;
+	struct uhci u;
 	struct usb_storage disk, cd;
 	struct usb_hid kbd, tablet;
 	struct input input;
 	struct usb_bus *buses;
 } * usb;
+
+static void plug(unsigned ports)
+{
+	char err[128];
+
+	usb_storage_init(&usb->disk, world.disk, NULL);
+	usb_hid_init(&usb->kbd, HID_KEYBOARD, NULL, world.clock, &usb->input);
+	usb_attach(&usb->disk.usb, usb->buses, NULL, "1", "", err, sizeof(err));
+	usb_attach(&usb->kbd.usb, usb->buses, NULL, ports > 2 ? "3" : "2", "", err, sizeof(err));
+	fuzz_add(&usb->disk.usb.dev);
+	fuzz_add(&usb->disk.dev);
+	fuzz_add(&usb->disk.scsi.dev);
+	fuzz_add(&usb->kbd.usb.dev);
+	fuzz_add(&usb->kbd.dev);
+}
+
+static void unplug(void)
+{
+	usb_storage_fini(&usb->disk);
+	usb_hid_fini(&usb->kbd);
+}
 
 static void xhci_init_all(void)
 {
@@ -32,23 +55,15 @@ static void xhci_init_all(void)
 	input_init(&usb->input);
 	xhci_init(&usb->x, world.clock, &o, NULL, &usb->buses);
 	fuzz_pci_add(&usb->x.func);
-	usb_storage_init(&usb->disk, world.disk, NULL);
-	usb_storage_init(&usb->cd, world.cd, NULL);
-	usb_hid_init(&usb->kbd, HID_KEYBOARD, NULL, world.clock, &usb->input);
-	usb_hid_init(&usb->tablet, HID_TABLET, NULL, world.clock, &usb->input);
-	usb_attach(&usb->disk.usb, usb->buses, NULL, 1, "", err, sizeof(err));
-	usb_attach(&usb->cd.usb, usb->buses, NULL, 2, "", err, sizeof(err));
-	usb_attach(&usb->kbd.usb, usb->buses, NULL, 3, "", err, sizeof(err));
-	usb_attach(&usb->tablet.usb, usb->buses, NULL, 4, "", err, sizeof(err));
 	fuzz_add(&usb->x.state);
-	fuzz_add(&usb->disk.usb.dev);
-	fuzz_add(&usb->disk.dev);
-	fuzz_add(&usb->disk.scsi.dev);
+	plug(4);
+	usb_storage_init(&usb->cd, world.cd, NULL);
+	usb_hid_init(&usb->tablet, HID_TABLET, NULL, world.clock, &usb->input);
+	usb_attach(&usb->cd.usb, usb->buses, NULL, "2", "", err, sizeof(err));
+	usb_attach(&usb->tablet.usb, usb->buses, NULL, "4", "", err, sizeof(err));
 	fuzz_add(&usb->cd.usb.dev);
 	fuzz_add(&usb->cd.dev);
 	fuzz_add(&usb->cd.scsi.dev);
-	fuzz_add(&usb->kbd.usb.dev);
-	fuzz_add(&usb->kbd.dev);
 	fuzz_add(&usb->tablet.usb.dev);
 	fuzz_add(&usb->tablet.dev);
 }
@@ -110,19 +125,46 @@ static void xhci_command(void)
 		(9 + below(16)) << 10 | 1u << 24 | below(5) << 16 | (one_in(4) ? 1u << 9 : 0));
 }
 
+static uint64_t a_setup(void)
+{
+	static const uint8_t requests[] = {0, 1, 3, 5, 6, 8, 9, 10, 11, 0xfe, 0xff, 48};
+
+	return below(4) | (one_in(2) ? 0x80 : 0) | (one_in(2) ? 0x20 : 0) |
+	       (uint64_t)requests[below(sizeof(requests))] << 8 | (uint64_t)below(0x900) << 16 |
+	       (value() & 0xff) << 32 | (uint64_t)below(600) << 48;
+}
+
+/* A command for a disk, which may make sense. */
+static void put_cbw(uint64_t at)
+{
+	put(at, 0x43425355, 4);
+	put(at + 8, one_in(4) ? value() : 512 * below(300), 4);
+	put(at + 12, one_in(2) ? 0x80 : 0, 1);
+	put(at + 13, 0, 1);
+	put(at + 14, 12, 1);
+	for (unsigned i = 1; i < 12; i++)
+		put(at + 15 + i, one_in(2) ? 0 : value(), 1);
+	put(at + 15, packets[below(sizeof(packets))], 1);
+	if (one_in(2)) { /* READ(10) or WRITE(10), mostly within the medium */
+		bool write = one_in(2);
+
+		put(at + 12, one_in(16) == write ? 0x80 : 0, 1);
+		put(at + 15, write ? 0x2a : 0x28, 8);
+		put(at + 19, below(9), 1);
+		put(at + 22, below(2), 2);
+		put(at + 23, value(), 1);
+	}
+}
+
 static void xhci_td(unsigned dci)
 {
-	static const uint8_t requests[] = {0, 1, 3, 6, 8, 9, 10, 11, 0xfe, 0xff, 48};
 	uint64_t at = usb->x.ep[dci - 1].dequeue, data = FUZZ_RAM / 2 + 0x1000 * below(64);
 	uint32_t more = 0x20 | (one_in(2) ? 4 : 0) | (one_in(4) ? 0x10 : 0);
 
 	if (at >= STRUCTS)
 		return;
 	if (dci == 1) {
-		uint64_t setup = below(4) | (one_in(2) ? 0x80 : 0) | (one_in(2) ? 0x20 : 0) |
-				 (uint64_t)requests[below(sizeof(requests))] << 8 |
-				 (uint64_t)below(0x900) << 16 | (value() & 0xff) << 32 |
-				 (uint64_t)below(600) << 48;
+		uint64_t setup = a_setup();
 
 		put_trb(at, setup, 8, 2 << 10 | 0x40 | below(2) << 5);
 		put_trb(at + 16, data, below(600), 3 << 10 | (one_in(2) ? 1u << 16 : 0) | more);
@@ -133,23 +175,7 @@ static void xhci_td(unsigned dci)
 		if (dci == 4 && one_in(2)) { /* a command */
 			len = 31;
 			more = 0x20;
-			put(data, 0x43425355, 4);
-			put(data + 8, one_in(4) ? value() : 512 * below(300), 4);
-			put(data + 12, one_in(2) ? 0x80 : 0, 1);
-			put(data + 13, 0, 1);
-			put(data + 14, 12, 1);
-			for (unsigned i = 1; i < 12; i++)
-				put(data + 15 + i, one_in(2) ? 0 : value(), 1);
-			put(data + 15, packets[below(sizeof(packets))], 1);
-			if (one_in(2)) { /* READ(10) or WRITE(10), mostly within the medium */
-				bool write = one_in(2);
-
-				put(data + 12, one_in(16) == write ? 0x80 : 0, 1);
-				put(data + 15, write ? 0x2a : 0x28, 8);
-				put(data + 19, below(9), 1);
-				put(data + 22, below(2), 2);
-				put(data + 23, value(), 1);
-			}
+			put_cbw(data);
 		}
 		put_trb(at, data, len, 1 << 10 | more);
 		put_trb(at + 16, data, one_in(2) ? 13 : below(0x20000), 1 << 10 | 0x20);
@@ -201,15 +227,123 @@ static void xhci_round(void)
 
 static void xhci_fini_all(void)
 {
-	usb_storage_fini(&usb->disk);
+	unplug();
 	usb_storage_fini(&usb->cd);
-	usb_hid_fini(&usb->kbd);
 	usb_hid_fini(&usb->tablet);
 	xhci_fini(&usb->x);
 	free(usb);
 }
 
+/* ---- UHCI ---- */
+
+static void uhci_init_all(void)
+{
+	usb = calloc(1, sizeof(*usb));
+	input_init(&usb->input);
+	uhci_init(&usb->u, world.clock, &uhci_models[0], NULL, &usb->buses);
+	fuzz_pci_add(&usb->u.func);
+	fuzz_add(&usb->u.state);
+	plug(2);
+}
+
+/* The frame list is at 1000h; below STRUCTS there are 64 queues from 2000h on, and as many TDs from 3000h on. */
+static uint32_t a_link(void)
+{
+	if (one_in(16))
+		return (uint32_t)value();
+	return one_in(4)   ? 1
+	       : one_in(2) ? (0x2000 + 16 * below(64)) | 2
+			   : (0x3000 + 16 * below(64)) | (one_in(2) ? 4 : 0);
+}
+
+static void put_td(uint64_t at)
+{
+	static const uint8_t pids[] = {0xe1, 0x69, 0x2d, 0x69};
+	uint64_t data = FUZZ_RAM / 2 + 0x1000 * below(64);
+	unsigned len = one_in(2) ? 8 + 56 * below(2) : below(0x520), pid = pids[below(4)];
+	unsigned ep = pid == 0x2d ? 0 : one_in(4) ? below(16) : pid == 0x69 ? 1 : 2;
+
+	if (pid == 0x2d) {
+		len = 8;
+		put(data, a_setup(), 8);
+	} else if (pid == 0xe1 && one_in(2)) {
+		len = 31;
+		put_cbw(data);
+	} else if (one_in(4)) {
+		ep = 0;
+	}
+	put(at, a_link(), 4);
+	put(at + 4,
+	    (one_in(8) ? 0 : 1u << 23) | below(4) << 27 | (uint32_t)below(2) << 24 |
+		(uint32_t)below(2) << 29 | (one_in(16) ? 1u << 25 : 0),
+	    4);
+	put(at + 8,
+	    (len - 1) << 21 | ep << 15 | (one_in(4) ? below(128) : 1 + below(2)) << 8 |
+		(one_in(64) ? below(256) : pid),
+	    4);
+	put(at + 12, one_in(64) ? value() : data, 4);
+}
+
+static void uhci_start(void)
+{
+	uint64_t io = bar(&usb->u.func, 4);
+
+	out(io, 2, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		out(io + 0x10 + 2 * i, 4, 2);
+		usb->u.bus.dev[i]->address = (uint8_t)(1 + i);
+		usb->u.bus.dev[i]->configuration = 1;
+	}
+	for (unsigned i = 0; i < 1024; i += 1 + below(32))
+		put(0x1000 + 4 * i, a_link(), 4);
+	for (unsigned i = 0; i < 64; i++) {
+		put(0x2000 + 16 * i, a_link(), 4);
+		put(0x2004 + 16 * i, a_link(), 4);
+		put_td(0x3000 + 16 * i);
+	}
+	out(io + 8, one_in(64) ? value() : 0x1000, 4);
+	out(io + 4, 15, 2);
+	out(io, 1, 2);
+}
+
+static void uhci_round(void)
+{
+	uint64_t io = bar(&usb->u.func, 4);
+
+	if (one_in(16) || usb->u.usbsts & 0x20)
+		uhci_start();
+	for (unsigned k = below(8); k < 8; k++) {
+		put_td(0x3000 + 16 * below(64));
+		put(0x2004 + 16 * below(64), a_link(), 4);
+		if (one_in(8)) {
+			usb->disk.usb.halted[0] = usb->disk.usb.halted[1] = 0;
+			usb->disk.scsi.attention = 0;
+			usb->disk.state = 0;
+		}
+		if (one_in(4))
+			input_key(&usb->input, (enum key)below(NR_KEYS), one_in(2));
+		if (one_in(8))
+			out(io + 0x10 + 2 * below(2), value(), 2);
+		if (one_in(16))
+			out(io + 2 * below(10), value(), 2);
+		if (one_in(4))
+			drain();
+		clock_step(world.clock, 1000000ull * (1 + (one_in(8) ? below(100) : 0)));
+	}
+	noise(one_in(4));
+	if (one_in(8))
+		any_access(&usb->u.func);
+}
+
+static void uhci_fini_all(void)
+{
+	unplug();
+	uhci_fini(&usb->u);
+	free(usb);
+}
+
 const struct fuzz_device fuzz_usb[] = {
     {"xhci", xhci_init_all, NULL, xhci_round, xhci_fini_all, NULL},
+    {"uhci", uhci_init_all, NULL, uhci_round, uhci_fini_all, NULL},
     {0},
 };

@@ -161,11 +161,13 @@ static void init(void)
 	regs = rig_bar(&x->func, 0);
 	device_reset(&x->state);
 	cr_assert_eq(usb_storage_init(disk, rig_disk(&g, SECTORS * 512, false), NULL), 0);
-	cr_assert_eq(usb_attach(&disk->usb, buses, "x.0", 0, "usb-storage", err, sizeof(err)), 0);
+	cr_assert_eq(usb_attach(&disk->usb, buses, "x.0", NULL, "usb-storage", err, sizeof(err)),
+		     0);
 	usb_hid_init(kbd, HID_KEYBOARD, NULL, &clk, &input);
-	cr_assert_eq(usb_attach(&kbd->usb, buses, NULL, 2, "usb-kbd", err, sizeof(err)), 0);
+	cr_assert_eq(usb_attach(&kbd->usb, buses, NULL, "2", "usb-kbd", err, sizeof(err)), 0);
 	usb_hid_init(tablet, HID_TABLET, NULL, &clk, &input);
-	cr_assert_eq(usb_attach(&tablet->usb, buses, NULL, 0, "usb-tablet", err, sizeof(err)), 0);
+	cr_assert_eq(usb_attach(&tablet->usb, buses, NULL, NULL, "usb-tablet", err, sizeof(err)),
+		     0);
 	cr_assert_eq(tablet->usb.port, 2);
 	start();
 }
