@@ -838,6 +838,13 @@ struct vcpu *cpus_state(struct cpus *c, unsigned cpu)
 	return &c->cpu[cpu].state;
 }
 
+uint64_t cpus_last_rip(struct cpus *c, unsigned cpu)
+{
+	const struct unit *u = atomic_load(&c->cpu[cpu].on);
+
+	return u->engine->last_rip ? u->engine->last_rip(u->e) : c->cpu[cpu].state.rip;
+}
+
 struct engine_cpu *cpus_engine(struct cpus *c, unsigned cpu)
 {
 	return atomic_load(&c->cpu[cpu].on)->e;

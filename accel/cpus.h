@@ -44,6 +44,10 @@ const char *cpus_check(const struct cpus *c, unsigned cpu, const struct vcpu *v)
  * is written there is what the vCPU continues with. */
 struct vcpu *cpus_state(struct cpus *c, unsigned cpu);
 
+/* Where a paused vCPU was when the pause came, as far as its engine knows: RIP is that of the next instruction, which may
+ * be in another function. */
+uint64_t cpus_last_rip(struct cpus *c, unsigned cpu);
+
 /* The engine's own, for who runs a paused vCPU himself: load(), run() and store() by turns. */
 struct engine_cpu *cpus_engine(struct cpus *c, unsigned cpu);
 

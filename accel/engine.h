@@ -99,6 +99,10 @@ struct engine {
 	void (*kick)(struct engine_cpu *e);
 	/* Instructions retired by the runs that have ended; all of them only where they are counted. */
 	uint64_t (*retired)(struct engine_cpu *e);
+	/* Between runs: the RIP of what was executed before run() noticed that it was to stop: the last instruction
+	 * where that was an operation in C, else the block. The next instruction's where nothing was. NULL: run()
+	 * stops where it is. */
+	uint64_t (*last_rip)(struct engine_cpu *e);
 	/* Adds what e has counted; outside of run(). */
 	void (*stats)(struct engine_cpu *e, struct engine_stats *sum);
 	/* Between two runs: engines of the other kind (native) have changed guest memory. NULL: nothing was

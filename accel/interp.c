@@ -198,6 +198,7 @@ static int jit_configure(struct engine_cpu *e, const struct engine_config *confi
 static void interp_load(struct engine_cpu *e, const struct vcpu *state)
 {
 	e->core.v = *state;
+	e->core.blk_rip = state->rip;
 	tlb_flush_all(&e->core.tlb);
 	core_update_mode(&e->core);
 	core_update_pcid(&e->core);
@@ -564,6 +565,11 @@ static void soft_stats(struct engine_cpu *e, struct engine_stats *sum)
 	sum->n[STAT_YIELDS] += e->core.yields;
 }
 
+static uint64_t soft_last_rip(struct engine_cpu *e)
+{
+	return e->core.blk_rip;
+}
+
 static uint64_t interp_retired(struct engine_cpu *e)
 {
 	return atomic_load_explicit(&e->retired, memory_order_relaxed);
@@ -580,6 +586,7 @@ const struct engine engine_interp = {
     .run = interp_run,
     .kick = interp_kick,
     .retired = interp_retired,
+    .last_rip = soft_last_rip,
     .stats = soft_stats,
     .forget = soft_forget,
     .watch = soft_watch,
@@ -599,6 +606,7 @@ const struct engine engine_jit = {
     .run = interp_run,
     .kick = interp_kick,
     .retired = interp_retired,
+    .last_rip = soft_last_rip,
     .stats = soft_stats,
     .forget = soft_forget,
     .watch = soft_watch,

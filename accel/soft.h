@@ -25,9 +25,10 @@ struct engine_cpu {
 	const struct watch *watch; /* what a debugger waits for, or NULL */
 	struct watch_hit hit;      /* after RUN_DEBUG */
 	bool hold;                 /* one instruction, and nothing that others post */
-	uint64_t faults;          /* exceptions delivered */
-	const struct insn *begun; /* first of the block last begun */
-	const struct insn *cut;   /* after which a translated block was left, at this count */
+	uint64_t faults;           /* exceptions delivered */
+	bool ended;                /* generated code has been left by an operation in C */
+	const struct insn *begun;  /* first of the block last begun */
+	const struct insn *cut;    /* after which a translated block was left, at this count */
 	uint64_t cut_count;
 };
 

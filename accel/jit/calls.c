@@ -107,6 +107,7 @@ static bool exec_op(struct engine_cpu *e, const struct insn *i)
 		insn_check(c, i);
 	i->op(c, i);
 	e->js.flags = flags_pack(c->v.cc);
+	e->ended = attrs & (A_BR | A_END) || c->leave;
 	if (attrs & A_END || c->leave) {
 		if (!(attrs & A_BR))
 			c->v.rip = insn_next(c, i);

@@ -243,7 +243,8 @@ static bool must_leave(const struct engine_cpu *e)
 	uint32_t masked = c->v.rflags & FL_IF ? 0 : EV_INTR;
 	return *c->events & ~masked || __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) ||
 	       c->v.activity != ACT_RUNNING || c->debug_active || c->align_check ||
-	       c->v.sti_shadow || c->v.mov_ss_shadow || c->watch_hit.valid || (e->count && c->retired >= e->js.limit);
+	       c->v.sti_shadow || c->v.mov_ss_shadow || c->watch_hit.valid ||
+	       (e->count && c->retired >= e->js.limit);
 }
 
 /* Why generated code was left. */
@@ -265,6 +266,8 @@ const uint8_t *jit_next(struct engine_cpu *e)
 	bool cut = js->cut, operation = cut && c->insn;
 	end(e);
 	bool leave = must_leave(e);
+	c->blk_rip = e->ended && c->insn ? insn_rip(c, c->insn) : c->v.rip;
+	e->ended = false;
 	s->n[exit_reason(e, cut, leave)]++;
 	e->jit->why = 0;
 	if (leave || js->no_room || js->exhausted)

@@ -188,6 +188,10 @@ static void make_string(struct emit *e, unsigned kind, unsigned size, unsigned w
 	emit_patch(done[0], e->w);
 	if (done[1])
 		emit_patch(done[1], e->w);
+	if (kinds[kind].store) { /* what takes its time is not to be noticed later, elsewhere */
+		emit_cmp_imm(e, 8, js_field(&m, OFF_JS(pending)), 0);
+		slow_if(&m, CC_NE);
+	}
 	emit_mov_imm(e, S1, 0);
 	const uint8_t *out = e->w;
 	for (unsigned n = sizeof(saved); n-- > 0;)
@@ -299,8 +303,12 @@ bool jit_string(struct engine_cpu *e, const struct insn *i)
 		c->v.rip = insn_next(c, i);
 		return true;
 	}
-	if (!more)
-		return false;
+	if (!more) {
+		e->ended = __atomic_load_n(&e->js.pending, __ATOMIC_RELAXED) != 0;
+		if (e->ended)
+			c->v.rip = insn_next(c, i);
+		return e->ended;
+	}
 	if (e->js.string_paused) {
 		e->js.string_paused = 0;
 		raise_restart(c);

@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "accel/cpus.h"
 #include "cpu/vcpu.h"
 #include "frontend/debug/unwind.h"
 #include "frontend/monitor/view.h"
@@ -90,11 +91,34 @@ static void task_name(struct linux_guest *g, unsigned cpu, char name[MAX_NAME])
 		snprintf(name, MAX_NAME, "CPU#%u", cpu);
 }
 
+/* A vCPU looks for a pause at the ends of blocks. Where that was in another function (it has called, returned, or gone to
+ * user space since) the sample is of that one. */
+static unsigned correct_leaf(struct profile *p, unsigned cpu, char names[][MAX_NAME], unsigned nr)
+{
+	const struct vcpu *v = debug_cpu(p->env->debugger, cpu);
+	struct frame last;
+
+	unwind_cpu(v, &last);
+	last.ip += cpus_last_rip(p->env->pc->m.cpus, cpu) - v->rip;
+	if (last.bits == 64)
+		last.user = !(last.ip >> 63);
+	frame_name(p->env, &last, names[nr]);
+	if (strcmp(names[nr], names[0]) == 0)
+		return nr;
+	if (nr > 1 && strcmp(names[nr], names[1]) == 0) { /* it has just called */
+		memmove(names[0], names[1], (nr - 1) * MAX_NAME);
+		return nr - 1;
+	}
+	memmove(names[1], names[0], nr * MAX_NAME);
+	frame_name(p->env, &last, names[0]);
+	return nr + 1;
+}
+
 static void sample_cpu(struct profile *p, unsigned cpu)
 {
 	struct monitor_env *e = p->env;
 	const struct vcpu *v = debug_cpu(e->debugger, cpu);
-	char names[MAX_FRAMES + 1][MAX_NAME];
+	char names[MAX_FRAMES + 2][MAX_NAME];
 	struct linux_guest *g = NULL;
 	unsigned nr = 0;
 	struct frame f;
@@ -109,6 +133,7 @@ static void sample_cpu(struct profile *p, unsigned cpu)
 	do
 		frame_name(e, &f, names[nr++]);
 	while (nr < MAX_FRAMES && !f.user && unwind_next(e->pc, v, g, &f) == 0);
+	nr = correct_leaf(p, cpu, names, nr);
 	task_name(g, cpu, names[nr++]);
 	add(p, names, nr);
 }

@@ -500,3 +500,54 @@ Test(debug, bad_points)
 	cr_expect_eq(cpus_watch(b.cpus, many, WATCH_MAX), 0);
 	box_free(&b);
 }
+
+/* What is called does all the work; the last instruction of it is a return. */
+GUEST(leaf, "	mov $0x7000, %esp\n"
+	    "leaf_top:\n"
+	    "	call 1f\n"
+	    "	jmp leaf_top\n"
+	    "	.org leaf + 0x800\n"
+	    "1:	.rept 250\n"
+	    "	imul %rax, %rax\n"
+	    "	.endr\n"
+	    "	ret");
+/* What calls does, by one instruction. */
+GUEST(clear, "	mov $0x7000, %esp\n"
+	     "clear_top:\n"
+	     "	mov $0x20000, %edi\n"
+	     "	mov $0x1000, %ecx\n"
+	     "	rep stosb\n"
+	     "	call 1f\n"
+	     "	jmp clear_top\n"
+	     "	.org clear + 0x800\n"
+	     "1:	ret");
+
+/* Of 100 pauses, how many find the vCPU in what is called. */
+static unsigned pauses_in_callee(const struct engine *en, const char *code, const char *end)
+{
+	struct box b;
+	unsigned found = 0;
+
+	box_new(&b, en, code, end);
+	for (unsigned n = 0; n < 100; n++) {
+		cpus_resume(b.cpus);
+		pass_time();
+		cpus_pause(b.cpus);
+		found += cpus_last_rip(b.cpus, 0) >= TEXT + 0x800;
+	}
+	box_free(&b);
+	return found;
+}
+
+/* A pause is noticed at the return, but the place is known all the same. */
+Test(debug, last_rip)
+{
+	static const struct engine *const soft[] = {&engine_interp, &engine_jit};
+
+	for (unsigned k = 0; k < 2; k++) {
+		if (soft[k]->unusable())
+			continue;
+		cr_expect_gt(pauses_in_callee(soft[k], leaf, leaf_end), 60u, "%s", soft[k]->name);
+		cr_expect_lt(pauses_in_callee(soft[k], clear, clear_end), 40u, "%s", soft[k]->name);
+	}
+}
