@@ -275,12 +275,19 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	return b;
 }
 
-struct block *block_find(struct block_cache *bc, uint64_t gpa, uint16_t key)
+static bool same_block(const struct block *b, uint64_t gpa, uint16_t key, uint64_t lin)
 {
-	struct block *b = bc->hash[hash_of(gpa, key)];
-	while (b && (b->gpa != gpa || b->key != key || !block_valid(b)))
-		b = b->hash_next;
-	return b;
+	return b->gpa == gpa && b->key == key &&
+	       (!(key & (BLOCK_WATCHED | BLOCK_FIXED)) || b->lin == (lin & PAGE_MASK));
+}
+
+struct block *block_find(struct block_cache *bc, const struct block *b, unsigned off)
+{
+	uint64_t gpa = (b->gpa & PAGE_MASK) + off;
+	struct block *found = bc->hash[hash_of(gpa, b->key)];
+	while (found && (!same_block(found, gpa, b->key, b->lin) || !block_valid(found)))
+		found = found->hash_next;
+	return found;
 }
 
 struct block *block_replace(struct block_cache *bc, const struct core *c, struct block *b,
@@ -341,9 +348,12 @@ uint16_t block_key(const struct core *c)
 {
 	static const unsigned rings[] = {0, BLOCK_RING12, BLOCK_RING12, BLOCK_RING3};
 	unsigned key = c->mode | rings[vcpu_cpl(&c->v)] | block_table(c) << BLOCK_MODE | fpu_key(c);
-	if (c->watch_execs && watch_exec_page(c->watch_execs, fetch_lin(c, c->v.rip)))
+	uint64_t lin = fetch_lin(c, c->v.rip);
+	if (c->watch_execs && watch_exec_page(c->watch_execs, lin))
 		key |= BLOCK_WATCHED;
-	if (c->mode != 8) /* 64-bit code does not see its segments */
+	if (c->mode == 8) /* does not see its segments */
+		key |= (uint64_t)(int32_t)lin == lin ? BLOCK_FIXED : 0;
+	else
 		key |= (unsigned)c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0);
 	return (uint16_t)key;
 }
@@ -361,8 +371,7 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 	struct block *b, **link = &bc->hash[hash_of(gpa, key)];
 	bc->global = page->global;
 	while ((b = *link)) {
-		bool same = b->gpa == gpa && b->key == key &&
-			    (!(key & BLOCK_WATCHED) || b->lin == (lin & PAGE_MASK));
+		bool same = same_block(b, gpa, key, lin);
 		if (same && usable(c, b))
 			return b;
 		/* Whatever is stale goes when it is met, or chains of it would grow. */

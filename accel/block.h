@@ -16,6 +16,8 @@
 #include "cpu/core.h"
 #include "cpu/insn.h"
 
+struct jit_jump;
+
 #define BLOCK_MAX_INSNS 64
 #define BLOCK_PARTS     32 /* of the memory for blocks: what is forgotten at a time */
 
@@ -33,6 +35,9 @@ enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
 #define BLOCK_X87       (1u << 12) /* x87 and MMX: no #UD, no #NM, FCW masks all exceptions */
 /* A debugger waits for instructions in this page: its block is not another page's that is the same memory. */
 #define BLOCK_WATCHED (1u << 14)
+/* 64-bit code where an immediate operand can name the place (kernels, and programs at a fixed address): its block
+ * is not another page's either, so that the translation can have addresses for constants. */
+#define BLOCK_FIXED (1u << 15)
 
 /* Which TLB of the translator blocks use: one for each access mode, and one for supervisor code while the
  * PCID has bit 11 set. Guests that isolate page tables have the user's there, and come through on the way
@@ -51,7 +56,7 @@ enum block_entry {
 
 struct block {
 	uint64_t gpa;
-	uint64_t lin; /* of its page, with BLOCK_WATCHED */
+	uint64_t lin; /* of its page, with BLOCK_WATCHED or BLOCK_FIXED */
 	uint16_t key; /* code size and what the run functions were chosen for */
 	bool crosses; /* the only instruction continues at gpa2 */
 	bool trace;   /* made of several (jit/trace.c): branches need not be the last instruction */
@@ -62,11 +67,12 @@ struct block {
 	const uint8_t *code;     /* translation, or NULL */
 	const uint8_t *entry[4]; /* its entries, by enum block_entry; entry[0] is code */
 	const uint32_t *careful; /* offsets in code memory: where jit_fill_careful() goes on */
-	uint64_t *second_seen;   /* in the translation of one that crosses: see jit_exec_cross() */
-	const uint8_t *host;     /* the page's bytes, if in RAM */
-	uint32_t runs;           /* interpreted so far; UINT32_MAX: not worth another try */
-	struct block *succ[2];   /* where a direct jump within the page goes, by enum chain, */
-	uint64_t succ_seen;      /* if this is the cache's `flushed` */
+	struct jit_jump
+	    *second_seen;      /* in the translation of one that crosses: see jit_exec_cross() */
+	const uint8_t *host;   /* the page's bytes, if in RAM */
+	uint32_t runs;         /* interpreted so far; UINT32_MAX: not worth another try */
+	struct block *succ[2]; /* where a direct jump within the page goes, by enum chain, */
+	uint64_t succ_seen;    /* if this is the cache's `flushed` */
 	struct block *hash_next;
 	struct insn insn[]; /* nr instructions and an end marker */
 };
@@ -102,8 +108,8 @@ uint16_t block_key(const struct core *c);
  * long as `flushed` stays, which only this call may change. */
 struct block *block_get(struct block_cache *bc, struct core *c);
 
-/* The valid block of this key that starts at gpa, or NULL. */
-struct block *block_find(struct block_cache *bc, uint64_t gpa, uint16_t key);
+/* The valid block that starts at page offset `off` of b's page and is found under the same conditions, or NULL. */
+struct block *block_find(struct block_cache *bc, const struct block *b, unsigned off);
 
 /* A block of nr instructions, at most BLOCK_MAX_INSNS, that begins as b does and takes its place. `flushed`
  * may change. */

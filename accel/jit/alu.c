@@ -11,7 +11,7 @@
 void clear_upper(struct tr *t, unsigned g, unsigned size)
 {
 	if (size == 4)
-		emit_store_imm32(&t->e, state(OFF_GPR(g) + 4), 0);
+		emit_store_imm(&t->e, 4, state(OFF_GPR(g) + 4), 0);
 }
 
 void shape_reg_rm(struct tr *t, const struct insn *i, unsigned pfx, uint32_t opcode, unsigned nr,

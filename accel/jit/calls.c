@@ -147,7 +147,8 @@ static void note_second_page(struct engine_cpu *e, const struct block *b)
 	if (!b->second_seen || (e->js.global && !mem_fetch_page(c, lin)->global))
 		return;
 	jit_note_code_page(&e->js, lin);
-	*b->second_seen = e->js.cell_key + b->version2;
+	b->second_seen->rip = c->v.rip & PAGE_MASK;
+	b->second_seen->stamp = e->js.cell_key + b->version2;
 }
 
 /* An instruction that continues in the next page: no link or lookup has looked at that one. */

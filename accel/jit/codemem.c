@@ -159,6 +159,7 @@ void codemem_link(struct jit *j, enum link_kind kind, uint8_t *at, const struct 
 	if (kind == LINK_CELL) {
 		struct jit_jump *cell = (struct jit_jump *)(void *)at;
 		j->stats.n[STAT_RETURNS] += link_address(j, &cell->code, b->code, b);
+		link_address(j, &cell->code_vec, b->entry[ENTRY_VEC], b);
 		return;
 	}
 	const uint8_t *code = b->entry[kind] - j->exec + j->write;

@@ -141,10 +141,15 @@ static inline void emit_mov_imm(struct emit *e, unsigned reg, uint64_t imm)
 		emit64(e, imm);
 	}
 }
-/* mov dword m, imm32 */
-static inline void emit_store_imm32(struct emit *e, struct rm m, uint32_t imm)
+/* mov m, imm32; cmp m, imm32 (sign-extended) */
+static inline void emit_store_imm(struct emit *e, unsigned size, struct rm m, uint32_t imm)
 {
-	emit_rm(e, 0xc7, 4, 0, m);
+	emit_rm(e, 0xc7, size, 0, m);
+	emit32(e, imm);
+}
+static inline void emit_cmp_imm32(struct emit *e, unsigned size, struct rm m, uint32_t imm)
+{
+	emit_rm(e, 0x81, size, 7, m);
 	emit32(e, imm);
 }
 /* pext reg, src, m (64 bits) */

@@ -24,8 +24,7 @@ bool tr_push(struct tr *t, const struct insn *i)
 	}
 	struct rm slot = emit_reach_slot(t, i, RSP, -(int32_t)t->word, true);
 	if (o->kind == OPK_IMM) {
-		emit_rm(&t->e, 0xc7, t->word, 0, slot);
-		emit32(&t->e, (uint32_t)i->imm);
+		emit_store_imm(&t->e, t->word, slot, (uint32_t)i->imm);
 	} else if (o->kind == OPK_REG && pinned(o->reg)) {
 		emit_rm(&t->e, 0x89, t->word, (unsigned)host_reg(o->reg), slot);
 	} else {
@@ -136,12 +135,31 @@ static void emit_cell_op(struct tr *t, uint32_t opcode, unsigned reg, const stru
 			 size_t field)
 {
 	struct emit *e = &t->e;
-	emit8(e, 0x48);
+	emit8(e, reg < 8 ? 0x48 : 0x4c);
 	emit8(e, (uint8_t)opcode);
-	emit8(e, (uint8_t)(reg << 3 | 5)); /* [rip + disp32] */
+	emit8(e, (uint8_t)((reg & 7) << 3 | 5)); /* [rip + disp32] */
 	emit32(e, (uint32_t)((const uint8_t *)cell + field - (e->w + 4)));
 }
 #define CELL(f) offsetof(struct jit_jump, f)
+
+/* What a cell knows is good: its page has not changed, and is mapped as it was. */
+static void emit_check_stamp(struct tr *t, const struct jit_jump *cell)
+{
+	struct emit *e = &t->e;
+	emit_cell_op(t, 0x8b, S2, cell, CELL(version));
+	emit_rm(e, 0x8b, 4, S2, rm_mem(S2, 0));
+	emit_rm(e, 0x03, 8, S2, state(OFF_JS(cell_key)));
+	emit_cell_op(t, 0x3b, S2, cell, CELL(stamp)); /* cmp */
+}
+
+/* jmp [cell.code] */
+static void emit_jump_by(struct tr *t, const struct jit_jump *cell)
+{
+	struct emit *e = &t->e;
+	emit8(e, 0xff);
+	emit8(e, 0x25);
+	emit32(e, (uint32_t)((const uint8_t *)&cell->code - (e->w + 4)));
+}
 
 static void goto_other_page(struct tr *t, int32_t to)
 {
@@ -149,22 +167,25 @@ static void goto_other_page(struct tr *t, int32_t to)
 	struct jit_jump *cell = jit_new_cell(t);
 	flags_to_memory(t);
 	unsigned first = t->nr_slow;
+	if (!t->fixed) { /* the same code at another address has another neighbour */
+		emit_load(e, S1, state(OFF_JS(page_rip)));
+		emit_cell_op(t, 0x3b, S1, cell, CELL(rip)); /* cmp */
+		add_slow(t, SLOW_CELL, emit_jcc(e, CC_NE), NULL, false, to);
+	}
 	if (to < 0)
 		add_slow(t, SLOW_CELL, emit_if_pending(e), NULL, false, to);
-	emit_cell_op(t, 0x8b, S1, cell, CELL(version));
-	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
-	emit_rm(e, 0x03, 8, S1, state(OFF_JS(cell_key)));
-	emit_cell_op(t, 0x3b, S1, cell, CELL(stamp)); /* cmp */
+	emit_check_stamp(t, cell);
 	add_slow(t, SLOW_CELL, emit_jcc(e, CC_NE), NULL, false, to);
 	for (; first < t->nr_slow; first++)
 		t->slow[first].cell = cell;
-	if (to & (int32_t)PAGE_MASK) {
+	uint64_t page = t->page_rip + (uint64_t)(to & (int32_t)PAGE_MASK);
+	if (t->fixed && near_zero(page)) {
+		emit_store_imm(e, 8, state(OFF_JS(page_rip)), (uint32_t)page);
+	} else if (to & (int32_t)PAGE_MASK) {
 		emit_rm(e, 0x81, t->word, 0, state(OFF_JS(page_rip))); /* add */
 		emit32(e, (uint32_t)to & (uint32_t)PAGE_MASK);
 	}
-	emit8(e, 0xff); /* jmp [cell.code] */
-	emit8(e, 0x25);
-	emit32(e, (uint32_t)((const uint8_t *)&cell->code - (e->w + 4)));
+	emit_jump_by(t, cell);
 }
 
 void emit_goto(struct tr *t, int64_t to)
@@ -175,20 +196,20 @@ void emit_goto(struct tr *t, int64_t to)
 		goto_other_page(t, (int32_t)to);
 }
 
-/* S2 = index of the stack pointer in js.returns, to be scaled as return_slot() does. */
-static void emit_return_index(struct tr *t)
+/* reg = index of the stack pointer in js.returns, to be scaled as return_slot() does. */
+static void emit_return_index(struct tr *t, unsigned reg)
 {
-	emit_rm(&t->e, 0x8b, 4, S2, rm_reg(H_R15));
-	emit_rm(&t->e, 0x81, 4, 4, rm_reg(S2)); /* and */
+	emit_rm(&t->e, 0x8b, 4, reg, rm_reg(H_R15));
+	emit_rm(&t->e, 0x81, 4, 4, rm_reg(reg)); /* and */
 	emit32(&t->e, (JIT_RETURNS - 1) * t->word);
 }
 
-static struct rm return_slot(const struct tr *t, size_t field)
+static struct rm return_slot(const struct tr *t, unsigned index, size_t field)
 {
 	static_assert(sizeof(struct jit_return) == 32, "scaled from a stack slot");
-	return rm_index(STATE, S2, t->word == 8 ? 2 : 3, OFF_JS(returns) + (int32_t)field);
+	return rm_index(STATE, index, t->word == 8 ? 2 : 3, OFF_JS(returns) + (int32_t)field);
 }
-#define RETURN(f) return_slot(t, offsetof(struct jit_return, f))
+#define RETURN(index, f) return_slot(t, index, offsetof(struct jit_return, f))
 
 /* Pushes the return address. The page is looked at first: the block must not change under a call. */
 static void emit_push_return(struct tr *t, const struct insn *i)
@@ -198,21 +219,30 @@ static void emit_push_return(struct tr *t, const struct insn *i)
 	flags_to_memory(t);
 	struct rm slot = emit_reach_slot(t, i, RSP, -(int32_t)t->word, true);
 	emit_unless_code(t, i);
-	emit_load(e, S2, state(OFF_JS(page_rip)));
-	emit_lea(e, t->word, S2, rm_mem(S2, back));
-	emit_rm(e, 0x89, t->word, S2, slot);
+	uint64_t rip = t->page_rip + (uint64_t)back;
+	bool known = t->fixed && near_zero(rip);
+	if (known) {
+		emit_store_imm(e, 8, slot, (uint32_t)rip);
+	} else {
+		emit_load(e, S2, state(OFF_JS(page_rip)));
+		emit_lea(e, t->word, S2, rm_mem(S2, back));
+		emit_rm(e, 0x89, t->word, S2, slot);
+	}
 	emit_move_stack(t, -1);
 	if (!in_page(back) || t->b->version > INT32_MAX)
 		return;
 	struct jit_jump *cell = jit_new_cell(t);
-	emit_rm(e, 0x8b, 8, S1, rm_reg(S2));
-	emit_return_index(t);
-	emit_store(e, RETURN(rip), S1);
-	emit_load(e, S1, state(OFF_JS(cell_key)));
-	emit_lea(e, 8, S1, rm_mem(S1, (int32_t)t->b->version));
-	emit_store(e, RETURN(stamp), S1);
-	emit_cell_op(t, 0x8d, S1, cell, 0); /* lea */
-	emit_store(e, RETURN(cell), S1);
+	emit_return_index(t, S1);
+	if (known)
+		emit_store_imm(e, 8, RETURN(S1, rip), (uint32_t)rip);
+	else
+		emit_store(e, RETURN(S1, rip), S2);
+	emit_load(e, S2, state(OFF_JS(cell_key)));
+	if (t->b->version)
+		emit_lea(e, 8, S2, rm_mem(S2, (int32_t)t->b->version));
+	emit_store(e, RETURN(S1, stamp), S2);
+	emit_cell_op(t, 0x8d, S2, cell, 0); /* lea */
+	emit_store(e, RETURN(S1, cell), S2);
 	add_slow(t, SLOW_RETURN, NULL, NULL, false, back);
 	t->slow[t->nr_slow - 1].cell = cell;
 }
@@ -250,14 +280,32 @@ static void emit_lookup(struct tr *t, const struct insn *i)
 		t->slow[first].found = e->w;
 }
 
-void emit_slow_lookup(struct tr *t, const struct insn *i, const uint8_t *found)
+/* The same by a cell, which then has the code. */
+static void emit_lookup_by(struct tr *t, const struct insn *i, struct jit_jump *cell)
 {
 	struct emit *e = &t->e;
-	emit_call(e, t->j->lookup);
+	unsigned first = t->nr_slow;
+	emit_cell_op(t, 0x3b, S1, cell, CELL(rip)); /* cmp */
+	add_slow(t, SLOW_LOOKUP, emit_jcc(e, CC_NE), i, false, 0);
+	emit_check_stamp(t, cell);
+	add_slow(t, SLOW_LOOKUP, emit_jcc(e, CC_NE), i, false, 0);
+	add_slow(t, SLOW_LOOKUP, emit_if_pending(e), i, false, 0);
+	for (; first < t->nr_slow; first++) {
+		t->slow[first].found = e->w;
+		t->slow[first].cell = cell;
+	}
+}
+
+void emit_slow_lookup(struct tr *t, const struct slow *s)
+{
+	struct emit *e = &t->e;
+	if (s->cell)
+		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->cell);
+	emit_call(e, s->cell ? t->j->lookup_cell[s->vec] : t->j->lookup);
 	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
-	add_slow(t, SLOW_OP, emit_jcc(e, CC_E), i, false, 0);
-	if (found)
-		emit_jmp_to(e, found);
+	add_slow(t, SLOW_OP, emit_jcc(e, CC_E), s->i, false, 0);
+	if (s->found)
+		emit_jmp_to(e, s->found);
 }
 
 /* The stack pointer behind a return address and what RET's operand adds. */
@@ -272,31 +320,39 @@ static bool tr_ret(struct tr *t, const struct insn *i)
 	struct emit *e = &t->e;
 	flags_to_memory(t);
 	emit_rm(e, 0x8b, t->word, S1, emit_reach_slot(t, i, RSP, 0, false));
-	emit_return_index(t);
-	emit_rm(e, 0x3b, 8, S1, RETURN(rip)); /* cmp */
+	emit_return_index(t, S2);
+	emit_rm(e, 0x3b, 8, S1, RETURN(S2, rip)); /* cmp */
 	add_slow(t, SLOW_RET, emit_jcc(e, CC_NE), i, false, 0);
-	emit_load(e, S1, RETURN(cell));
+	emit_load(e, S1, RETURN(S2, cell));
 	emit_load(e, S1, rm_mem(S1, CELL(version)));
 	emit_rm(e, 0x8b, 4, S1, rm_mem(S1, 0));
 	emit_rm(e, 0x03, 8, S1, state(OFF_JS(cell_key)));
-	emit_rm(e, 0x3b, 8, S1, RETURN(stamp)); /* cmp */
-	emit_load(e, S1, RETURN(rip));
+	emit_rm(e, 0x3b, 8, S1, RETURN(S2, stamp)); /* cmp */
+	emit_load(e, S1, RETURN(S2, rip));
 	add_slow(t, SLOW_RET, emit_jcc(e, CC_NE), i, false, 0);
 	add_slow(t, SLOW_RET, emit_if_pending(e), i, false, 0);
-	emit_load(e, S2, RETURN(cell));
+	emit_load(e, S2, RETURN(S2, cell));
 	emit_set_page(e);
 	emit_drop_return(t, i);
-	emit_rm(e, 0xff, 4, 4, rm_mem(S2, CELL(code)));
+	emit_rm(e, 0xff, 4, 4, rm_mem(S2, t->vec ? CELL(code_vec) : CELL(code)));
 	return true;
 }
 
-void emit_slow_ret(struct tr *t, const struct insn *i)
+void emit_slow_ret(struct tr *t, const struct slow *s)
 {
 	struct emit *e = &t->e;
-	emit_slow_lookup(t, i, NULL);
+	emit_slow_lookup(t, s);
 	emit_set_page(e);
-	emit_drop_return(t, i);
+	emit_drop_return(t, s->i);
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2));
+}
+
+/* As in procedure linkage tables: the target is in a variable, which seldom changes. */
+static bool one_place(const struct insn *i)
+{
+	const struct operand *o = &i->o[0];
+	return o->kind == OPK_MEM && (i->base == REG_RIP || i->base == REG_ZERO) &&
+	       i->index == REG_ZERO && i->seg != FS && i->seg != GS;
 }
 
 static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
@@ -310,18 +366,23 @@ static bool tr_indirect(struct tr *t, const struct insn *i, bool call)
 	} else {
 		emit_rm(e, 0x8b, t->word, S1, guest(i->o[0].reg));
 	}
-	emit_lookup(t, i);
+	struct jit_jump *cell = one_place(i) ? jit_new_cell(t) : NULL;
+	if (cell)
+		emit_lookup_by(t, i, cell);
+	else
+		emit_lookup(t, i);
 	if (call) {
 		emit_store(e, state(OFF_JS(next_rip)), S1);
-		emit_store(e, state(OFF_JS(next_code)), S2);
+		if (!cell)
+			emit_store(e, state(OFF_JS(next_code)), S2);
 		emit_push_return(t, i);
 		emit_load(e, S1, state(OFF_JS(next_rip)));
-		emit_set_page(e);
-		emit_rm(e, 0xff, 4, 4, state(OFF_JS(next_code)));
-	} else {
-		emit_set_page(e);
-		emit_rm(e, 0xff, 4, 4, rm_reg(S2));
 	}
+	emit_set_page(e);
+	if (cell)
+		emit_jump_by(t, cell);
+	else
+		emit_rm(e, 0xff, 4, 4, call ? state(OFF_JS(next_code)) : rm_reg(S2));
 	return true;
 }
 

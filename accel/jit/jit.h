@@ -55,7 +55,10 @@ struct jit_stlb_entry {
 
 /* Where a jump goes: an entry of the jump table or a cell of one jump (flow.c). */
 struct jit_jump {
-	uint64_t rip;
+	union {
+		uint64_t rip; /* of what it leads to; a direct jump's: the page that is left */
+		const uint8_t *code_vec; /* a return point's: like code where vectors are loaded */
+	};
 	uint64_t stamp; /* context (or cell_key) + version of the page */
 	const uint8_t *code;
 	const _Atomic uint32_t *version; /* of the page now */

@@ -70,9 +70,12 @@ struct jit {
 	uint8_t *call_plain;   /* the same where there is no translation */
 	uint8_t *call_cross;   /* the same for the instruction of a block that crosses pages */
 	uint8_t *lookup;       /* rcx = rip: r14 = code or 0; rcx stays */
-	uint8_t *go;           /* to rip = rcx */
-	uint8_t *go_cell;      /* the same, and fills the cell r14 */
-	uint8_t *stored;       /* r14 = page that was written: like call_op, for mem_stored() */
+	/* By whether vector registers are loaded. */
+	uint8_t *lookup_cell[2]; /* the same, and fills the cell r14 */
+	uint8_t
+	    *go_cell[2]; /* to rip = rcx by the cell r14, which is filled; it is of a direct jump */
+	uint8_t *go;     /* to rip = rcx */
+	uint8_t *stored; /* r14 = page that was written: like call_op, for mem_stored() */
 	uint8_t *refill[JIT_TABLES][REFILL_KINDS]; /* see refill.c */
 	uint8_t *careful;                          /* to the place r14 (struct careful) */
 	uint8_t *x87_load;                         /* x87 registers from v.fpu; like call_op */
@@ -120,6 +123,9 @@ static inline int host_reg(unsigned guest)
 /* vector.c */
 void jit_host_features(struct cpu_model *host);
 void vec_make_load(struct jit *j, struct emit *e);
+/* Code at S2 -> what of it is behind the check that vec_emit_want() begins it with, if it does. Clobbers S1 and
+ * flags. */
+void vec_emit_skip_want(struct emit *e);
 /* All host vector registers to v.v, or from there, which clobbers S1. RSP: the engine_cpu - bias. Upper halves of
  * YMM registers that hold zeros are not written but cleared by VZEROUPPER: instructions that leave them alone
  * (SSE) would wait for them otherwise. */
@@ -165,6 +171,12 @@ void perf_code(struct jit *j, const uint8_t *from, const uint8_t *to, const char
 void perf_block(struct engine_cpu *e, const struct block *b, uint64_t rip, const uint8_t *from,
 		const uint8_t *to, const char *what);
 void perf_evicted(struct jit *j, const uint8_t *from, const uint8_t *to);
+
+/* Whether an immediate operand of 64-bit code can be this. */
+static inline bool near_zero(uint64_t v)
+{
+	return v == (uint64_t)(int32_t)v;
+}
 
 /* page_rip = page of S1. Clobbers flags. */
 static inline void emit_set_page(struct emit *e)

@@ -89,10 +89,10 @@ static uint32_t new_number(struct jit_state *js)
 	return js->last_context;
 }
 
-/* Whether a page is watched follows from the address that a jump goes to. */
+/* What a page's address decides follows from that which a jump goes to. */
 static uint64_t what_of(uint16_t asid, uint16_t key)
 {
-	return (uint64_t)asid << 16 | (key & (uint16_t)~BLOCK_WATCHED);
+	return (uint64_t)asid << 16 | (key & (uint16_t) ~(BLOCK_WATCHED | BLOCK_FIXED));
 }
 
 #define AC_WAY ((uint64_t)(TLB_KERNEL ^ TLB_KERNEL_AC) << BLOCK_MODE)

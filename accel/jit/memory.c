@@ -15,7 +15,10 @@ static void emit_ea_at(struct tr *t, const struct insn *i, int64_t more, unsigne
 
 	if (i->asz == 4)
 		disp = (int32_t)disp;
-	if (i->base == REG_RIP) {
+	if (i->base == REG_RIP && t->fixed && i->asz == 8) {
+		have_base = false;
+		disp = (int64_t)((uint64_t)disp + (uint64_t)t->off + t->page_rip);
+	} else if (i->base == REG_RIP) {
 		emit_load(e, S1, state(OFF_JS(page_rip)));
 		disp += t->off;
 	} else if (i->base == REG_ZERO) {
@@ -200,6 +203,20 @@ static enum refill_kind group_refill(const struct group *g, bool write)
 	return !g->at.write ? REFILL_READS : write ? REFILL_WRITES : REFILL_WRITES_BY_READ;
 }
 
+/* S1 = address: disp, or where that is relative, that from the page of RIP. */
+static void emit_fixed(struct tr *t, bool relative, int64_t disp)
+{
+	struct emit *e = &t->e;
+	if (!relative || t->fixed) {
+		uint64_t lin = (uint64_t)disp + (relative ? t->page_rip : 0);
+		emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)lin : lin);
+		return;
+	}
+	emit_load(e, S1, state(OFF_JS(page_rip)));
+	if (disp)
+		emit_lea(e, 8, S1, rm_mem(S1, (int32_t)disp));
+}
+
 /* S1 = host address of a's page, and S2 = its ram_page for a write. Code is found at one address
  * as a rule, so its page has one slot in the TLB, and no index has to be computed. Clobbers
  * flags. */
@@ -210,19 +227,19 @@ static void translate_fixed(struct tr *t, const struct insn *i, const struct tou
 	uint8_t *start = e->w;
 	int64_t page = (int64_t)((uint64_t)a->disp & PAGE_MASK);
 	uint64_t lin = (uint64_t)page + (a->base ? t->page_rip : 0);
+	if (t->word == 4)
+		lin = (uint32_t)lin;
 	int32_t n = (int32_t)((lin >> PAGE_SHIFT) % JIT_TLB_ENTRIES), table = table_off(t);
 	int32_t entry = table + n * (int32_t)sizeof(struct jit_tlb_entry);
 	int32_t tag = entry + (write ? (int32_t)offsetof(struct jit_tlb_entry, wr)
 				     : (int32_t)offsetof(struct jit_tlb_entry, rd));
 
-	if (!a->base) {
-		emit_mov_imm(e, S1, t->word == 4 ? (uint32_t)lin : lin);
+	if (near_zero(lin) && (!a->base || t->fixed)) {
+		emit_cmp_imm32(e, 8, state(tag), (uint32_t)lin);
 	} else {
-		emit_load(e, S1, state(OFF_JS(page_rip)));
-		if (page)
-			emit_lea(e, 8, S1, rm_mem(S1, (int32_t)page));
+		emit_fixed(t, a->base, page);
+		emit_rm(e, 0x3b, 8, S1, state(tag)); /* cmp */
 	}
-	emit_rm(e, 0x3b, 8, S1, state(tag)); /* cmp */
 	add_miss(t, emit_jcc(e, CC_NE), i, false, refill, 0, start);
 	emit_load(e, S1, state(entry + (int32_t)offsetof(struct jit_tlb_entry, host)));
 	if (write && !jit_alone(t->model))
@@ -231,7 +248,8 @@ static void translate_fixed(struct tr *t, const struct insn *i, const struct tou
 				n * (int32_t)sizeof(struct ram_page *)));
 	struct slow *s = &t->slow[t->nr_slow - 1];
 	s->hit = e->w;
-	s->in_page = (uint16_t)((uint64_t)a->disp & ~PAGE_MASK);
+	s->relative = a->base;
+	s->disp = a->disp;
 	s->size = (uint16_t)a->size;
 }
 
@@ -239,13 +257,13 @@ void emit_elsewhere(struct tr *t, struct slow *s)
 {
 	struct emit *e = &t->e;
 	bool write = s->refill != REFILL_READ && s->refill != REFILL_READS;
-	if (s->in_page)
-		emit_lea(e, 8, S1, rm_mem(S1, s->in_page));
+	int32_t in_page = (int32_t)((uint64_t)s->disp & ~PAGE_MASK);
+	emit_fixed(t, s->relative, s->disp);
 	s->retry = e->w;
 	uint8_t *miss = emit_probe(t, s->size, write);
 	emit_rm(e, 0x03, 8, S1, TLB_ENTRY(host)); /* add */
-	if (s->in_page)
-		emit_lea(e, 8, S1, rm_mem(S1, -(int32_t)s->in_page));
+	if (in_page)
+		emit_lea(e, 8, S1, rm_mem(S1, -in_page));
 	emit_load_page(t, write);
 	emit_jmp_to(e, s->hit);
 	emit_patch(miss, e->w);

@@ -255,7 +255,7 @@ static void make_refill(struct jit *j, struct emit *e, unsigned table, enum refi
 	emit_rm(e, 0x03, 8, S1, rm_index(STATE, S2, TLB_SCALE, tag + BIAS)); /* add */
 	emit_store(e, JS(lin), S1);
 	emit_second_level(e, table, kinds[kind].write);
-	emit_store_imm32(e, JS(table), table);
+	emit_store_imm(e, 4, JS(table), table);
 	move_clobbered(e, true);
 	call_c(e, kinds[kind].fill);
 	emit_rm(e, 0x84, 1, H_RAX, rm_reg(H_RAX)); /* test al, al */

@@ -201,7 +201,7 @@ static void make_string(struct emit *e, unsigned kind, unsigned size, unsigned w
 	emit_patch(more, e->w);
 	emit_cmp_imm(e, 8, js_field(&m, OFF_JS(pending)), 0);
 	emit_patch(emit_jcc(e, CC_E), again);
-	emit_store_imm32(e, js_field(&m, OFF_JS(string_paused)), 1);
+	emit_store_imm(e, 4, js_field(&m, OFF_JS(string_paused)), 1);
 	for (unsigned n = 0; n < m.nr_slow; n++)
 		emit_patch(m.slow[n], e->w);
 	const uint8_t *slow = e->w;

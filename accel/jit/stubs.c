@@ -92,7 +92,7 @@ static uint8_t *make_call(struct jit *j, struct emit *e, const void *fn, bool st
 	emit8(e, 0xc3);
 	emit_patch(out, e->w);
 	emit_lea(e, 8, H_RSP, rm_mem(H_RSP, 8));
-	emit_store_imm32(e, rm_mem(STATE, OFF_JS(cut)), 1);
+	emit_store_imm(e, 4, rm_mem(STATE, OFF_JS(cut)), 1);
 	emit_jmp_to(e, j->leave_stored);
 	return start;
 }
@@ -132,11 +132,30 @@ static uint8_t *probe_jump(struct emit *e, int32_t mask)
 	return emit_jcc(e, CC_NE);
 }
 
-/* rcx = rip: r14 = code, or 0. rcx and other registers stay, RFLAGS do not. While an event is
- * pending nothing is found, so that no loop escapes the engine. */
-static void make_lookup(struct jit *j, struct emit *e)
+/* Fills js.cell, all but rip, with code = S2 and what else the lookup has found, for jumps with the vector
+ * registers loaded or not: S2 is the code to go on with then. S1 is clobbered (js.spill2 has it), RDX is the cell
+ * and in js.spill. bias: how far RSP is below the state. */
+static void fill_cell(struct emit *e, bool vec, int32_t bias)
 {
-	j->lookup = e->w;
+	if (vec)
+		vec_emit_skip_want(e);
+	emit_store(e, rm_mem(STATE, OFF_JS(spill) + bias), H_RDX);
+	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(cell) + bias));
+	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, code)), S2);
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_page) + bias));
+	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, version)), S1);
+	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_version) + bias));
+	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(cell_key) + bias)); /* add */
+	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, stamp)), S1);
+}
+
+/* rcx = rip: r14 = code, or 0. rcx and other registers stay, RFLAGS do not. While an event is
+ * pending nothing is found, so that no loop escapes the engine. cell: r14 is one to be filled. */
+static uint8_t *make_lookup(struct emit *e, bool cell, bool vec)
+{
+	uint8_t *start = e->w;
+	if (cell)
+		emit_store(e, rm_mem(STATE, OFF_JS(cell) + 8), S2);
 	uint8_t *differs = probe_jump(e, OFF_JS(jump_mask));
 	const uint8_t *found = e->w;
 	emit_store(e, rm_mem(STATE, OFF_JS(spill2) + 8), S1);
@@ -151,7 +170,13 @@ static void make_lookup(struct jit *j, struct emit *e)
 	emit_cmp_imm8(e, rm_mem(STATE, OFF_JS(pending) + 8), 0);
 	uint8_t *pending = emit_jcc(e, CC_NE);
 	emit_load(e, S2, ENTRY(code));
-	emit8(e, 0xc3);
+	if (cell) {
+		fill_cell(e, vec, 8);
+		emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2) + 8));
+		emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, rip)), S1);
+		emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill) + 8));
+	}
+	emit_ret(e);
 	emit_patch(differs, e->w);
 	differs = probe_jump(e, OFF_JS(jump_mask2));
 	emit_jmp_to(e, found);
@@ -159,7 +184,8 @@ static void make_lookup(struct jit *j, struct emit *e)
 	emit_patch(stale, e->w);
 	emit_patch(pending, e->w);
 	emit_mov_imm(e, S2, 0);
-	emit8(e, 0xc3);
+	emit_ret(e);
+	return start;
 }
 
 /* Plain jumps: what is not found leaves, with rcx = rip - page_rip as `leave` wants it. */
@@ -172,25 +198,25 @@ static void make_go(struct jit *j, struct emit *e)
 	emit_set_page(e);
 	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
 
-	j->go_cell = e->w;
-	emit_store(e, rm_mem(STATE, OFF_JS(cell)), S2);
-	emit_call(e, j->lookup);
-	emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
-	uint8_t *none_either = emit_jcc(e, CC_E);
-	emit_set_page(e);
-	emit_store(e, rm_mem(STATE, OFF_JS(spill)), H_RDX);
-	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(cell)));
-	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, code)), S2);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_page)));
-	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, version)), S1);
-	emit_load(e, S1, rm_mem(STATE, OFF_JS(found_version)));
-	emit_rm(e, 0x03, 8, S1, rm_mem(STATE, OFF_JS(cell_key))); /* add */
-	emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, stamp)), S1);
-	emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill)));
-	emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
+	uint8_t *none_either[2];
+	for (unsigned vec = 0; vec < 2; vec++) {
+		j->go_cell[vec] = e->w;
+		emit_store(e, rm_mem(STATE, OFF_JS(cell)), S2);
+		emit_call(e, j->lookup);
+		emit_rm(e, 0x85, 8, S2, rm_reg(S2)); /* test */
+		none_either[vec] = emit_jcc(e, CC_E);
+		fill_cell(e, vec, 0);
+		emit_load(e, S1, rm_mem(STATE, OFF_JS(page_rip)));
+		emit_store(e, rm_mem(H_RDX, offsetof(struct jit_jump, rip)), S1);
+		emit_load(e, S1, rm_mem(STATE, OFF_JS(spill2)));
+		emit_load(e, H_RDX, rm_mem(STATE, OFF_JS(spill)));
+		emit_set_page(e);
+		emit_rm(e, 0xff, 4, 4, rm_reg(S2)); /* jmp r14 */
+	}
 
 	emit_patch(none, e->w);
-	emit_patch(none_either, e->w);
+	emit_patch(none_either[0], e->w);
+	emit_patch(none_either[1], e->w);
 	emit_rm(e, 0x2b, 8, S1, rm_mem(STATE, OFF_JS(page_rip))); /* sub */
 	emit_jmp_to(e, j->leave);
 }
@@ -200,7 +226,9 @@ void jit_make_stubs(struct jit *j, struct emit *e)
 	make_enter(j, e);
 	make_leave(j, e);
 	make_calls(j, e);
-	make_lookup(j, e);
+	j->lookup = make_lookup(e, false, false);
+	j->lookup_cell[0] = make_lookup(e, true, false);
+	j->lookup_cell[1] = make_lookup(e, true, true);
 	make_go(j, e);
 	vec_make_load(j, e);
 	jit_make_refills(j, e);

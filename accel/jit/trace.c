@@ -46,9 +46,7 @@ static const struct block *block_at(const struct trace *t, int64_t off)
 {
 	if (off < 0 || off >= PAGE_SIZE)
 		return NULL;
-	const struct block *b =
-	    block_find(&t->e->blocks, (t->first->gpa & PAGE_MASK) + (uint64_t)off, t->first->key);
-	return b && b->key & BLOCK_WATCHED && b->lin != t->first->lin ? NULL : b;
+	return block_find(&t->e->blocks, t->first, (unsigned)off);
 }
 
 /* How often b has been interpreted; one that is translated now, often. */

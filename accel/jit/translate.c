@@ -185,7 +185,7 @@ static void emit_slow(struct tr *t, struct slow *s)
 		if (s->hit)
 			emit_elsewhere(t, s);
 		if (s->refill > REFILL_WRITE)
-			emit_store_imm32(e, state(OFF_JS(first)), s->first);
+			emit_store_imm(e, 4, state(OFF_JS(first)), s->first);
 		emit_call(e, t->j->refill[t->table][s->refill]);
 		emit_jmp_to(e, s->retry);
 	}
@@ -212,8 +212,7 @@ static void emit_slow(struct tr *t, struct slow *s)
 			emit_load(e, S1, state(OFF_JS(spill2)));
 		}
 		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->i);
-		emit_rm(e, 0xc7, 8, 0, state(OFF_JS(spill)));
-		emit32(e, (uint32_t)t->off);
+		emit_store_imm(e, 8, state(OFF_JS(spill)), (uint32_t)t->off);
 		emit_call(e, t->j->stored);
 		break;
 	case SLOW_X87:
@@ -250,20 +249,20 @@ static void emit_slow(struct tr *t, struct slow *s)
 		emit_load(e, S1, state(OFF_JS(page_rip)));
 		emit_lea(e, t->word, S1, rm_mem(S1, s->off));
 		emit_mov_imm(e, S2, (uint64_t)(uintptr_t)s->cell);
-		emit_jmp_to(e, t->j->go_cell);
+		emit_jmp_to(e, t->j->go_cell[s->vec]);
 		return;
 	case SLOW_RETURN:
-		s->cell->code = e->w + e->to_exec;
+		s->cell->code = s->cell->code_vec = e->w + e->to_exec;
 		s->cell->version = &t->b->page->version;
 		emit_leave_link(t, LINK_CELL, s->cell, s->off);
 		return;
 	case SLOW_LOOKUP:
-		emit_slow_lookup(t, s->i, s->found);
+		emit_slow_lookup(t, s);
 		return;
 	case SLOW_SIDE:
 		return;
 	case SLOW_RET:
-		emit_slow_ret(t, s->i);
+		emit_slow_ret(t, s);
 		return;
 	}
 	if (s->back) {
@@ -355,9 +354,18 @@ static void emit_second_page(struct tr *t, const struct insn *i)
 {
 	struct emit *e = &t->e;
 	struct jit_jump *cell = jit_new_cell(t);
-	t->second_seen = &cell->stamp;
-	emit_mov_imm(e, S2, (uint64_t)(uintptr_t)(&cell->stamp) + (uint64_t)e->to_exec);
-	emit_load(e, S1, rm_mem(S2, 0));
+	uint64_t at = (uint64_t)(uintptr_t)cell + (uint64_t)e->to_exec;
+	t->second_seen = cell;
+	if (!t->fixed) {
+		emit_mov_imm(e, S2, at);
+		emit_load(e, S1, rm_mem(S2, offsetof(struct jit_jump, rip)));
+		emit_rm(e, 0xf7, 8, 2, rm_reg(S1)); /* not */
+		emit_load(e, S2, state(OFF_JS(page_rip)));
+		emit_lea(e, 8, S1, rm_index(S1, S2, 0, 1)); /* page_rip - rip */
+		emit_op_unless_zero(t, i);
+	}
+	emit_mov_imm(e, S2, at);
+	emit_load(e, S1, rm_mem(S2, offsetof(struct jit_jump, stamp)));
 	emit_rm(e, 0xf7, 8, 2, rm_reg(S1)); /* not */
 	emit_load(e, S2, state(OFF_JS(cell_key)));
 	emit_lea(e, 8, S1, rm_index(S1, S2, 0, 1));
@@ -493,6 +501,7 @@ static void init(struct tr *t, struct jit *j, const struct cpu_model *model, str
 	t->b = b;
 	t->model = model;
 	t->page_rip = page_rip;
+	t->fixed = b->key & BLOCK_FIXED;
 	t->off = (int32_t)(t->b->gpa & ~PAGE_MASK);
 	t->table = t->b->key >> BLOCK_MODE & 3;
 	t->word = word_of(t->b);

@@ -67,7 +67,9 @@ struct slow {
 	uint32_t first; /* and where the first access of a group is */
 	/* Of accesses in a page that is expected in one slot of the TLB, or `hit` is NULL. */
 	const uint8_t *hit; /* where to go on with the page's host address in S1 */
-	uint16_t in_page, size;
+	int64_t disp;       /* the access, */
+	bool relative;      /* from the page of RIP */
+	uint16_t size;
 	bool vec; /* guest vector registers are in the host's at `back` */
 	struct x87_last x87;
 };
@@ -109,14 +111,15 @@ struct tr {
 	struct jit *j;
 	struct block *b;
 	int32_t off;             /* of the block in its page, */
-	uint64_t page_rip;       /* which is here as a rule */
+	uint64_t page_rip;       /* which is here as a rule; */
+	bool fixed;              /* always, and within reach of an immediate operand */
 	unsigned table;          /* block_table() */
 	unsigned word;           /* bytes of an address, of RIP and of a stack slot: 4 or 8 */
 	const uint8_t *entry[4]; /* as in struct block */
 	uint8_t *body;           /* where all of them lead */
 	bool in_mem;             /* the status flags are in js.flags, not in RFLAGS (see flags.c) */
-	uint64_t *second_seen;   /* as in struct block */
-	bool dead;               /* RFLAGS may be clobbered before the current instruction */
+	struct jit_jump *second_seen; /* as in struct block */
+	bool dead;                    /* RFLAGS may be clobbered before the current instruction */
 	const struct cpu_model *model;
 	bool vec; /* guest vector registers are in the host's; else: perhaps */
 	bool x87; /* the same for x87 registers */
@@ -218,9 +221,10 @@ void emit_goto(struct tr *t, int64_t to);
 /* Where a branch in the midst of a trace, i, leads when it does not lead on there. */
 int64_t side_of(const struct tr *t, const struct insn *i);
 /* RET that js.returns does not know, with its target in S1. */
-void emit_slow_ret(struct tr *t, const struct insn *i);
-/* An address that is not in its first place in the jump table, in S1: on at `found`, with the code in S2. */
-void emit_slow_lookup(struct tr *t, const struct insn *i, const uint8_t *found);
+void emit_slow_ret(struct tr *t, const struct slow *s);
+/* An address in S1 that is not in s->cell, or where there is none, not in its first place in the jump table: on
+ * at s->found, with the code in S2. */
+void emit_slow_lookup(struct tr *t, const struct slow *s);
 /* An empty cell, in the writable mapping. It is good while the translation does not overflow. */
 struct jit_jump *jit_new_cell(struct tr *t);
 

@@ -127,7 +127,7 @@ void vec_make_load(struct jit *j, struct emit *e)
 	const int32_t bias = 8; /* the return address */
 	j->vec_load = e->w;
 	vec_emit_load_all(j, e, bias);
-	emit_store_imm32(e, rm_mem(STATE, OFF_JS(vec_dead) + bias), 0);
+	emit_store_imm(e, 4, rm_mem(STATE, OFF_JS(vec_dead) + bias), 0);
 	emit8(e, 0xc3);
 }
 
@@ -140,8 +140,26 @@ void vec_emit_save(const struct jit *j, struct emit *e, int32_t bias)
 	vec_emit_store_all(j, e, bias);
 	if (cpu_has(&j->host, FEAT_AVX))
 		emit_vzeroupper(e);
-	emit_store_imm32(e, dead, 1);
+	emit_store_imm(e, 4, dead, 1);
 	emit_patch(over, e->w);
+}
+
+/* What vec_emit_want() emits: mov rcx, [vec_dead]; jrcxz; call. */
+#define WANT_SIZE 15
+
+void vec_emit_skip_want(struct emit *e)
+{
+	uint8_t code[16];
+	uint64_t begins;
+	struct emit want = {.w = code, .end = code + sizeof(code)};
+	emit_load(&want, S1, state(OFF_JS(vec_dead)));
+	static_assert(sizeof(begins) == WANT_SIZE - 7, "all of the load");
+	memcpy(&begins, code, sizeof(begins));
+	emit_mov_imm(e, S1, begins);
+	emit_rm(e, 0x39, 8, S1, rm_mem(S2, 0)); /* cmp */
+	uint8_t *other = emit_jcc(e, CC_NE);
+	emit_lea(e, 8, S2, rm_mem(S2, WANT_SIZE));
+	emit_patch(other, e->w);
 }
 
 void vec_emit_want(struct tr *t)

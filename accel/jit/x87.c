@@ -92,12 +92,12 @@ void x87_emit_last(struct tr *t, const struct x87_last *last)
 {
 	struct emit *e = &t->e;
 	if (last->i) {
-		emit_store_imm32(e, state(OFF_JS(x87_last)), last_word(t, last->i));
+		emit_store_imm(e, 4, state(OFF_JS(x87_last)), last_word(t, last->i));
 		emit_load(e, S1, state(OFF_JS(page_rip)));
 		emit_store(e, state(OFF_JS(x87_page)), S1);
 	}
 	if (last->mem) {
-		emit_store_imm32(e, state(OFF_JS(x87_seg)), last->mem->seg + 1u);
+		emit_store_imm(e, 4, state(OFF_JS(x87_seg)), last->mem->seg + 1u);
 		emit_ea(t, last->mem);
 		emit_store(e, state(OFF_CORE(v.fpu.fdp)), S1);
 	}

@@ -33,6 +33,9 @@
 	X(call_of_another_page, "call . + 0x2000")                                                 \
 	X(jump_back_to_another_page, "jmp . - 0x2000")                                             \
 	X(indirect_jump, "jmp *%rax")                                                              \
+	X(indirect_call_by_a_variable, "call *0x1000(%rip)")                                       \
+	X(fixed_relative_to_rip, "lea 0x100(%rip), %rdx", "add %rax, 0x1100(%rip)")                \
+	X(fixed_call_of_another_page, "call . + 0x2000")                                           \
 	X(ret, "ret")                                                                              \
 	X(without_translation, "cpuid", "mov %eax, %ebx")                                          \
 	X(shift_by_cl, "shl %cl, %rdx")                                                            \
@@ -197,7 +200,10 @@ static const char *stub_name(const struct jit *j, uint64_t to)
 		     {j->go, "go"},
 		     {j->stored, "stored"},
 		     {j->x87_load, "x87_load"},
-		     {j->go_cell, "go_cell"},
+		     {j->go_cell[0], "go_cell"},
+		     {j->go_cell[1], "go_cell_vec"},
+		     {j->lookup_cell[0], "lookup_cell"},
+		     {j->lookup_cell[1], "lookup_cell_vec"},
 		     {j->refill[MODE][REFILL_READ], "refill_read"},
 		     {j->refill[MODE][REFILL_WRITE], "refill_write"},
 		     {j->refill[MODE][REFILL_READS], "refill_reads"},
@@ -308,6 +314,8 @@ static struct block *make_block(const struct shape *s, struct ram_page *page, ui
 	struct block *b = calloc(1, sizeof(*b) + (BLOCK_MAX_INSNS + 1) * sizeof(struct insn));
 	b->gpa = BLOCK_AT;
 	b->key = (uint16_t)(8 | 1 << 4 | MODE << 7 | BLOCK_X87);
+	if (!strncmp(s->name, "fixed", 5))
+		b->key |= BLOCK_FIXED;
 	b->page = page;
 	b->host = host;
 	memcpy(host + BLOCK_AT, s->code, (size_t)(s->end - s->code));

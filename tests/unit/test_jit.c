@@ -531,6 +531,34 @@ Test(mappings, of_data_next_to_code)
 	pair_free(&p);
 }
 
+/* Code that runs at two addresses leaves its page by jumps, a call and a return: the page behind it is not the
+ * same at both. */
+GUEST(neighbours, "movl $0x01c38348, 0x9000\n" /* add rbx, 1; ret */
+		  "movb $0xc3, 0x9004\n"
+		  "movl $0x64c38348, 0xd000\n" /* add rbx, 100; ret */
+		  "movb $0xc3, 0xd004\n"
+		  "mov $20, %r8d\n"
+		  "1: call 2f\n"
+		  "mov $(2f - neighbours + 0x408000), %edi\n"
+		  "call *%rdi\n"
+		  "dec %r8d\n"
+		  "jnz 1b\n"
+		  "hlt\n"
+		  "2: call neighbours + 0x1000\n"
+		  "jmp neighbours + 0x1000\n");
+Test(mappings, of_the_page_behind_code)
+{
+	struct pair p;
+	PAIR(&p, neighbours);
+	for (unsigned k = 0; k < NR; k++) {
+		poke(p.s[k], 0x10010, 0x17000 | BITS, 8);
+		poke(p.s[k], 0x17040, TEXT | BITS, 8);
+		poke(p.s[k], 0x17048, 0xd000 | BITS, 8);
+	}
+	cr_expect_eq(run(&p)->gpr[RBX], 20 * 2 * 101);
+	pair_free(&p);
+}
+
 /* A conditional jump continues in a page that is not there when it is fetched: flags that the jump needs
  * must survive the fault. */
 GUEST(split, "mov $20, %esi\n"
