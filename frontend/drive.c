@@ -189,6 +189,7 @@ int drives_finish(struct parse *p, unsigned ide_units)
 		}
 	for (unsigned i = 0; i < d->nr; i++) {
 		struct drive_spec *s = &d->spec[i];
+		const char *why;
 
 		set_name(s, units_of(s->iface, ide_units) > 0);
 		if (drive_join_nodes(p, s) < 0)
@@ -203,6 +204,11 @@ int drives_finish(struct parse *p, unsigned ide_units)
 			return fail(p, "-drive %s needs file=, or media=cdrom", s->id);
 		if (s->iface == IF_NONE && !s->has_file)
 			s->opt.removable = true;
+		why = limits_check(&s->opt.limits);
+		if (why)
+			return fail(p, "-drive %s: %s", s->id, why);
+		if (s->opt.detect_zeroes == DETECT_UNMAP && !s->opt.discard)
+			return fail(p, "-drive %s: detect-zeroes=unmap needs discard=unmap", s->id);
 		if (s->opt.aio == AIO_NATIVE && !s->opt.direct)
 			return fail(p, "-drive %s: aio=native needs cache=none or directsync",
 				    s->id);

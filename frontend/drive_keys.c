@@ -5,9 +5,12 @@
 #include "frontend/drive_impl.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "frontend/drive_limits.h"
 
 const char *const drive_interfaces[NR_DRIVE_INTERFACES] = {
     [IF_NONE] = "none",     [IF_IDE] = "ide",       [IF_SCSI] = "scsi",
@@ -42,6 +45,17 @@ static int set_number(struct parse *p, const struct keyval *kv, int *out)
 	if (!isdigit((unsigned char)*kv->val) || *end || v > 1000)
 		return fail(p, "-drive %s=%s is not a number from 0 to 1000", kv->key, kv->val);
 	*out = (int)v;
+	return 0;
+}
+
+static int set_limit(struct parse *p, const struct keyval *kv, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(kv->val, &end, 10);
+	if (!isdigit((unsigned char)*kv->val) || *end || errno)
+		return fail(p, "-drive %s=%.60s is not a number", kv->key, kv->val);
 	return 0;
 }
 
@@ -124,10 +138,10 @@ int drive_set_format(struct parse *p, const struct keyval *kv, const char *optio
 static bool is_default(const struct keyval *kv)
 {
 	static const char *const fine[] = {
-	    "copy-on-read=off",        "detect-zeroes=off",  "file.driver=file",
-	    "file.driver=host_device", "file.locking=auto",  "locking=auto",
-	    "auto-read-only=on",       "auto-read-only=off", "cache.writeback=on",
-	    "file.aio=threads",        "force-share=off",
+	    "copy-on-read=off",   "file.driver=file",   "file.driver=host_device",
+	    "file.locking=auto",  "locking=auto",       "auto-read-only=on",
+	    "auto-read-only=off", "cache.writeback=on", "file.aio=threads",
+	    "force-share=off",
 	};
 	char text[128 + MAX_PATH_LEN + 2];
 
@@ -144,12 +158,16 @@ int drive_set_common(struct parse *p, const struct keyval *kv, const char *optio
 		     struct drive_spec *s)
 {
 	struct block_options *o = &s->opt;
+	static const char *const detect[] = {"off", "on", "unmap", NULL};
 	const char *k = kv->key;
 	bool on;
 	int r = 0;
 
 	if (strcmp(k, "discard") == 0) {
 		r = set_discard(p, kv, option, o);
+	} else if (strcmp(k, "detect-zeroes") == 0) {
+		r = pick(p, kv, option, detect, ',');
+		o->detect_zeroes = (enum block_detect)(r < 0 ? 0 : r);
 	} else if (strcmp(k, "aio") == 0 || strcmp(k, "file.aio") == 0) {
 		r = set_aio(p, kv, option, o);
 	} else if (strcmp(k, "cache.direct") == 0 || strcmp(k, "file.cache.direct") == 0) {
@@ -181,6 +199,7 @@ int drive_set_key(struct parse *p, const struct keyval *kv, struct drive_spec *s
 	static const char *const media[] = {"disk", "cdrom", NULL};
 	struct block_options *o = &s->opt;
 	const char *k = kv->key;
+	uint64_t *limit;
 	int r;
 
 	if (strcmp(k, "file") == 0) {
@@ -225,6 +244,9 @@ int drive_set_key(struct parse *p, const struct keyval *kv, struct drive_spec *s
 		return set_policy(p, kv, &o->rerror);
 	if (strcmp(k, "werror") == 0)
 		return set_policy(p, kv, &o->werror);
+	limit = drive_limit(&o->limits, k);
+	if (limit)
+		return set_limit(p, kv, limit);
 	r = drive_set_common(p, kv, "-drive", s);
 	if (r)
 		return r < 0 ? -1 : 0;

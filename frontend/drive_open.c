@@ -49,7 +49,8 @@ struct drive_set *drives_open(const struct drives *d, struct machine *m,
 	s->opaque = opaque;
 	for (unsigned i = 0; i < d->nr; i++) {
 		const struct drive_spec *spec = &d->spec[i];
-		struct block_env env = {.loop = m->loop, .stop = on_stop, .opaque = s};
+		struct block_env env = {
+		    .loop = m->loop, .clock = &m->clock, .stop = on_stop, .opaque = s};
 		struct block_options o = spec->opt;
 		char why[600], ignored[600];
 

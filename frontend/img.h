@@ -54,7 +54,9 @@ struct img_progress {
 };
 void img_progress(struct img_progress *p, uint64_t done);
 
-void img_print_snapshots(const struct image *img);
+void img_print_snapshots(FILE *f, const struct image *img);
+/* As `doppel img info`, under that name. */
+void img_print_info(FILE *f, const struct image *img, const char *name);
 int img_create(struct img_args *a);
 int img_info(struct img_args *a);
 int img_check(struct img_args *a);

@@ -51,7 +51,7 @@ int img_snapshot(struct img_args *a)
 	if (!img)
 		return 1;
 	if (what == 'l') {
-		img_print_snapshots(img);
+		img_print_snapshots(stdout, img);
 	} else if (what == 'c') {
 		struct image_snapshot info = {.name = (char *)name};
 
@@ -130,29 +130,9 @@ int img_resize(struct img_args *a)
 
 /* ---- commit ---- */
 
-static int commit_data(struct image *top, struct image *base, struct img_progress *p)
+static void commit_progress(void *opaque, uint64_t done)
 {
-	uint8_t *buf = malloc(CHUNK);
-	int r = buf ? 0 : -ENOMEM;
-
-	for (uint64_t offset = 0, n; offset < top->size && r == 0; offset += n) {
-		struct extent e;
-
-		n = top->size - offset < CHUNK ? top->size - offset : CHUNK;
-		r = image_extent(top, offset, n, &e);
-		if (r < 0)
-			break;
-		n = e.len;
-		if (e.kind == EXTENT_ZERO)
-			r = image_zero(base, offset, n, true);
-		else if (e.kind == EXTENT_DATA)
-			r = image_read(top, offset, buf, n);
-		if (r == 0 && e.kind == EXTENT_DATA)
-			r = image_write(base, offset, buf, n);
-		img_progress(p, offset + n);
-	}
-	free(buf);
-	return r < 0 ? r : image_flush(base);
+	img_progress(opaque, done);
 }
 
 static int commit_to(struct image *top, struct image *base, struct img_progress *p, bool keep)
@@ -160,16 +140,15 @@ static int commit_to(struct image *top, struct image *base, struct img_progress 
 	char err[1024];
 	int r;
 
-	if (base->size < top->size && image_resize(base, top->size, err, sizeof(err)) < 0)
-		return img_complain("%s", err);
 	p->total = top->size;
-	r = commit_data(top, base, p);
+	if (image_commit(top, base, commit_progress, p, err, sizeof(err)) < 0)
+		return img_complain("%s", err);
+	if (keep)
+		return 0;
 	/* Only what is safe below is taken away above. */
-	if (r == 0 && !keep) {
-		top->backing = base;
-		r = qcow2_make_empty(top);
-		top->backing = NULL;
-	}
+	top->backing = base;
+	r = qcow2_make_empty(top);
+	top->backing = NULL;
 	return r < 0 ? img_complain("cannot commit %s: %s", top->file->path, strerror(-r)) : 0;
 }
 

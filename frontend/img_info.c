@@ -114,14 +114,14 @@ static uint64_t disk_usage(const struct image *img)
 	return fstat(img->file->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
-void img_print_snapshots(const struct image *img)
+void img_print_snapshots(FILE *f, const struct image *img)
 {
 	const struct image_snapshot *s;
 
 	if (!image_snapshot_at(img, 0))
 		return;
-	printf("Snapshot list:\n%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE",
-	       "VM CLOCK", "ICOUNT");
+	fprintf(f, "Snapshot list:\n%-10s%-17s%8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE",
+		"VM CLOCK", "ICOUNT");
 	for (unsigned i = 0; (s = image_snapshot_at(img, i)); i++) {
 		char size[32], date[32] = "", clock[32], icount[24] = "";
 		time_t when = s->date_sec;
@@ -136,43 +136,46 @@ void img_print_snapshots(const struct image *img)
 			 (unsigned)(s->vm_clock_nsec / 1000000 % 1000));
 		if (s->icount != UINT64_MAX)
 			snprintf(icount, sizeof(icount), "%" PRIu64, s->icount);
-		printf("%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, size, date, clock, icount);
+		fprintf(f, "%-9s %-16s %8s%20s%13s%11s\n", s->id, s->name, size, date, clock,
+			icount);
 	}
 }
 
-static void info_human(const struct image *img, const char *name)
+void img_print_info(FILE *f, const struct image *img, const char *name)
 {
 	char size[32], disk[32], *full;
 	struct qcow2_info q;
 
 	human_size(img->size, size, sizeof(size));
 	human_size(disk_usage(img), disk, sizeof(disk));
-	printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n",
-	       name, img->ops->name, size, img->size, disk);
+	fprintf(f,
+		"image: %s\nfile format: %s\nvirtual size: %s (%" PRIu64 " bytes)\ndisk size: %s\n",
+		name, img->ops->name, size, img->size, disk);
 	if (img->ops != &qcow2_ops)
 		return;
 	qcow2_info(img, &q);
 	if (q.dirty)
-		printf("cleanly shut down: no\n");
-	printf("cluster_size: %u\n", q.cluster_size);
+		fprintf(f, "cleanly shut down: no\n");
+	fprintf(f, "cluster_size: %u\n", q.cluster_size);
 	if (img->backing_name) {
 		full = image_backing_path(img);
-		printf("backing file: %s", img->backing_name);
+		fprintf(f, "backing file: %s", img->backing_name);
 		if (full && strcmp(full, img->backing_name))
-			printf(" (actual path: %s)", full);
-		printf("\n");
+			fprintf(f, " (actual path: %s)", full);
+		fprintf(f, "\n");
 		free(full);
 	}
 	if (img->backing_format)
-		printf("backing file format: %s\n", img->backing_format);
-	img_print_snapshots(img);
-	printf("Format specific information:\n    compat: %s\n    compression type: %s\n",
-	       q.version == 2 ? "0.10" : "1.1", q.zstd ? "zstd" : "zlib");
+		fprintf(f, "backing file format: %s\n", img->backing_format);
+	img_print_snapshots(f, img);
+	fprintf(f, "Format specific information:\n    compat: %s\n    compression type: %s\n",
+		q.version == 2 ? "0.10" : "1.1", q.zstd ? "zstd" : "zlib");
 	if (q.version >= 3)
-		printf("    lazy refcounts: %s\n", q.lazy_refcounts ? "true" : "false");
-	printf("    refcount bits: %u\n", q.refcount_bits);
+		fprintf(f, "    lazy refcounts: %s\n", q.lazy_refcounts ? "true" : "false");
+	fprintf(f, "    refcount bits: %u\n", q.refcount_bits);
 	if (q.version >= 3)
-		printf("    corrupt: %s\n    extended l2: false\n", q.corrupt ? "true" : "false");
+		fprintf(f, "    corrupt: %s\n    extended l2: false\n",
+			q.corrupt ? "true" : "false");
 }
 
 static void json_key(const char *pad, const char *key, const char *value)
@@ -301,7 +304,7 @@ int img_info(struct img_args *a)
 			info_json(img, path, chain ? "    " : "");
 		} else {
 			printf("%s", depth ? "\n" : "");
-			info_human(img, path);
+			img_print_info(stdout, img, path);
 		}
 		below = chain && img->backing_name ? image_backing_path(img) : NULL;
 		format = NULL;

@@ -11,7 +11,7 @@
 
 #include "frontend/monitor/monitor.h"
 
-#define MONITOR_MAX_ARGS 6
+#define MONITOR_MAX_ARGS 7
 #define MONITOR_MAX_LINE 1024
 
 /* Where a command's output goes. */
@@ -45,8 +45,12 @@ struct command {
 extern const struct command memory_commands[], stop_commands[], kernel_commands[],
     paging_commands[], table_commands[], device_commands[], profile_commands[];
 extern const struct command balloon_commands[];
+extern const struct command disk_commands[];
 extern const struct command display_commands[], network_commands[];
 extern const struct command machine_commands[], info_commands[], help_commands[], input_commands[];
+
+/* The other `change`, of disks.c: a flag for force, then device, file, format, mode. */
+void monitor_change_medium(struct monitor *m, const struct out *o, const struct arg *a);
 
 /* All of them, NULL at the end. */
 extern const struct command *const command_tables[];

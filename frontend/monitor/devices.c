@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * What the machine is made of: memory map, buses, interrupt controllers, disks, and the state of any device by the
+ * What the machine is made of: memory map, buses, interrupt controllers, and the state of any device by the
  * table that saved states have too.
  */
 #include <inttypes.h>
@@ -9,9 +9,7 @@
 
 #include "accel/cpus.h"
 #include "accel/stats.h"
-#include "frontend/drive.h"
 #include "frontend/monitor/view.h"
-#include "hw/block/block.h"
 #include "hw/display/display.h"
 #include "hw/pc.h"
 
@@ -187,39 +185,6 @@ static void info_irq(struct monitor *m, const struct out *o, const struct arg *a
 			out(o, "GSI %u is asserted\n", n);
 }
 
-static void info_block(struct monitor *m, const struct out *o, const struct arg *a)
-{
-	struct block *b;
-
-	(void)a;
-	for (unsigned n = 0; m->env->drives && (b = drives_at(m->env->drives, n)); n++) {
-		if (!block_present(b)) {
-			out(o, "%s: [not inserted]\n", block_name(b));
-			continue;
-		}
-		out(o, "%s: %s (%s%s), %" PRIu64 " bytes, %s\n", block_name(b), block_file(b),
-		    block_format(b), block_read_only(b) ? ", read-only" : "", block_size(b),
-		    block_write_cache(b) ? "writeback" : "writethrough");
-	}
-}
-
-static void info_blockstats(struct monitor *m, const struct out *o, const struct arg *a)
-{
-	struct block *b;
-
-	(void)a;
-	for (unsigned n = 0; m->env->drives && (b = drives_at(m->env->drives, n)); n++) {
-		struct block_stats s;
-
-		block_stats(b, &s);
-		out(o,
-		    "%s: rd_operations=%" PRIu64 " rd_bytes=%" PRIu64 " wr_operations=%" PRIu64
-		    " wr_bytes=%" PRIu64 " flush_operations=%" PRIu64 "\n",
-		    block_name(b), s.ops[BLOCK_READ], s.bytes[BLOCK_READ], s.ops[BLOCK_WRITE],
-		    s.bytes[BLOCK_WRITE], s.ops[BLOCK_FLUSH]);
-	}
-}
-
 static void info_exits(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	(void)a;
@@ -244,8 +209,6 @@ const struct command device_commands[] = {
     {"info ioapic", NULL, info_ioapic, "the I/O APIC's pins", "info ioapic"},
     {"info lapic", NULL, info_lapic, "the local APIC of the CPU", "info lapic"},
     {"info irq", NULL, info_irq, "interrupt lines that are asserted", "info irq"},
-    {"info block", NULL, info_block, "disks", "info block"},
-    {"info blockstats", NULL, info_blockstats, "what disks have done", "info blockstats"},
     {"info exits", NULL, info_exits, "accesses of devices, and what the engine has counted",
      "info exits"},
     {0},

@@ -58,10 +58,12 @@ static void cmd_set_password(struct monitor *m, const struct out *o, const struc
 
 static void cmd_change(struct monitor *m, const struct out *o, const struct arg *a)
 {
-	if (strcmp(a[0].text, "vnc") != 0 || strcmp(a[1].text, "password") != 0 || !a[2].given)
+	if (strcmp(a[1].text, "vnc") != 0)
+		monitor_change_medium(m, o, a);
+	else if (strcmp(a[2].text, "password") != 0 || !a[3].given)
 		out(o, "change vnc password PASSWORD\n");
 	else
-		set_password(m, o, a[2].text);
+		set_password(m, o, a[3].text);
 }
 
 const struct command display_commands[] = {
@@ -69,6 +71,10 @@ const struct command display_commands[] = {
     {"info vnc", NULL, info_vnc, "the VNC server", "info vnc"},
     {"set_password", "vnc PASSWORD", cmd_set_password,
      "what VNC clients must know, with -vnc ...,password=on", "set_password vnc secret"},
-    {"change", "vnc password [PASSWORD]", cmd_change, "the same", "change vnc password secret"},
+    {"change", "-f DEVICE FILE [FORMAT] [MODE]", cmd_change,
+     "put another medium in (mode: retain, read-only or read-write; -f: although the guest holds "
+     "the old one), or "
+     "'change vnc password PASSWORD'",
+     "change ide1-cd0 other.iso"},
     {0},
 };

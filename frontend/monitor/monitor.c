@@ -24,14 +24,10 @@
 
 /* clang-format off: a line each */
 const struct command *const command_tables[] = {
-    help_commands,    machine_commands,
-    info_commands,    device_commands,
-    input_commands,   memory_commands,
-    paging_commands,  table_commands,
-    stop_commands,    kernel_commands,
-    profile_commands, balloon_commands,
-    display_commands, network_commands,
-    NULL,
+    help_commands,    machine_commands, info_commands,    device_commands,
+    disk_commands,    input_commands,   memory_commands,  paging_commands,
+    table_commands,   stop_commands,    kernel_commands,  profile_commands,
+    balloon_commands, display_commands, network_commands, NULL,
 };
 /* clang-format on */
 

@@ -2,10 +2,10 @@
  *
  * Commands for keyboard, mouse and disks.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "frontend/drive.h"
+#include "frontend/drive_limits.h"
 #include "frontend/qmp/qmp_impl.h"
 #include "hw/input/input.h"
 #include "hw/pc.h"
@@ -159,15 +159,10 @@ static struct block *disk(struct qmp_call *c)
 static void eject(struct qmp_call *c)
 {
 	struct block *b = disk(c);
-	int err = b ? block_eject(b, qmp_bool(c, "force", false)) : 0;
+	char err[512];
 
-	if (err == -EBUSY)
-		qmp_error(c,
-			  "Device '%s' is locked and force was not specified, wait for tray to "
-			  "open and try again",
-			  block_name(b));
-	else if (err < 0)
-		qmp_error(c, "Device '%s' is not removable", block_name(b));
+	if (b && block_eject(b, qmp_bool(c, "force", false), err, sizeof(err)) < 0)
+		qmp_error(c, "%s", err);
 }
 
 static void change_medium(struct qmp_call *c)
@@ -175,18 +170,14 @@ static void change_medium(struct qmp_call *c)
 	const char *mode = qmp_text(c, "read-only-mode", "retain");
 	struct block *b = disk(c);
 	char err[512];
+	bool read_only;
 
 	if (!b)
 		return;
-	const struct block_options o = {
-	    .name = block_name(b),
-	    .file = qmp_text(c, "filename", ""),
-	    .format = qmp_text(c, "format", NULL),
-	    .read_only = strcmp(mode, "read-only") == 0 ||
-			 (strcmp(mode, "retain") == 0 && block_read_only(b)),
-	    .removable = true,
-	};
-	if (block_insert(b, &o, err, sizeof(err)) < 0)
+	read_only = strcmp(mode, "read-only") == 0 ||
+		    (strcmp(mode, "retain") == 0 && block_options(b)->read_only);
+	if (block_change(b, qmp_text(c, "filename", ""), qmp_text(c, "format", NULL), read_only,
+			 qmp_bool(c, "force", false), err, sizeof(err)) < 0)
 		qmp_error(c, "%s", err);
 }
 
@@ -202,12 +193,44 @@ static void resize(struct qmp_call *c)
 		qmp_error(c, "%s", err);
 }
 
+/* The arguments are named as QEMU's older options are. */
+static void set_limits(struct qmp_call *c)
+{
+	struct limit_config limits = {0};
+	struct block *b = disk(c);
+	const char *why;
+
+	for (const struct json *j = b ? c->args->child : NULL; j; j = j->next) {
+		uint64_t *n = drive_limit(&limits, j->name);
+
+		if (!n)
+			continue;
+		if (j->integer < 0) {
+			qmp_error(c, "%s is below 0", j->name);
+			return;
+		}
+		*n = (uint64_t)j->integer;
+	}
+	why = limits_check(&limits);
+	if (why)
+		qmp_error(c, "%s", why);
+	else if (b)
+		block_set_limits(b, &limits);
+}
+
 const struct qmp_command qmp_device_commands[] = {
     {"send-key", "keys:a hold-time:i?", send_key},
     {"input-send-event", "events:a device:s? head:i?", input_send_event},
     {"eject", "device:s? id:s? force:b?", eject},
-    {"blockdev-change-medium", "device:s? id:s? filename:s format:s? read-only-mode:s?",
+    {"blockdev-change-medium", "device:s? id:s? filename:s format:s? force:b? read-only-mode:s?",
      change_medium},
+    {"block_set_io_throttle",
+     "device:s? id:s? bps:i bps_rd:i bps_wr:i iops:i iops_rd:i iops_wr:i bps_max:i? bps_rd_max:i? "
+     "bps_wr_max:i? iops_max:i? iops_rd_max:i? iops_wr_max:i? bps_max_length:i? "
+     "bps_rd_max_length:i? "
+     "bps_wr_max_length:i? iops_max_length:i? iops_rd_max_length:i? iops_wr_max_length:i? "
+     "iops_size:i?",
+     set_limits},
     {"block_resize", "device:s? node-name:s? size:i", resize},
     {0},
 };

@@ -10,8 +10,10 @@
 #include "accel/cpus.h"
 #include "accel/engine.h"
 #include "frontend/drive.h"
+#include "frontend/drive_limits.h"
 #include "frontend/options.h"
 #include "frontend/qmp/qmp_impl.h"
+#include "hw/block/image.h"
 #include "hw/input/input.h"
 #include "hw/pc.h"
 
@@ -174,31 +176,48 @@ static void current_machine(struct qmp_call *c)
 
 /* ---- disks ---- */
 
-static bool is_removable(const struct options *o, const struct block *b)
+static void limits(FILE *f, const struct limit_config *c)
 {
-	for (unsigned n = 0; n < o->drives.nr; n++)
-		if (strcmp(o->drives.spec[n].id, block_name(b)) == 0)
-			return o->drives.spec[n].opt.removable;
-	return false;
+	static const char *const tails[] = {"", "_max", "_max_length"};
+
+	for (unsigned k = 0; k < NR_LIMITS; k++) {
+		const uint64_t v[] = {c->limit[k].avg, c->limit[k].max, c->limit[k].length};
+
+		for (unsigned n = 0; n < 3; n++)
+			if (n == 0 || v[n])
+				fprintf(f, "\"%s%s\": %" PRIu64 ", ", drive_limit_names[k],
+					tails[n], v[n]);
+	}
+	if (c->iops_size)
+		fprintf(f, "\"iops_size\": %" PRIu64 ", ", c->iops_size);
 }
 
-static void inserted(FILE *f, const struct block *b)
+static void inserted(FILE *f, struct block *b)
 {
-	const char *file = block_file(b) ? block_file(b) : "", *format = block_format(b);
+	static const char *const detect[] = {
+	    [DETECT_OFF] = "off", [DETECT_ON] = "on", [DETECT_UNMAP] = "unmap"};
+	const char *file = block_file(b), *format = block_format(b);
+	const struct block_options *o = block_options(b);
+	const struct image *below = block_image(b)->backing;
+	unsigned depth = 0;
 
 	fputs(", \"inserted\": {", f);
 	text(f, "file", file, ", ");
 	text(f, "node-name", block_name(b), ", ");
-	text(f, "drv", format ? format : "raw", ", ");
-	fprintf(
-	    f,
-	    "\"ro\": %s, \"backing_file_depth\": 0, \"encrypted\": false, "
-	    "\"detect_zeroes\": \"off\", \"write_threshold\": 0, \"bps\": 0, \"bps_rd\": 0, "
-	    "\"bps_wr\": 0, \"iops\": 0, \"iops_rd\": 0, \"iops_wr\": 0, "
-	    "\"cache\": {\"writeback\": %s, \"direct\": false, \"no-flush\": false}, \"image\": {",
-	    truth(block_read_only(b)), truth(block_write_cache(b)));
+	text(f, "drv", format, ", ");
+	if (below)
+		text(f, "backing_file", below->file->path, ", ");
+	for (; below; below = below->backing)
+		depth++;
+	limits(f, block_limits(b));
+	fprintf(f,
+		"\"ro\": %s, \"backing_file_depth\": %u, \"encrypted\": false, "
+		"\"detect_zeroes\": \"%s\", \"write_threshold\": 0, \"cache\": {\"writeback\": "
+		"%s, \"direct\": %s, \"no-flush\": %s}, \"image\": {",
+		truth(block_read_only(b)), depth, detect[o->detect_zeroes],
+		truth(block_write_cache(b)), truth(o->direct), truth(o->no_flush));
 	text(f, "filename", file, ", ");
-	text(f, "format", format ? format : "raw", ", ");
+	text(f, "format", format, ", ");
 	fprintf(f, "\"virtual-size\": %" PRIu64 "}}", block_size(b));
 }
 
@@ -208,12 +227,12 @@ static void block(struct qmp_call *c)
 
 	fputc('[', c->out);
 	for (unsigned n = 0; (b = drives_at(c->q->env->drives, n)); n++) {
-		bool removable = is_removable(c->q->options, b);
+		bool removable = block_removable(b);
 
 		fputs(n ? ", {" : "{", c->out);
 		text(c->out, "device", block_name(b), ", ");
-		fprintf(c->out, "\"type\": \"unknown\", \"removable\": %s, \"locked\": false, ",
-			truth(removable));
+		fprintf(c->out, "\"type\": \"unknown\", \"removable\": %s, \"locked\": %s, ",
+			truth(removable), truth(block_is_locked(b)));
 		if (removable)
 			fprintf(c->out, "\"tray_open\": %s, ", truth(block_tray_is_open(b)));
 		fprintf(c->out, "\"io-status\": \"%s\"", block_held(b) ? "failed" : "ok");

@@ -34,6 +34,27 @@ static void signal_loop(struct block *b)
 
 /* ---- on a worker ---- */
 
+static bool is_zero_write(const struct block_req *req)
+{
+	static const uint8_t zeroes[4096];
+
+	if (req->block->opt.detect_zeroes == DETECT_OFF)
+		return false;
+	for (unsigned i = 0; i < req->nr_iov; i++) {
+		const uint8_t *p = req->iov[i].iov_base;
+
+		for (size_t left = req->iov[i].iov_len; left;) {
+			size_t n = left < sizeof(zeroes) ? left : sizeof(zeroes);
+
+			if (memcmp(p, zeroes, n) != 0)
+				return false;
+			p += n;
+			left -= n;
+		}
+	}
+	return true;
+}
+
 static int do_now(struct image *img, struct block_req *req)
 {
 	struct iovs v = iovs_of(req->iov, req->nr_iov);
@@ -43,7 +64,11 @@ static int do_now(struct image *img, struct block_req *req)
 	case BLOCK_READ:
 		return image_readv(img, req->offset, &v, req->len);
 	case BLOCK_WRITE:
-		r = image_writev(img, req->offset, &v, req->len);
+		if (is_zero_write(req))
+			r = image_zero(img, req->offset, req->len,
+				       req->block->opt.detect_zeroes == DETECT_UNMAP);
+		else
+			r = image_writev(img, req->offset, &v, req->len);
 		break;
 	case BLOCK_FLUSH:
 		return image_flush(img);
@@ -100,7 +125,7 @@ static bool read_inline(struct block *b, struct block_req *req)
 	uint64_t host;
 	ssize_t r;
 
-	if (req->op != BLOCK_READ || req->len > MAX_INLINE || req->nr_iov > 64 || b->direct ||
+	if (req->op != BLOCK_READ || req->len > MAX_INLINE || req->nr_iov > 64 || b->opt.direct ||
 	    !img->ops->map || img->file->fd < 0 ||
 	    !img->ops->map(img, req->offset, req->len, false, &req->range, &host))
 		return false;
@@ -139,9 +164,9 @@ static bool start_uring(struct block *b, struct block_req *req)
 	req->way = WAY_URING;
 	if (req->op == BLOCK_FLUSH)
 		return sync_by_uring(b, req);
-	if ((req->op != BLOCK_READ && !write) || (write && req->sync) || !req->len ||
-	    req->nr_iov > MAX_IOV || !img->ops->map ||
-	    !img->ops->map(img, req->offset, req->len, write, &req->range, &host))
+	if ((req->op != BLOCK_READ && !write) || !req->len ||
+	    (write && (req->sync || b->opt.detect_zeroes)) || req->nr_iov > MAX_IOV ||
+	    !img->ops->map || !img->ops->map(img, req->offset, req->len, write, &req->range, &host))
 		return false;
 	if (uring_rw(b->uring, write, img->file->fd, req->iov, req->nr_iov, host, req))
 		return true;
@@ -156,7 +181,7 @@ static void start_thread(struct block *b, struct block_req *req)
 	pool_submit(b->pool, &req->job);
 }
 
-static void start(struct block *b, struct block_req *req)
+void block_start(struct block *b, struct block_req *req)
 {
 	if (req->way == WAY_REFUSED || read_inline(b, req))
 		list_add(&b->ready, req);
@@ -168,6 +193,19 @@ static void submit_uring(struct block *b)
 {
 	if (b->uring)
 		uring_submit(b->uring);
+}
+
+void block_push(struct block *b)
+{
+	submit_uring(b);
+	if (b->ready.first && !b->reaping)
+		signal_loop(b);
+}
+
+static void start_in_turn(struct block *b, struct block_req *req)
+{
+	if (!b->limited || req->way == WAY_REFUSED || !block_limit(b, req))
+		block_start(b, req);
 }
 
 /* The next that io_uring has done, if any. */
@@ -205,10 +243,8 @@ void block_submit(struct block *b, struct block_req *req)
 		list_add(&b->plugged, req);
 		return;
 	}
-	start(b, req);
-	submit_uring(b);
-	if (b->ready.first && !b->reaping)
-		signal_loop(b);
+	start_in_turn(b, req);
+	block_push(b);
 }
 
 /* ---- back ---- */
@@ -236,7 +272,7 @@ static void hold(struct block *b, struct block_req *req)
 
 static void finish(struct block *b, struct block_req *req)
 {
-	enum block_error_policy policy = req->op == BLOCK_READ ? b->rerror : b->werror;
+	enum block_error_policy policy = req->op == BLOCK_READ ? b->opt.rerror : b->opt.werror;
 	struct block_stats *s = &b->stats;
 
 	b->nr_in_flight--;
@@ -312,7 +348,7 @@ static void start_plugged(struct block *b)
 	struct block_req *req;
 
 	while ((req = list_pop(&b->plugged)))
-		start(b, req);
+		start_in_turn(b, req);
 	submit_uring(b);
 }
 
@@ -333,6 +369,7 @@ void block_quiesce(struct block *b)
 
 		reap(b);
 		start_plugged(b);
+		block_start_waiting(b, true);
 		if (!b->nr_in_flight)
 			return;
 		if (!b->ready.first && poll(&p, 1, -1) == 1 && read(b->event, &n, sizeof(n)) < 0)
@@ -365,7 +402,7 @@ void block_resume(struct block *b)
 	while ((req = again.first)) {
 		again.first = req->next;
 		b->nr_in_flight++;
-		start(b, req);
+		block_start(b, req);
 	}
 	submit_uring(b);
 	signal_loop(b);

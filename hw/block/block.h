@@ -49,10 +49,12 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "hw/block/limits.h"
 #include "hw/block/pool.h"
 #include "hw/block/ranges.h"
 
 struct block;
+struct clock;
 struct loop;
 
 /* Offsets, lengths and sizes are multiples of this; the guest's own sector size may be larger. */
@@ -142,11 +144,15 @@ int block_attach(struct block *b, const struct block_user *user, void *opaque);
 void block_lock_medium(struct block *b, bool locked);
 void block_open_tray(struct block *b, bool open);
 bool block_tray_is_open(const struct block *b);
+bool block_is_locked(const struct block *b);
 
 /* ---- what the board, the front end and the monitor call ---- */
 
 enum block_error_policy { POLICY_REPORT, POLICY_IGNORE, POLICY_STOP, POLICY_ENOSPC };
 enum block_aio { AIO_AUTO, AIO_THREADS, AIO_NATIVE, AIO_URING };
+
+/* What becomes of writes of nothing but zeroes. */
+enum block_detect { DETECT_OFF, DETECT_ON, DETECT_UNMAP };
 
 struct block_options {
 	const char *name;   /* copied */
@@ -159,15 +165,19 @@ struct block_options {
 	 * writethrough. */
 	bool direct, no_flush, writethrough;
 	bool discard; /* discard=unmap */
+	enum block_detect detect_zeroes;
 	bool no_lock; /* file.locking=off */
 	enum block_aio aio;
 	enum block_error_policy rerror, werror; /* QEMU's defaults: report, enospc */
+	struct limit_config limits;             /* passed limits_check() */
 };
 
 /* Where a disk lives; borrowed until block_close(). */
 struct block_env {
 	struct loop
 	    *loop; /* NULL: without a guest; only block_drain() and block_unplug() end requests */
+	/* What limits go by; NULL: there are none, whatever is set. */
+	struct clock *clock;
 	/* A request was held: pause the guest and show the message (one line, the remedy in it). Called
 	 * with the machine lock held, on any thread; must not wait for the vCPUs. May be NULL: then the
 	 * policies that stop report instead. */
@@ -185,14 +195,27 @@ int block_close(struct block *b);
 void block_leave_loop(struct block *b);
 /* Tries the held requests again: the guest continues. Does not wait. */
 void block_resume(struct block *b);
+/* Limits on reads, writes and zeroes from now on, which passed limits_check(). A request that comes too early
+ * waits, in the order of its kind (reads, or what writes), and counts as in flight meanwhile. Whoever waits for requests
+ * (block_drain(), block_quiesce()) lets all of them go at once; they count against what comes later. */
+void block_set_limits(struct block *b, const struct limit_config *c);
+const struct limit_config *block_limits(const struct block *b);
+/* How many requests the limits hold back now. */
+unsigned block_waiting(const struct block *b);
 /* How many are held: the machine's state cannot be saved while there are any. */
 unsigned block_held(const struct block *b);
 /* Writes out all caches and waits for it. 0 or -errno. */
 int block_flush_now(struct block *b);
-/* The monitor's eject and change. Without force, a locked medium stays: -EBUSY, and the guest is asked
- * for it. -ENOTSUP for a drive that is not removable. insert: as block_open(). Both wait. */
-int block_eject(struct block *b, bool force);
-int block_insert(struct block *b, const struct block_options *o, char *err, size_t errlen);
+/* The monitor's eject and change, which wait. Without force, a locked medium stays: -EBUSY, and the guest is
+ * asked for it. -ENOTSUP for a drive that is not removable. One line in err. */
+int block_eject(struct block *b, bool force, char *err, size_t errlen);
+/* Another file, with the drive's own options but for what is said here; format as in block_options. If it
+ * cannot be opened, the old medium stays. */
+int block_change(struct block *b, const char *file, const char *format, bool read_only, bool force,
+		 char *err, size_t errlen);
+/* Brings what the image has to its backing file, for `commit`: then it has nothing of its own. The backing file
+ * stays open for writing. Waits. 0, or -errno and one line in err. */
+int block_commit(struct block *b, char *err, size_t errlen);
 /* Makes the disk longer or shorter; the guest is told. Waits. 0, or -errno and one line in err. */
 int block_resize(struct block *b, uint64_t size, char *err, size_t errlen);
 
@@ -201,6 +224,8 @@ struct block_stats {
 	uint64_t inline_done, uring_done, thread_done; /* by the way they took */
 };
 void block_stats(const struct block *b, struct block_stats *out);
+/* As it was opened, or changed since; the strings are NULL. */
+const struct block_options *block_options(const struct block *b);
 /* The file as the user named it, or NULL without a medium; and its format. */
 const char *block_file(const struct block *b);
 const char *block_format(const struct block *b);

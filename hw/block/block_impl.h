@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * A disk as the files behind block.h see it: block.c has the requests on their way, block_media.c what
- * holds the bytes.
+ * holds the bytes, block_limits.c who has to wait.
  *
  * Everything in struct block is under the machine lock, but what workers touch: the image, which has
  * locks of its own, and the list `done` under done_lock. An eventfd tells the main loop that there is
@@ -14,6 +14,7 @@
 
 #include "hw/block/block.h"
 #include "hw/block/image.h"
+#include "hw/clock.h"
 
 struct req_list {
 	struct block_req *first, **last;
@@ -27,8 +28,8 @@ struct block {
 	struct uring *uring; /* or NULL */
 	int event;
 
-	bool removable, writethrough, discard, locked, tray_open, direct, no_flush, no_lock;
-	enum block_error_policy rerror, werror;
+	struct block_options opt; /* without its strings */
+	bool writethrough, locked, tray_open;
 	const struct block_user *user;
 	void *user_opaque;
 
@@ -36,6 +37,12 @@ struct block {
 	bool reaping;
 	struct req_list plugged, ready, held;
 	struct block_stats stats;
+
+	struct limits limits;
+	struct timer again;         /* a request that waits may go */
+	struct req_list waiting[2]; /* for the limits: reads, and what writes */
+	unsigned nr_waiting;
+	bool limited, write_first; /* whose turn it is */
 
 	pthread_mutex_t done_lock;
 	struct req_list done;
@@ -68,7 +75,20 @@ static inline struct block_req *list_pop(struct req_list *l)
 
 /* ---- block.c ---- */
 
+/* Hands a request on that has passed checks and limits; block_push() then to the host what was collected. */
+void block_start(struct block *b, struct block_req *req);
+void block_push(struct block *b);
 /* What block->event is watched with. */
 void block_on_event(void *opaque, int fd, unsigned events);
+
+/* ---- block_limits.c ---- */
+
+void block_init_limits(struct block *b, const struct limit_config *c);
+/* Whether a request has to wait: it then is on a list here. Else it has been counted. */
+bool block_limit(struct block *b, struct block_req *req);
+/* Starts what may start now, or all that waits. */
+void block_start_waiting(struct block *b, bool all);
+/* Lets everything go, and forgets the limits: the clock goes. */
+void block_end_limits(struct block *b);
 
 #endif

@@ -40,7 +40,7 @@ bool block_read_only(const struct block *b)
 
 bool block_removable(const struct block *b)
 {
-	return b->removable;
+	return b->opt.removable;
 }
 
 bool block_write_cache(const struct block *b)
@@ -55,7 +55,7 @@ void block_set_write_cache(struct block *b, bool on)
 
 bool block_can_discard(const struct block *b)
 {
-	return b->discard && !block_read_only(b);
+	return b->opt.discard && !block_read_only(b);
 }
 
 uint32_t block_discard_granularity(const struct block *b)
@@ -66,6 +66,11 @@ uint32_t block_discard_granularity(const struct block *b)
 void block_stats(const struct block *b, struct block_stats *out)
 {
 	*out = b->stats;
+}
+
+const struct block_options *block_options(const struct block *b)
+{
+	return &b->opt;
 }
 
 const char *block_file(const struct block *b)
@@ -112,24 +117,32 @@ bool block_tray_is_open(const struct block *b)
 	return b->tray_open;
 }
 
+bool block_is_locked(const struct block *b)
+{
+	return b->locked;
+}
+
 static void tell_changed(struct block *b)
 {
 	if (b->user && b->user->changed)
 		b->user->changed(b->user_opaque);
 }
 
-static int open_medium(struct block *b, const struct block_options *o, char *err, size_t errlen)
+/* What holds for all files of a drive. */
+static unsigned flags_of(const struct block_options *o)
 {
-	unsigned flags = (o->read_only || o->snapshot ? 0 : IMAGE_WRITE) |
-			 (o->direct ? IMAGE_DIRECT : 0) |
-			 (o->no_flush || o->snapshot ? IMAGE_NO_FLUSH : 0) |
-			 (o->no_lock ? IMAGE_NO_LOCK : 0) | (o->discard ? IMAGE_DISCARD : 0);
-	struct image *img;
-	char *path;
+	return (o->direct ? IMAGE_DIRECT : 0) | (o->no_flush ? IMAGE_NO_FLUSH : 0) |
+	       (o->no_lock ? IMAGE_NO_LOCK : 0) | (o->discard ? IMAGE_DISCARD : 0);
+}
+
+/* Opens what o says; nothing of b changes but that it may get its ring. */
+static int open_image(struct block *b, const struct block_options *o, struct image **out, char *err,
+		      size_t errlen)
+{
+	unsigned flags = flags_of(o) | (o->snapshot ? IMAGE_NO_FLUSH : 0) |
+			 (o->read_only || o->snapshot ? 0 : IMAGE_WRITE);
 	int r;
 
-	if (!o->file)
-		return 0;
 	if (!b->uring && o->aio != AIO_THREADS)
 		b->uring = uring_new(URING_ENTRIES, b->event);
 	if (!b->uring && (o->aio == AIO_URING || o->aio == AIO_NATIVE)) {
@@ -139,28 +152,35 @@ static int open_medium(struct block *b, const struct block_options *o, char *err
 			    o->file);
 		return -ENOSYS;
 	}
-	path = strdup(o->file);
-	if (!path) {
-		image_error(err, errlen, "out of memory");
-		return -ENOMEM;
-	}
-	r = image_open(&img, o->file, o->format, flags, err, errlen);
+	r = image_open(out, o->file, o->format, flags, err, errlen);
 	if (r == 0 && o->snapshot) {
-		struct image *base = img;
+		struct image *base = *out;
 
-		r = image_overlay(&img, base, err, errlen);
+		r = image_overlay(out, base, err, errlen);
 		if (r < 0)
 			image_close(base);
 	}
-	if (r < 0) {
-		free(path);
-		return r;
+	return r;
+}
+
+static int open_medium(struct block *b, const struct block_options *o, char *err, size_t errlen)
+{
+	int r;
+
+	if (!o->file)
+		return 0;
+	b->path = strdup(o->file);
+	if (!b->path) {
+		image_error(err, errlen, "out of memory");
+		return -ENOMEM;
 	}
-	b->image = img;
-	b->path = path;
-	b->direct = o->direct;
-	b->discard = o->discard;
-	return 0;
+	r = open_image(b, o, &b->image, err, errlen);
+	if (r < 0) {
+		b->image = NULL;
+		free(b->path);
+		b->path = NULL;
+	}
+	return r;
 }
 
 static int close_medium(struct block *b)
@@ -185,15 +205,15 @@ int block_open(struct block **out, const struct block_options *o, const struct b
 	b->pool = pool_new(MAX_THREADS);
 	b->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	b->env = *env;
-	b->removable = o->removable;
+	b->opt = *o;
+	b->opt.name = b->opt.file = b->opt.format = NULL;
 	b->writethrough = o->writethrough;
-	b->rerror = o->rerror;
-	b->werror = o->werror;
 	pthread_mutex_init(&b->done_lock, NULL);
 	list_init(&b->plugged);
 	list_init(&b->ready);
 	list_init(&b->held);
 	list_init(&b->done);
+	block_init_limits(b, &o->limits);
 	if (!b->name || !b->pool || b->event < 0)
 		goto no_memory;
 	r = open_medium(b, o, err, errlen);
@@ -223,6 +243,7 @@ fail:
 void block_leave_loop(struct block *b)
 {
 	block_quiesce(b);
+	block_end_limits(b);
 	if (b->env.loop)
 		loop_watch(b->env.loop, b->event, 0, NULL, NULL);
 	b->env.loop = NULL;
@@ -247,37 +268,68 @@ int block_close(struct block *b)
 	return r;
 }
 
-int block_eject(struct block *b, bool force)
+/* Whether the medium may be taken. */
+static int may_take(struct block *b, bool force, char *err, size_t errlen)
 {
-	if (!b->removable)
+	if (!b->opt.removable) {
+		image_error(err, errlen, "Device '%s' is not removable", b->name);
 		return -ENOTSUP;
-	if (b->locked && !b->tray_open && !force) {
-		if (b->user && b->user->eject_request)
-			b->user->eject_request(b->user_opaque);
-		return -EBUSY;
 	}
+	if (!b->image || !b->locked || b->tray_open || force)
+		return 0;
+	if (b->user && b->user->eject_request)
+		b->user->eject_request(b->user_opaque);
+	image_error(err, errlen,
+		    "Device '%s' is locked and force was not specified, wait for tray to open and "
+		    "try again",
+		    b->name);
+	return -EBUSY;
+}
+
+static void take_medium(struct block *b)
+{
 	block_drain(b);
 	close_medium(b);
 	b->tray_open = true;
 	tell_changed(b);
-	return 0;
 }
 
-int block_insert(struct block *b, const struct block_options *o, char *err, size_t errlen)
+int block_eject(struct block *b, bool force, char *err, size_t errlen)
 {
-	int r;
+	int r = may_take(b, force, err, errlen);
 
-	if (!b->removable) {
-		image_error(err, errlen, "%s is not removable", b->name);
-		return -ENOTSUP;
-	}
-	if (b->image) {
-		image_error(err, errlen, "%s has a medium already; eject it first", b->name);
-		return -EBUSY;
-	}
-	r = open_medium(b, o, err, errlen);
+	if (r == 0)
+		take_medium(b);
+	return r;
+}
+
+int block_change(struct block *b, const char *file, const char *format, bool read_only, bool force,
+		 char *err, size_t errlen)
+{
+	struct block_options o = b->opt;
+	struct image *img;
+	char *path;
+	int r = may_take(b, force, err, errlen);
+
 	if (r < 0)
 		return r;
+	path = strdup(file);
+	if (!path) {
+		image_error(err, errlen, "out of memory");
+		return -ENOMEM;
+	}
+	o.file = file;
+	o.format = format;
+	o.read_only = read_only;
+	r = open_image(b, &o, &img, err, errlen);
+	if (r < 0) {
+		free(path);
+		return r;
+	}
+	take_medium(b);
+	b->image = img;
+	b->path = path;
+	b->opt.read_only = read_only;
 	b->tray_open = false;
 	tell_changed(b);
 	return 0;
@@ -296,4 +348,14 @@ int block_resize(struct block *b, uint64_t size, char *err, size_t errlen)
 	if (r == 0)
 		tell_changed(b);
 	return r;
+}
+
+int block_commit(struct block *b, char *err, size_t errlen)
+{
+	if (!b->image) {
+		image_error(err, errlen, "%s has no medium", b->name);
+		return -ENOMEDIUM;
+	}
+	block_quiesce(b);
+	return image_commit_below(b->image, flags_of(&b->opt), err, errlen);
 }

@@ -23,7 +23,7 @@
 #include <sys/uio.h>
 
 #include "hw/device_type.h"
-#include "hw/net/rate.h"
+#include "hw/rate.h"
 
 #define NET_MAC_LEN    6u
 #define NET_HEADER_LEN 14u              /* of Ethernet */

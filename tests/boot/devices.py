@@ -22,6 +22,9 @@ USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "uhci-hcd", "hid", "usbh
        "scsi_common", "scsi_mod", "crct10dif_common", "crct10dif_generic", "crc-t10dif", "crc64",
        "crc64_rocksoft_generic", "crc64-rocksoft", "t10-pi", "sd_mod", "usb-storage"]
 
+DISKS = ["scsi_common", "scsi_mod", "libata", "ata_piix", "ata_generic", "cdrom", "sr_mod", "floppy",
+         "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"]
+
 
 class Server(http.server.ThreadingHTTPServer):
     """Gives `data`, and says the checksum of what it is given."""
@@ -50,8 +53,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Devices(suite.Suite):
-    cases = ["usb", "uhci", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
-    quick = ["usb", "uhci", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
+    cases = ["usb", "media", "uhci", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
+    quick = ["usb", "media", "uhci", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
 
     def boot(self, name, modules, *args):
         """A guest at its prompt, with the modules loaded."""
@@ -92,6 +95,60 @@ class Devices(suite.Suite):
         hexdump = g.command("sleep .3; kill %1; od -An -v -tx1 /tmp/events")
         raw = bytes(int(b, 16) for b in hexdump.split() if len(b) == 2)
         return [struct.unpack("<16xHHi", raw[i:i + 24]) for i in range(0, len(raw) // 24 * 24, 24)]
+
+    def media(self):
+        """Media that the monitor changes and takes, sizes, limits and commit, as a guest meets them."""
+        for name in "one", "two", "base":
+            with open(self.path(name), "wb") as f:
+                f.write(name.encode().ljust(1440 << 10, b"."))
+        top = self.path("top.qcow2")
+        subprocess.run([self.a.doppel, "img", "create", "-q", "-f", "qcow2", "-b", self.path("base"),
+                        "-F", "raw", top, "4M"], check=True)
+        g = self.boot("media", DISKS, "-cdrom", self.path("one"), "-drive",
+                      f"file={self.path('one')},format=raw,if=floppy,read-only=on", "-drive",
+                      f"file={top},if=virtio,id=disk,detect-zeroes=on,throttling.iops-total=9999")
+
+        def head(node):
+            return g.command(f"dd if=/dev/{node} bs=3 count=1 2>/dev/null; echo").split()
+
+        try:
+            check(head("sr0") == ["one"] and head("fd0") == ["one"], "the media are not there")
+            said = self.monitor(g, f"change ide1-cd0 {self.path('nothing')}",
+                                f"change ide1-cd0 {self.path('two')} raw",
+                                f"change floppy0 {self.path('two')} raw", "info block")
+            check("cannot open" in said, f"a file that is none: {said}")
+            check("tray closed" in said and "iops=9999" in said and "Detect zeroes:    on" in said and
+                  "chain depth: 1" in said, f"info block: {said}")
+            g.type("\n")
+            g.expect("# ", 20)
+            check(head("sr0") == ["two"], f"another CD: {head('sr0')}")
+            check(head("fd0") == ["two"], f"another floppy: {head('fd0')}")
+            # The guest holds a CD that is open.
+            g.command("sleep 1000 < /dev/sr0 & sleep .2")
+            said = self.monitor(g, "eject ide1-cd0", "info block ide1-cd0")
+            check("is locked" in said and "Removable device: locked" in said, f"eject: {said}")
+            said = self.monitor(g, "eject -f ide1-cd0", "info block ide1-cd0", "eject disk")
+            check("[not inserted]" in said and "tray open" in said, f"eject -f: {said}")
+            check("'disk' is not removable" in said, f"eject of a disk: {said}")
+            g.type("\n")
+            g.expect("# ", 20)
+            check(head("sr0") == [], "a CD is there that was taken")
+            # A disk grows, gets other limits, and is committed.
+            g.command("echo new | dd of=/dev/vda bs=512 seek=1 conv=sync; sync")
+            self.monitor(g, "block_resize disk 8M", "block_set_io_throttle disk 0 0 0 0 50 0",
+                         "commit disk")
+            g.type("\n")
+            g.expect("# ", 20)
+            check(g.command("cat /sys/block/vda/size").split() == ["16384"], "the new size")
+            with open(self.path("base"), "rb") as f:
+                check(f.read(516)[512:] == b"new\n", "commit has not written the backing file")
+            check(self.monitor(g, "info block disk").count("iops_rd=50 ") == 1, "the limit")
+            g.type("\n")
+            g.expect("# ", 20)
+            check(g.command("dd if=/dev/vda bs=4k iflag=direct count=20 2>/dev/null | wc -c").split() ==
+                  ["81920"], "reads with a limit")
+        finally:
+            g.close()
 
     def usb(self, name="usb", *controller):
         """Keyboard, tablet, mouse and a disk behind xHCI; the disk also after loadvm."""

@@ -47,7 +47,8 @@ class Client:
         self.ids += 1
         request = {"execute": name, "id": {"n": self.ids, "ü": [None, 1.5, True]}}
         if args:
-            request["arguments"] = {k.replace("_", "-"): v for k, v in args.items()}
+            old = name == "block_set_io_throttle"  # whose names have no dashes
+            request["arguments"] = {k if old else k.replace("_", "-"): v for k, v in args.items()}
         reply = self.raw(json.dumps(request).encode())
         if reply.get("id") != request["id"]:
             raise Failure(f"{name}: the id of {reply} is not {request['id']}")
@@ -228,6 +229,21 @@ class Suite:
             same("inserted" in cd, False)
             c.command("blockdev-change-medium", device=cd["device"], filename=disk + ".iso",
                       format="raw")
+            shutil.copy(disk, disk + "2")
+            c.refused("blockdev-change-medium", "cannot open", device=cd["device"], filename="/nonexistent/x")
+            c.command("blockdev-change-medium", device=cd["device"], filename=disk + "2", format="raw")
+            cd = next(d for d in c.command("query-block") if d["removable"])
+            same((cd["inserted"]["file"], cd["inserted"]["ro"]), (disk + "2", True))
+            none = dict(bps=0, bps_rd=0, bps_wr=0, iops=0, iops_rd=0, iops_wr=0)
+            c.command("block_set_io_throttle", device="d0", **dict(none, iops_rd=7), iops_rd_max=70,
+                      iops_rd_max_length=3, iops_size=512)
+            d0 = next(d["inserted"] for d in c.command("query-block") if d["device"] == "d0")
+            same((d0["iops"], d0["iops_rd"], d0["iops_rd_max"], d0["iops_rd_max_length"], d0["iops_size"]),
+                 (0, 7, 70, 3, 512))
+            c.refused("block_set_io_throttle", "cannot be used together", device="d0",
+                      **dict(none, bps=1, bps_rd=1))
+            c.refused("block_set_io_throttle", "below 0", device="d0", **dict(none, bps=-1))
+            c.command("block_set_io_throttle", device="d0", **none)
             c.refused("eject", "Device 'nope' not found", "DeviceNotFound", device="nope")
             c.refused("eject", "not removable", device="d0")
             c.command("block_resize", device="d0", size=2 << 20)

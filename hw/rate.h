@@ -3,8 +3,8 @@
  * A limit on how much goes through in a time: what was spent is paid back at a steady rate, and nothing more
  * goes through while there is a debt beyond the burst.
  */
-#ifndef HW_NET_RATE_H
-#define HW_NET_RATE_H
+#ifndef HW_RATE_H
+#define HW_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,10 +13,10 @@
 
 struct rate {
 	uint64_t per_second; /* units; 0: no limit */
-	uint64_t burst;
-	uint64_t debt; /* units at time `at` */
-	uint64_t at;   /* ns */
-	uint64_t rest; /* of the last division, in units times ns */
+	uint64_t burst;      /* units that may go through at once */
+	uint64_t debt;       /* units at time `at` */
+	uint64_t at;         /* ns */
+	uint64_t rest;       /* of the last division, in units times ns */
 };
 
 /* Bursts are what goes through in a tenth of a second. */
@@ -28,7 +28,8 @@ static inline void rate_init(struct rate *r, uint64_t per_second)
 /* Nanoseconds to wait until something may go through; 0: now. */
 static inline uint64_t rate_wait(struct rate *r, uint64_t now)
 {
-	unsigned __int128 paid;
+	const uint64_t most = UINT64_MAX / 4; /* a deadline that can be added to */
+	unsigned __int128 paid, wait;
 
 	if (!r->per_second)
 		return 0;
@@ -41,7 +42,8 @@ static inline uint64_t rate_wait(struct rate *r, uint64_t now)
 	r->at = now;
 	if (r->debt <= r->burst)
 		return 0;
-	return muldiv64(r->debt - r->burst, NSEC_PER_SEC, r->per_second) + 1;
+	wait = (unsigned __int128)(r->debt - r->burst) * NSEC_PER_SEC / r->per_second + 1;
+	return wait < most ? (uint64_t)wait : most;
 }
 
 static inline void rate_spend(struct rate *r, uint64_t units)
