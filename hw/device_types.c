@@ -22,6 +22,7 @@
 #include "hw/storage/virtio_scsi.h"
 #include "hw/usb/uhci.h"
 #include "hw/usb/usb_hid.h"
+#include "hw/usb/usb_hub.h"
 #include "hw/usb/usb_storage.h"
 #include "hw/usb/xhci.h"
 #include "hw/virtio/virtio_balloon.h"
@@ -50,6 +51,7 @@ const struct device_type *const device_types[] = {
     &ich9_uhci3_type,
     &qemu_xhci_type,
     &nec_xhci_type,
+    &usb_hub_type,
     &usb_kbd_type,
     &usb_mouse_type,
     &usb_tablet_type,

@@ -127,7 +127,7 @@ void usb_device_init(struct usb_device *d, const struct usb_class *class, const 
  * in err. */
 int usb_attach(struct usb_device *d, struct usb_bus *list, const char *bus, const char *port,
 	       const char *what, char *err, size_t errlen);
-/* Unplugs it; nothing, when it is not plugged in. What is behind a hub goes first, by its owner. */
+/* Unplugs it; nothing when it is not plugged in. What is behind a hub goes first, by its owner. */
 void usb_detach(struct usb_device *d);
 /* The bus of a host controller that d is at, behind whatever hubs. */
 struct usb_bus *usb_root(const struct usb_device *d);

@@ -197,8 +197,8 @@ class Devices(suite.Suite):
             g.close()
 
     def uhci(self):
-        """The same behind the board's UHCI, for which there is a port for each."""
-        self.usb("uhci", "-M", "q35", "-usb")
+        """The same behind the two ports of the board's UHCI, one of which a hub is at."""
+        self.usb("uhci", "-usb", "-device", "usb-hub")
 
     # ---- network ----
 

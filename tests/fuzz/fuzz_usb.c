@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * An xHCI and a UHCI with a disk, a CD-ROM, a keyboard and a tablet, and drivers that lie to them.
+ * An xHCI and a UHCI with a disk, a CD-ROM, a hub, a keyboard and a tablet, and drivers that lie to them.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "hw/usb/uhci.h"
 #include "hw/usb/usb_hid.h"
+#include "hw/usb/usb_hub.h"
 #include "hw/usb/usb_storage.h"
 #include "hw/usb/xhci.h"
 #include "tests/fuzz/fuzz.h"
@@ -21,18 +22,19 @@ static struct {
 	struct uhci u;
 	struct usb_storage disk, cd;
 	struct usb_hid kbd, tablet;
+	struct usb_hub hub;
 	struct input input;
 	struct usb_bus *buses;
 } * usb;
 
-static void plug(unsigned ports)
+static void plug(const char *kbd_port)
 {
 	char err[128];
 
 	usb_storage_init(&usb->disk, world.disk, NULL);
 	usb_hid_init(&usb->kbd, HID_KEYBOARD, NULL, world.clock, &usb->input);
 	usb_attach(&usb->disk.usb, usb->buses, NULL, "1", "", err, sizeof(err));
-	usb_attach(&usb->kbd.usb, usb->buses, NULL, ports > 2 ? "3" : "2", "", err, sizeof(err));
+	usb_attach(&usb->kbd.usb, usb->buses, NULL, kbd_port, "", err, sizeof(err));
 	fuzz_add(&usb->disk.usb.dev);
 	fuzz_add(&usb->disk.dev);
 	fuzz_add(&usb->disk.scsi.dev);
@@ -56,7 +58,7 @@ static void xhci_init_all(void)
 	xhci_init(&usb->x, world.clock, &o, NULL, &usb->buses);
 	fuzz_pci_add(&usb->x.func);
 	fuzz_add(&usb->x.state);
-	plug(4);
+	plug("3");
 	usb_storage_init(&usb->cd, world.cd, NULL);
 	usb_hid_init(&usb->tablet, HID_TABLET, NULL, world.clock, &usb->input);
 	usb_attach(&usb->cd.usb, usb->buses, NULL, "2", "", err, sizeof(err));
@@ -238,12 +240,18 @@ static void xhci_fini_all(void)
 
 static void uhci_init_all(void)
 {
+	char err[128];
+
 	usb = calloc(1, sizeof(*usb));
 	input_init(&usb->input);
 	uhci_init(&usb->u, world.clock, &uhci_models[0], NULL, &usb->buses);
 	fuzz_pci_add(&usb->u.func);
 	fuzz_add(&usb->u.state);
-	plug(2);
+	usb_hub_init(&usb->hub, NULL);
+	usb_attach(&usb->hub.usb, usb->buses, NULL, "2", "", err, sizeof(err));
+	fuzz_add(&usb->hub.usb.dev);
+	fuzz_add(&usb->hub.dev);
+	plug("2.3");
 }
 
 /* The frame list is at 1000h; below STRUCTS there are 64 queues from 2000h on, and as many TDs from 3000h on. */
@@ -278,7 +286,7 @@ static void put_td(uint64_t at)
 		(uint32_t)below(2) << 29 | (one_in(16) ? 1u << 25 : 0),
 	    4);
 	put(at + 8,
-	    (len - 1) << 21 | ep << 15 | (one_in(4) ? below(128) : 1 + below(2)) << 8 |
+	    (len - 1) << 21 | ep << 15 | (one_in(8) ? below(128) : 1 + below(3)) << 8 |
 		(one_in(64) ? below(256) : pid),
 	    4);
 	put(at + 12, one_in(64) ? value() : data, 4);
@@ -289,6 +297,8 @@ static void uhci_start(void)
 	uint64_t io = bar(&usb->u.func, 4);
 
 	out(io, 2, 2);
+	usb->kbd.usb.address = 3;
+	usb->kbd.usb.configuration = 1;
 	for (unsigned i = 0; i < 2; i++) {
 		out(io + 0x10 + 2 * i, 4, 2);
 		usb->u.bus.dev[i]->address = (uint8_t)(1 + i);
@@ -304,6 +314,18 @@ static void uhci_start(void)
 	out(io + 8, one_in(64) ? value() : 0x1000, 4);
 	out(io + 4, 15, 2);
 	out(io, 1, 2);
+}
+
+/* In and out of the hub, or of a port of the controller. */
+static void replug(void)
+{
+	static const char *const ports[] = {"2.1", "2.8", "2.3"};
+	char err[128];
+
+	if (usb->kbd.usb.bus)
+		usb_detach(&usb->kbd.usb);
+	else
+		usb_attach(&usb->kbd.usb, usb->buses, NULL, ports[below(3)], "", err, sizeof(err));
 }
 
 static void uhci_round(void)
@@ -322,6 +344,10 @@ static void uhci_round(void)
 		}
 		if (one_in(4))
 			input_key(&usb->input, (enum key)below(NR_KEYS), one_in(2));
+		if (one_in(32))
+			replug();
+		if (one_in(8))
+			usb->hub.status[below(8)] |= 0x103;
 		if (one_in(8))
 			out(io + 0x10 + 2 * below(2), value(), 2);
 		if (one_in(16))

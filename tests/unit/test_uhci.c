@@ -5,6 +5,7 @@
 #include "disks.h"
 #include "hw/usb/uhci.h"
 #include "hw/usb/usb_hid.h"
+#include "hw/usb/usb_hub.h"
 #include "hw/usb/usb_storage.h"
 
 #define SECTORS 64u
@@ -384,4 +385,62 @@ Test(uhci, suspend_and_resume)
 	wr(CMD, 2);
 	cr_assert_eq(rd(CMD), 0);
 	cr_assert_eq(rd(PORTSC + 2), 0x93);
+}
+
+/* Nothing answers behind a hub before its port has power and was reset. */
+Test(uhci, hub)
+{
+	struct usb_hub *hub = calloc(1, sizeof(*hub));
+	struct usb_hid *mouse = calloc(1, sizeof(*mouse));
+	char err[128], path[64];
+	uint64_t at;
+
+	usb_detach(&disk->usb);
+	usb_hub_init(hub, NULL);
+	usb_hid_init(mouse, HID_MOUSE, NULL, &clk, &input);
+	cr_assert_lt(usb_attach(&mouse->usb, buses, NULL, "2.3", "m", err, sizeof(err)), 0);
+	cr_assert_str_eq(err, "-device m: port 2.3 of USB bus u.0 does not exist");
+	cr_assert_eq(usb_attach(&hub->usb, buses, NULL, NULL, "h", err, sizeof(err)), 0);
+	cr_assert_lt(usb_attach(&mouse->usb, buses, NULL, "2.9", "m", err, sizeof(err)), 0);
+	cr_assert_lt(usb_attach(&mouse->usb, buses, NULL, "2.3x", "m", err, sizeof(err)), 0);
+	cr_assert_lt(usb_attach(&mouse->usb, buses, NULL, "1.3", "m", err, sizeof(err)), 0);
+	cr_assert_eq(usb_attach(&mouse->usb, buses, NULL, "2.3", "m", err, sizeof(err)), 0);
+	usb_path(&mouse->usb, "x", path, sizeof(path));
+	cr_assert_str_eq(path, "usb@2/hub@2/x@3");
+	cr_assert_str_eq(mouse->usb.name, "usb-mouse-u.0-2.3");
+
+	enumerate(1, 20);
+	cr_assert_eq(control(20, 0xa0, 6, 0x2900, 0, 15), 11);
+	cr_assert_eq(get(&g, DATA + 2, 1), 8);
+	cr_assert_eq(control(20, 0xa3, 0, 0, 3, 4), 4);
+	cr_assert_eq(get(&g, DATA, 4), 0, "no power, nothing seen");
+	cr_assert_eq(control(20, 0x23, 3, 8, 3, 0), 0);
+	cr_assert_eq(control(20, 0x23, 3, 8, 4, 0), 0);
+	cr_assert_eq(control(20, 0xa3, 0, 0, 3, 4), 4);
+	cr_assert_eq(get(&g, DATA, 4), 0x10101, "connected, and that has changed");
+	empty();
+	at = td(IN, 20, 1, 2, DATA, 0);
+	go(1);
+	cr_assert_eq(moved(at), 2);
+	cr_assert_eq(get(&g, DATA, 2), 1 << 3);
+	cr_assert_eq(control(20, 0x23, 1, 16, 3, 0), 0);
+	cr_assert_eq(usb_find(&u->bus, 0), NULL, "it is not enabled");
+	cr_assert_eq(control(20, 0x23, 3, 4, 3, 0), 0);
+	cr_assert_eq(control(20, 0xa3, 0, 0, 3, 4), 4);
+	cr_assert_eq(get(&g, DATA, 4), 0x100103, "enabled, a reset has ended");
+	cr_assert_eq(control(0, 0, 5, 21, 0, 0), 0);
+	cr_assert_eq(control(21, 0x80, 6, 0x100, 0, 18), 18);
+	cr_assert_eq(control(20, 0x23, 3, 2, 3, 0), 0);
+	cr_assert_eq(usb_find(&u->bus, 21), NULL, "suspended");
+	cr_assert_eq(control(20, 0x23, 1, 2, 3, 0), 0);
+	cr_assert_eq(usb_find(&u->bus, 21), &mouse->usb);
+
+	usb_detach(&mouse->usb);
+	cr_assert_eq(control(20, 0xa3, 0, 0, 3, 4), 4);
+	cr_assert_eq(get(&g, DATA, 4), 0x150100, "gone");
+	cr_assert_eq(control(20, 0x23, 3, 4, 9, 0), -1, "no such port");
+	usb_detach(&hub->usb);
+	usb_hid_fini(mouse);
+	free(mouse);
+	free(hub);
 }

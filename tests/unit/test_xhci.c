@@ -4,6 +4,7 @@
  */
 #include "disks.h"
 #include "hw/usb/usb_hid.h"
+#include "hw/usb/usb_hub.h"
 #include "hw/usb/usb_storage.h"
 #include "hw/usb/xhci.h"
 
@@ -196,28 +197,36 @@ static void ep_context(unsigned dci, unsigned slot, unsigned type, unsigned max)
 	put(&g, at + 8, ring(slot, dci) | 1, 8);
 }
 
-/* Enables a slot for what is at a port (from 1) and configures endpoints 1 IN and 2 OUT. */
-static unsigned address(unsigned port)
+/* Enables a slot for what is behind hubs at a port (from 1). */
+static unsigned address_behind(unsigned port, unsigned route)
 {
 	struct event e;
 	unsigned slot;
 
-	wr(PORTS + 16 * (port - 1), 0x210);
-	while ((e = reap()).type)
-		cr_assert_eq(e.type, 34);
-	wr(PORTS + 16 * (port - 1), 0x200 | 0x7f << 17);
 	e = command(9, 0, 0, 0);
 	cr_assert_eq(e.code, SUCCESS);
 	slot = e.slot;
 	put(&g, DCBAA + 8 * slot, CTX + 0x400 * slot, 8);
 	memset(g.ram.host + INPUT, 0, 0x420);
 	put(&g, INPUT + 4, 3, 4);
-	put(&g, INPUT + 32, 1 << 27, 4);
+	put(&g, INPUT + 32, 1 << 27 | route, 4);
 	put(&g, INPUT + 36, port << 16, 4);
 	ep_context(1, slot, 4, 64);
 	cr_assert_eq(command(11, slot, INPUT, 0).code, SUCCESS);
 	cr_assert_eq(get(&g, CTX + 0x400 * slot + 12, 4) >> 27, 2);
 	return slot;
+}
+
+/* Resets a port and enables a slot for what is there. */
+static unsigned address(unsigned port)
+{
+	struct event e;
+
+	wr(PORTS + 16 * (port - 1), 0x210);
+	while ((e = reap()).type)
+		cr_assert_eq(e.type, 34);
+	wr(PORTS + 16 * (port - 1), 0x200 | 0x7f << 17);
+	return address_behind(port, 0);
 }
 
 static struct event control(unsigned slot, uint64_t setup, uint64_t buf, unsigned len)
@@ -236,6 +245,7 @@ static struct event control(unsigned slot, uint64_t setup, uint64_t buf, unsigne
 	return e;
 }
 
+/* And configures endpoints 1 IN and 2 OUT. */
 static unsigned configure(unsigned port)
 {
 	unsigned slot = address(port);
@@ -558,4 +568,59 @@ Test(xhci, no_bus_master)
 	pci_config_write(&x->func, PCI_COMMAND, PCI_CMD_MEM, 2);
 	wr(DB, 0);
 	cr_assert_eq(rd(OPER + 4) & 4, 4);
+}
+
+/* What is plugged into a running controller, and into a hub there, is seen; and gone when it is unplugged. */
+Test(xhci, hub_and_hot_plug)
+{
+	struct usb_hub *hub = calloc(1, sizeof(*hub));
+	struct usb_hid *mouse = calloc(1, sizeof(*mouse));
+	unsigned slot, at;
+	struct event e;
+	char err[128];
+
+	while (reap().type)
+		;
+	usb_hub_init(hub, NULL);
+	cr_assert_eq(usb_attach(&hub->usb, buses, NULL, NULL, "h", err, sizeof(err)), 0);
+	e = reap();
+	cr_assert_eq(e.type, 34);
+	cr_assert_eq(e.parameter >> 24, 8);
+	slot = configure(8);
+	usb_hid_init(mouse, HID_MOUSE, NULL, &clk, &input);
+	cr_assert_eq(usb_attach(&mouse->usb, buses, "x.0", "4.2", "m", err, sizeof(err)), 0);
+	cr_assert_eq(mouse->usb.speed, USB_FULL);
+	add(slot, 3, DATA, 2, NORMAL << 10 | IOC);
+	kick(slot, 3);
+	cr_assert_eq(reap().type, 0);
+	cr_assert_eq(control(slot, 0x0002000800000323, 0, 0).code, STALL, "no port 0");
+	command(14, slot, 0, 1 << 16);
+	command(16, slot, (ring(slot, 1) + 16 * ring_at[slot][1]) | 1, 1 << 16);
+	cr_assert_eq(control(slot, 0x0000000200080323, 0, 0).code, SUCCESS, "power");
+	cr_assert_eq(reap().dci, 3, "it tells of the mouse");
+	cr_assert_eq(get(&g, DATA, 2), 1 << 2);
+	/* not before it is enabled; then by its route, once */
+	at = command(9, 0, 0, 0).slot;
+	put(&g, DCBAA + 8 * at, CTX + 0x400 * at, 8);
+	put(&g, INPUT + 4, 3, 4);
+	put(&g, INPUT + 32, 1 << 27 | 2, 4);
+	cr_assert_neq(command(11, at, INPUT, 0).code, SUCCESS);
+	cr_assert_eq(control(slot, 0x0000000200040323, 0, 0).code, SUCCESS);
+	command(10, at, 0, 0);
+	at = address_behind(8, 2);
+	cr_assert_eq(mouse->usb.address, at);
+	cr_assert_eq(control(at, 0x0012000001000680, DATA, 18).code, SUCCESS);
+	cr_assert_eq(get(&g, DATA, 2), 0x112);
+
+	usb_detach(&mouse->usb);
+	cr_assert_eq(control(at, 0x0012000001000680, DATA, 18).code, 4, "nobody answers");
+	usb_detach(&hub->usb);
+	e = reap();
+	cr_assert_eq(e.type, 34);
+	cr_assert_eq(e.parameter >> 24, 8);
+	cr_assert_eq(rd(PORTS + 16 * 7) & 3, 0);
+	cr_assert_eq(control(slot, 0x0012000001000680, DATA, 18).code, 4);
+	usb_hid_fini(mouse);
+	free(mouse);
+	free(hub);
 }
