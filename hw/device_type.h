@@ -110,6 +110,7 @@ struct device_env {
 	struct drive_bus **drives;      /* where drives plug in (hw/storage/drive_bus.h) */
 	struct virtio_serial **serials; /* and ports of a virtio serial bus */
 	struct input *input;            /* where keys and pointers come from */
+	unsigned nr_cpus;               /* vCPUs */
 	unsigned *nr_macs;              /* addresses given to network cards so far */
 	struct usb_bus **usb;           /* where USB devices plug in (hw/usb/usb.h) */
 	/* Adds to what the machine resets, saves and loads. */

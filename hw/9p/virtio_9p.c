@@ -18,8 +18,8 @@ enum { QUEUE_SIZE = 128 };
 #define F_MOUNT_TAG 1ull
 
 struct virtio_9p_req {
-	struct pool_job job; /* first */
-	struct vq_elem e;
+	struct vq_elem e; /* first */
+	struct pool_job job;
 	struct virtio_9p *d;
 	size_t len; /* of the answer */
 	struct virtio_9p_req *next;
@@ -33,7 +33,8 @@ static struct virtio_9p *of(struct virtio_pci *v)
 /* On the worker. */
 static void answer(struct pool_job *job)
 {
-	struct virtio_9p_req *r = (struct virtio_9p_req *)job;
+	struct virtio_9p_req *r =
+	    (struct virtio_9p_req *)((char *)job - offsetof(struct virtio_9p_req, job));
 	struct virtio_9p *d = r->d;
 	size_t len = dma_sg_read(&r->e.out, 0, d->in, P9_MSIZE_MAX), room = r->e.in.len;
 
@@ -75,8 +76,7 @@ static void complete(struct virtio_9p *d, bool drop)
 			vq_push(&d->v.vq[0], &order->e, (uint32_t)order->len);
 			virtio_notify(&d->v, 0);
 		}
-		order->next = d->free;
-		d->free = order;
+		vq_pool_give(&d->reqs, order);
 	}
 	virtio_batch(&d->v, false);
 }
@@ -104,38 +104,22 @@ void virtio_9p_drain(struct virtio_9p *d)
 	complete(d, false);
 }
 
-static struct virtio_9p_req *take_req(struct virtio_9p *d)
-{
-	struct virtio_9p_req *r = d->free;
-
-	if (r) {
-		d->free = r->next;
-		return r;
-	}
-	r = calloc(1, sizeof(*r));
-	if (!r)
-		return NULL;
-	vq_elem_init(&r->e);
-	r->job.run = answer;
-	r->d = d;
-	return r;
-}
-
 static int take(struct virtio_pci *v, unsigned queue)
 {
 	struct virtio_9p *d = of(v);
-	struct virtio_9p_req *r = take_req(d);
+	struct virtio_9p_req *r = vq_pool_take(&d->reqs, sizeof(*r));
 	int got;
 
 	if (!r)
 		return -ENOMEM;
+	r->job.run = answer;
+	r->d = d;
 	got = vq_pop(&v->vq[queue], &r->e);
 	if (got > 0) {
 		d->in_flight++;
 		pool_submit(d->worker, &r->job);
 	} else {
-		r->next = d->free;
-		d->free = r;
+		vq_pool_give(&d->reqs, r);
 	}
 	return got;
 }
@@ -225,13 +209,7 @@ void virtio_9p_fini(struct virtio_9p *d)
 		close(d->event);
 	if (d->server.fids)
 		p9_server_fini(&d->server);
-	while (d->free) {
-		struct virtio_9p_req *r = d->free;
-
-		d->free = r->next;
-		vq_elem_fini(&r->e);
-		free(r);
-	}
+	vq_pool_fini(&d->reqs, NULL);
 	free(d->in);
 	free(d->out);
 	pthread_cond_destroy(&d->idle);

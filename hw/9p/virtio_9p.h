@@ -9,6 +9,7 @@
 #include "hw/9p/p9_server.h"
 #include "hw/block/pool.h"
 #include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/vq_pool.h"
 
 #define VIRTIO_9P_TAG_MAX 32u
 
@@ -21,7 +22,7 @@ struct virtio_9p {
 	struct pool *worker;     /* one thread, so requests stay in order */
 	uint8_t *in, *out;       /* the worker's, P9_MSIZE_MAX bytes each */
 	uint16_t in_flight;
-	struct virtio_9p_req *free;
+	struct vq_pool reqs;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t idle;
 	struct virtio_9p_req *done;

@@ -54,41 +54,18 @@ enum {
 #define QUEUE_SIZE 256u
 
 struct virtio_blk_req {
-	struct vq_elem e;
+	struct vq_elem e; /* first */
 	struct block_req io;
 	struct virtio_blk *d;
 	unsigned queue;
 	uint8_t *status; /* where the driver wants the result */
 	struct ram *status_ram;
 	uint32_t read_len; /* bytes that success writes, without the status */
-	struct virtio_blk_req *next;
 };
 
 static struct virtio_blk *of(struct virtio_pci *v)
 {
 	return (struct virtio_blk *)v;
-}
-
-static struct virtio_blk_req *take_req(struct virtio_blk *d)
-{
-	struct virtio_blk_req *r = d->free;
-
-	if (r) {
-		d->free = r->next;
-		return r;
-	}
-	r = calloc(1, sizeof(*r));
-	if (!r)
-		return NULL;
-	vq_elem_init(&r->e);
-	r->d = d;
-	return r;
-}
-
-static void keep_req(struct virtio_blk_req *r)
-{
-	r->next = r->d->free;
-	r->d->free = r;
 }
 
 static bool is_dropped(const struct virtio_blk_req *r)
@@ -111,7 +88,7 @@ static void finish(struct virtio_blk_req *r, uint8_t status)
 		vq_push(&d->v.vq[r->queue], &r->e, len + 1);
 		virtio_notify(&d->v, r->queue);
 	}
-	keep_req(r);
+	vq_pool_give(&d->reqs, r);
 }
 
 static void io_done(struct block_req *io, int ret)
@@ -245,17 +222,18 @@ static int start(struct virtio_blk_req *r)
 static int take(struct virtio_pci *v, unsigned queue)
 {
 	struct virtio_blk *d = of(v);
-	struct virtio_blk_req *r = take_req(d);
+	struct virtio_blk_req *r = vq_pool_take(&d->reqs, sizeof(*r));
 	int got;
 
 	if (!r)
 		return -ENOMEM;
+	r->d = d;
 	got = vq_pop(&v->vq[queue], &r->e);
 	r->queue = queue;
 	if (got > 0 && start(r) < 0)
 		got = -EINVAL;
 	if (got <= 0)
-		keep_req(r);
+		vq_pool_give(&d->reqs, r);
 	return got;
 }
 
@@ -431,13 +409,7 @@ void virtio_blk_fini(struct virtio_blk *d)
 {
 	drop(d, -1);
 	block_attach(d->block, NULL, NULL);
-	while (d->free) {
-		struct virtio_blk_req *r = d->free;
-
-		d->free = r->next;
-		vq_elem_fini(&r->e);
-		free(r);
-	}
+	vq_pool_fini(&d->reqs, NULL);
 }
 
 /* ---- -device virtio-blk-pci ---- */
@@ -445,7 +417,7 @@ void virtio_blk_fini(struct virtio_blk *d)
 static const struct prop props[] = {
     {"drive", PROP_DRIVE, "the disk", NULL, 0, true},
     {"serial", PROP_STR, "serial number, up to 20 characters", NULL, 0, false},
-    {"num-queues", PROP_NUM, "request queues", "1", VIRTIO_MAX_QUEUES, false},
+    {"num-queues", PROP_NUM, "request queues; 0: one for each vCPU", "0", VIRTIO_MAX_QUEUES, false},
     {"queue-size", PROP_NUM, "entries of a queue, a power of two", "256", VQ_MAX_SIZE, false},
     {"vectors", PROP_NUM, "MSI-X vectors; 0: one for each queue and one more", "0", MSIX_MAX,
      false},
@@ -468,7 +440,7 @@ static void destroy(void *self)
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
 {
 	struct virtio_blk_options o = {
-	    .num_queues = (unsigned)arg_num(args, "num-queues"),
+	    .num_queues = virtio_queues(args, "num-queues", 0),
 	    .queue_size = (unsigned)arg_num(args, "queue-size"),
 	    .vectors = (unsigned)arg_num(args, "vectors"),
 	    .serial = arg_str(args, "serial"),

@@ -7,8 +7,7 @@
 
 #include "hw/block/block.h"
 #include "hw/virtio/virtio_pci.h"
-
-struct virtio_blk_req;
+#include "hw/virtio/vq_pool.h"
 
 struct virtio_blk {
 	struct virtio_pci v; /* first */
@@ -17,7 +16,7 @@ struct virtio_blk {
 	bool dropping;     /* requests that end now are thrown away by a reset */
 	int dropped_queue; /* of which queue, or -1: of all */
 	uint16_t in_flight[VIRTIO_MAX_QUEUES];
-	struct virtio_blk_req *free; /* requests kept for the next ones */
+	struct vq_pool reqs;
 	char serial[21];
 };
 

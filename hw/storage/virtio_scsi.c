@@ -49,14 +49,13 @@ enum { EVENT_LEN = 16, EVENT_NONE = 0, EVENT_PARAM_CHANGE = 3 };
 #define EVENT_MISSED 0x80000000u
 
 struct virtio_scsi_req {
-	struct vq_elem e;
+	struct vq_elem e;   /* first */
 	struct dma_sg resp; /* head of e.in */
 	struct scsi_cmd c;
 	struct virtio_scsi *h;
 	unsigned queue;
 	uint64_t data_in; /* bytes that the driver has room for */
 	uint64_t moved;   /* bytes of data that success moves */
-	struct virtio_scsi_req *next;
 };
 
 static struct virtio_scsi *of(struct virtio_pci *v)
@@ -71,26 +70,20 @@ static uint32_t config(const struct virtio_scsi *h, unsigned off)
 
 static struct virtio_scsi_req *take_req(struct virtio_scsi *h)
 {
-	struct virtio_scsi_req *r = h->free;
+	struct virtio_scsi_req *r = vq_pool_take(&h->reqs, sizeof(*r));
 
-	if (r) {
-		h->free = r->next;
-	} else {
-		r = calloc(1, sizeof(*r));
-		if (!r)
-			return NULL;
-		vq_elem_init(&r->e);
+	if (!r)
+		return NULL;
+	if (!r->h)
 		dma_sg_init(&r->resp, VQ_MAX_SEGS);
-		r->h = h;
-	}
+	r->h = h;
 	dma_sg_clear(&r->resp);
 	return r;
 }
 
 static void keep_req(struct virtio_scsi_req *r)
 {
-	r->next = r->h->free;
-	r->h->free = r;
+	vq_pool_give(&r->h->reqs, r);
 }
 
 /* ---- requests ---- */
@@ -530,6 +523,11 @@ int virtio_scsi_init(struct virtio_scsi *h, const struct virtio_scsi_options *o,
 	return virtio_pci_init(&h->v, &type, "virtio-scsi-pci", &po);
 }
 
+static void free_req(void *req)
+{
+	dma_sg_fini(&((struct virtio_scsi_req *)req)->resp);
+}
+
 void virtio_scsi_fini(struct virtio_scsi *h)
 {
 	drop(h, -1);
@@ -540,18 +538,12 @@ void virtio_scsi_fini(struct virtio_scsi *h)
 		free(h->target[i].unit);
 		h->target[i].unit = NULL;
 	}
-	while (h->free) {
-		struct virtio_scsi_req *r = h->free;
-
-		h->free = r->next;
-		vq_elem_fini(&r->e);
-		dma_sg_fini(&r->resp);
-		free(r);
-	}
+	vq_pool_fini(&h->reqs, free_req);
 }
 
 static const struct prop props[] = {
-    {"num_queues", PROP_NUM, "request queues", "1", VIRTIO_SCSI_QUEUES, false},
+    {"num_queues", PROP_NUM, "request queues; 0: one for each vCPU", "0", VIRTIO_SCSI_QUEUES,
+     false},
     {"virtqueue_size", PROP_NUM, "entries of a queue, a power of two", "256", VQ_MAX_SIZE, false},
     VIRTIO_LAYOUT_PROPS,
     {0},
@@ -566,7 +558,7 @@ static void destroy(void *self)
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
 {
 	struct virtio_scsi_options o = {
-	    .num_queues = (unsigned)arg_num(args, "num_queues"),
+	    .num_queues = virtio_queues(args, "num_queues", Q_REQUESTS),
 	    .queue_size = (unsigned)arg_num(args, "virtqueue_size"),
 	    .packed = arg_bool(args, "packed"),
 	    .no_legacy = arg_bool(args, "disable-legacy"),

@@ -8,12 +8,12 @@
 #include "hw/storage/drive_bus.h"
 #include "hw/storage/scsi.h"
 #include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/vq_pool.h"
 
 #define VIRTIO_SCSI_TARGETS 64u
 #define VIRTIO_SCSI_QUEUES  (VIRTIO_MAX_QUEUES - 2) /* of requests; the first two are others */
 
 struct virtio_scsi;
-struct virtio_scsi_req;
 
 struct virtio_scsi_target {
 	struct virtio_scsi *host;
@@ -29,7 +29,7 @@ struct virtio_scsi {
 	int dropped_queue; /* or -1: of all */
 	uint16_t in_flight[VIRTIO_MAX_QUEUES];
 	bool missed; /* an event found no buffer */
-	struct virtio_scsi_req *free;
+	struct vq_pool reqs;
 };
 
 struct virtio_scsi_options {

@@ -567,6 +567,15 @@ struct virtio_pci_options virtio_layout(const struct device_args *args)
 	};
 }
 
+unsigned virtio_queues(const struct device_args *args, const char *name, unsigned others)
+{
+	uint64_t n = arg_num(args, name);
+
+	n = n ? n : args->env->nr_cpus;
+	n = n ? n : 1;
+	return n < VIRTIO_MAX_QUEUES - others ? (unsigned)n : VIRTIO_MAX_QUEUES - others;
+}
+
 int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const char *name,
 		    const struct virtio_pci_options *o)
 {

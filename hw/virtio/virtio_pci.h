@@ -105,6 +105,8 @@ struct virtio_pci_options {
 		"disable-modern", PROP_BOOL, "only the layout before virtio 1.0", "off", 0, false  \
 	}
 struct virtio_pci_options virtio_layout(const struct device_args *args);
+/* How many queues a property asks for; 0 there is one for each vCPU, as far as they fit beside others. */
+unsigned virtio_queues(const struct device_args *args, const char *name, unsigned others);
 
 /* Makes the function; the caller has zeroed v and filled in v->config. 0 or -errno. */
 int virtio_pci_init(struct virtio_pci *v, const struct virtio_type *type, const char *name,

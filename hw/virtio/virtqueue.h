@@ -49,9 +49,10 @@ struct virtqueue {
 /* One chain of buffers. Keeps its lists' memory for the next chain, until vq_elem_fini(). */
 struct vq_elem {
 	uint16_t id;
-	uint16_t descs;    /* packed: ring entries that it takes */
-	struct dma_sg out; /* what the device reads */
-	struct dma_sg in;  /* what it writes */
+	uint16_t descs;       /* packed: ring entries that it takes */
+	struct dma_sg out;    /* what the device reads */
+	struct dma_sg in;     /* what it writes */
+	struct vq_elem *next; /* the owner's: a list that it is on */
 };
 
 void vq_elem_init(struct vq_elem *e);
