@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hw/block/image.h"
 #include "hw/msi.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/seeds.h"
@@ -31,6 +32,8 @@ static const struct fuzz_device *const tables[] = {
     fuzz_nics,
     fuzz_net,
     fuzz_virtio,
+    fuzz_9p,
+    fuzz_raw,
 };
 /* clang-format on */
 
@@ -168,26 +171,104 @@ void drain(void)
 	block_drain(world.cd);
 }
 
-static struct block *open_disk(const char *name, bool cd)
+static int disk_fd, cd_fd, bad_fd; /* bad_fd can be neither read nor written */
+
+static struct block *open_disk(const struct block_options *o)
 {
 	static const struct block_env env;
-	struct block_options o = {.name = name, .format = "raw", .removable = cd, .read_only = cd};
-	char path[64], err[256];
+	char err[256];
 	struct block *b;
+
+	if (block_open(&b, o, &env, err, sizeof(err)) < 0) {
+		fprintf(stderr, "fuzz_devices: %s\n", err);
+		exit(1);
+	}
+	return b;
+}
+
+static int new_file(const char *name)
+{
 	int fd = memfd_create(name, 0);
 
 	if (fd < 0 || ftruncate(fd, FUZZ_DISK) < 0)
 		abort();
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	o.file = path;
-	o.discard = true;
-	o.no_lock = true;
-	if (block_open(&b, &o, &env, err, sizeof(err)) < 0) {
-		fprintf(stderr, "fuzz_devices: %s\n", err);
-		exit(1);
+	return fd;
+}
+
+static void path_of(int fd, char path[64])
+{
+	snprintf(path, 64, "/proc/self/fd/%d", fd);
+}
+
+static void open_disks(void)
+{
+	char path[64];
+	struct block_options disk = {
+	    .name = "disk", .file = path, .format = "raw", .discard = true, .no_lock = true};
+	struct block_options cd = {.name = "cd",
+				   .file = path,
+				   .format = "raw",
+				   .removable = true,
+				   .read_only = true,
+				   .no_lock = true};
+
+	bad_fd = open("/", O_RDONLY | O_DIRECTORY);
+	disk_fd = new_file("disk");
+	path_of(disk_fd, path);
+	world.disk = open_disk(&disk);
+	cd_fd = new_file("cd");
+	path_of(cd_fd, path);
+	world.cd = open_disk(&cd);
+}
+
+static void insert_cd(bool force)
+{
+	char path[64], err[256];
+
+	path_of(cd_fd, path);
+	block_change(world.cd, path, "raw", true, force, err, sizeof(err));
+}
+
+/* From now on the host's disk fails, or works again. */
+static void break_disk(bool broken)
+{
+	struct bfile *f = block_image(world.disk)->file;
+
+	drain();
+	if (dup2(broken ? bad_fd : disk_fd, f->fd) < 0)
+		abort();
+	f->broken = false;
+}
+
+void fuzz_media(void)
+{
+	char err[256];
+
+	switch (below(5)) {
+	case 0:
+		block_eject(world.cd, one_in(2), err, sizeof(err));
+		break;
+	case 1:
+		insert_cd(one_in(2));
+		break;
+	case 2:
+	case 3:
+		break_disk(one_in(2));
+		break;
+	default:
+		block_resize(world.disk, 512ull * below(2 * FUZZ_DISK / 512), err, sizeof(err));
 	}
-	close(fd);
-	return b;
+}
+
+static void reset_media(void)
+{
+	char err[256];
+
+	break_disk(false);
+	if (!block_present(world.cd))
+		insert_cd(true);
+	if (block_size(world.disk) != FUZZ_DISK)
+		block_resize(world.disk, FUZZ_DISK, err, sizeof(err));
 }
 
 static void world_init(const struct fuzz_device *d)
@@ -203,8 +284,7 @@ static void world_init(const struct fuzz_device *d)
 	    aspace_map_ram(&mem, "ram", 0, FUZZ_RAM, &ram, 0) < 0 ||
 	    pci_bus_init(&world.pci, &mem, &io, NULL) < 0)
 		abort();
-	world.disk = open_disk("disk", false);
-	world.cd = open_disk("cd", true);
+	open_disks();
 	world.what = d->what;
 	d->init();
 }
@@ -217,6 +297,7 @@ static void reset(const struct fuzz_device *d)
 	else
 		for (struct device *dev = world.devices; dev; dev = dev->next)
 			device_reset(dev);
+	reset_media();
 	fuzz_pci_start();
 	memset(world.ram->host, 0, world.ram->size);
 }
@@ -312,6 +393,11 @@ static const struct fuzz_device *find(const char *name)
 
 static const struct fuzz_device *tested;
 
+static void end(void)
+{
+	tested->fini();
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const char *name = getenv("FUZZ_DEVICE");
@@ -324,6 +410,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	tested = find(name);
 	world_init(tested);
+	atexit(end);
 	return 0;
 }
 
@@ -352,6 +439,9 @@ static void world_fini(const struct fuzz_device *d)
 	d->fini();
 	block_close(world.disk);
 	block_close(world.cd);
+	close(disk_fd);
+	close(cd_fd);
+	close(bad_fd);
 	ram_fini(&ram);
 }
 

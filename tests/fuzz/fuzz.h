@@ -31,7 +31,7 @@ struct fuzz_device {
 
 /* Each ends with a NULL name. A table more: one line in fuzz.c. */
 extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[], fuzz_net[],
-    fuzz_virtio[];
+    fuzz_virtio[], fuzz_9p[], fuzz_raw[];
 
 /* What init() finds, and may replace by its own. */
 struct fuzz_world {
@@ -87,7 +87,35 @@ struct virtio_pci;
 void fuzz_virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len,
 		       void (*head)(uint64_t at));
 
+/* Buffers of a request: two to the device, two from it, those of length 0 left out. The first one is written at
+ * the address that make() gets; the second lies at `out`. */
+struct fuzz_chain {
+	unsigned len[4];
+	uint64_t out;
+};
+/* As fuzz_virtio_round(), with make(), which may change what c holds. */
+void fuzz_virtio_chains(struct virtio_pci *v, unsigned queue,
+			void (*make)(uint64_t at, struct fuzz_chain *c));
+
+/* More of them to the queue that was started last. */
+void fuzz_virtio_more(struct virtio_pci *v, unsigned queue,
+		      void (*make)(uint64_t at, struct fuzz_chain *c));
+
+/* A command, and what is sent along with it: out_len is at most sizeof(out). */
+struct fuzz_scsi {
+	uint8_t cdb[16], out[2048];
+	unsigned out_len;
+};
+void fuzz_scsi_command(struct fuzz_scsi *c);
+/* What goes into the registers of an ATA drive. */
+struct fuzz_ata {
+	uint8_t feature, count, low, mid, high, device, command;
+};
+void fuzz_ata_command(struct fuzz_ata *a);
+
 /* Until no request is in flight. */
 void drain(void);
+/* What happens to media: the CD goes or comes, the disk grows or shrinks, or the host cannot read and write it. */
+void fuzz_media(void);
 
 #endif

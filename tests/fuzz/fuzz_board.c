@@ -97,6 +97,15 @@ static void at_ports(uint32_t base, uint32_t size)
 		aspace_read(world.io, port, width);
 	else
 		out(port, any_value(), width);
+	/* A command to the mouse, and perhaps an argument. */
+	if (base == 0x64 && one_in(2)) {
+		out(0x64, 0xd4, 1);
+		out(0x60, one_in(4) ? value() : 0xe6 + below(0x1a), 1);
+		if (one_in(2)) {
+			out(0x64, 0xd4, 1);
+			out(0x60, one_in(2) ? below(4) : 40u << below(4), 1);
+		}
+	}
 	/* The register that an index has just chosen. */
 	if (one_in(INDEXED))
 		out(port + 1, any_value(), width);

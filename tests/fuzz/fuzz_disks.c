@@ -28,9 +28,34 @@ static void blk_init(void)
 	fuzz_add(&blk->v.state);
 }
 
+static void blk_request(uint64_t at, struct fuzz_chain *c)
+{
+	static const uint8_t types[] = {0, 0, 1, 1, 4, 8, 11, 13};
+	unsigned type = one_in(16) ? below(32) : types[below(sizeof(types))];
+	unsigned bytes = 512 * below(5);
+
+	put(at, type, 4);
+	if (!one_in(8))
+		put(at + 8, below(FUZZ_DISK / 512), 8);
+	c->len[0] = 16;
+	c->len[1] = type == 1 ? bytes : 0;
+	c->len[2] = type == 0 ? bytes : type == 8 ? below(40) : 0;
+	c->len[3] = 1;
+	if (type > 8) {
+		c->len[1] = one_in(8) ? below(64) : 16;
+		put(c->out, one_in(8) ? value() : below(FUZZ_DISK / 512), 8);
+		put(c->out + 8, one_in(8) ? value() : below(64), 4);
+		put(c->out + 12, one_in(4) ? value() : below(2), 4);
+	}
+	if (one_in(16))
+		c->len[below(4)] = (unsigned)value();
+}
+
 static void blk_round(void)
 {
-	fuzz_virtio_round(&blk->v, below(2), 16, NULL);
+	fuzz_virtio_chains(&blk->v, below(2), blk_request);
+	if (one_in(16))
+		fuzz_media();
 }
 
 static void blk_fini(void)
@@ -42,10 +67,40 @@ static void blk_fini(void)
 static struct virtio_scsi *scsi;
 
 /* To target 1 or 2, a command. */
-static void scsi_request(uint64_t at)
+static void scsi_request(uint64_t at, struct fuzz_chain *c)
 {
+	struct fuzz_scsi cmd;
+
+	fuzz_scsi_command(&cmd);
 	put(at, 1 | (1 + below(2)) << 8, 4);
-	put(at + 19, below(256), 1);
+	if (one_in(32))
+		put(at, value(), 8);
+	memcpy(world.ram->host + at + 19, cmd.cdb, sizeof(cmd.cdb));
+	memcpy(world.ram->host + c->out, cmd.out, cmd.out_len);
+	c->len[0] = 51;
+	c->len[1] = cmd.out_len;
+	c->len[2] = 108;
+	c->len[3] = one_in(4) ? below(300) : 512 * below(9);
+	if (one_in(16))
+		c->len[below(4)] = (unsigned)value();
+}
+
+/* Task management and asynchronous notifications. */
+static void scsi_control(uint64_t at, struct fuzz_chain *c)
+{
+	put(at, one_in(8) ? below(4) : 0, 4);
+	put(at + 4, below(10), 4);
+	put(at + 8, 1 | (1 + below(2)) << 8, 8);
+	c->len[0] = 24;
+	c->len[1] = 0;
+	c->len[2] = one_in(8) ? below(6) : 5;
+	c->len[3] = 0;
+}
+
+static void scsi_event(uint64_t at, struct fuzz_chain *c)
+{
+	(void)at;
+	*c = (struct fuzz_chain){.len[2] = one_in(8) ? below(20) : 16};
 }
 
 static void scsi_init_all(void)
@@ -65,7 +120,17 @@ static void scsi_init_all(void)
 
 static void scsi_round(void)
 {
-	fuzz_virtio_round(&scsi->v, one_in(8) ? below(3) : 2, 51, scsi_request);
+	switch (below(8)) {
+	case 0:
+		fuzz_virtio_chains(&scsi->v, 0, scsi_control);
+		break;
+	case 1:
+		fuzz_virtio_chains(&scsi->v, 1, scsi_event);
+		fuzz_media();
+		break;
+	default:
+		fuzz_virtio_chains(&scsi->v, 2, scsi_request);
+	}
 }
 
 static void scsi_fini(void)
@@ -75,28 +140,6 @@ static void scsi_fini(void)
 }
 
 /* ---- IDE ---- */
-
-static const uint8_t ata_commands[] = {
-    0x00, 0x06, 0x08, 0x10, 0x20, 0x24, 0x25, 0x27, 0x29, 0x2f, 0x30, 0x34, 0x35,
-    0x39, 0x3d, 0x40, 0x42, 0x60, 0x61, 0x70, 0x90, 0x91, 0xa0, 0xa1, 0xb0, 0xc4,
-    0xc5, 0xc6, 0xc8, 0xca, 0xce, 0xe0, 0xe5, 0xe7, 0xea, 0xec, 0xef, 0xf8,
-};
-static const uint8_t packets[] = {
-    0x00, 0x03, 0x12, 0x15, 0x1a, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x35, 0x42, 0x43,
-    0x46, 0x4a, 0x51, 0x52, 0x55, 0x5a, 0xa0, 0xa7, 0xa8, 0xad, 0xbb, 0xbd, 0xbe,
-};
-
-static uint8_t command(void)
-{
-	return one_in(8) ? (uint8_t)next() : ata_commands[below(sizeof(ata_commands))];
-}
-
-static void packet(uint8_t *cdb)
-{
-	for (unsigned i = 0; i < 12; i++)
-		cdb[i] = one_in(2) ? 0 : (uint8_t)value();
-	cdb[0] = packets[below(sizeof(packets))];
-}
 
 static struct piix_ide ide;
 
@@ -126,29 +169,48 @@ static void ide_init_all(void)
 static void ide_round(void)
 {
 	unsigned bm = (unsigned)bar(&ide.func, 4), n = below(600);
-	uint8_t cmd = command(), cdb[12];
+	struct fuzz_ata a;
+	bool packets = one_in(2);
 
+	fuzz_ata_command(&a);
+	if (packets) {
+		a.command = 0xa0;
+		a.feature = (uint8_t)(one_in(16) ? value() : below(2));
+		a.mid = (uint8_t)(one_in(2) ? 0 : value());
+		a.high = 2;
+	}
 	noise(2);
 	for (unsigned i = 0; i < 8; i++) {
 		put(0x1000 + 8 * i, one_in(16) ? value() : FUZZ_RAM / 2 + 0x1000 * below(100), 4);
 		put(0x1004 + 8 * i, (value() & 0xfffe) | (one_in(8) ? 0x80000000u : 0), 4);
 	}
 	out(bm + 4, one_in(16) ? value() : 0x1000, 4);
-	out(0x1f6, 0xa0 | (one_in(2) ? 0x10 : 0) | (one_in(4) ? 0 : 0x40), 1);
-	for (unsigned i = 1; i < 6; i++) {
-		if (one_in(4))
-			out(0x1f0 + i, value(), 1);
-		out(0x1f0 + i, i == 2 ? 1 + below(4) : one_in(2) ? below(4) : value(), 1);
-	}
+	out(0x1f6, a.device | 0xa0 | (packets != one_in(8) ? 0x10 : 0), 1);
+	if (one_in(4))
+		out(0x1f1 + below(5), value(), 1);
+	out(0x1f1, a.feature, 1);
+	out(0x1f2, a.count, 1);
+	out(0x1f3, a.low, 1);
+	out(0x1f4, a.mid, 1);
+	out(0x1f5, a.high, 1);
 	if (one_in(2))
-		out(bm, 9, 1);
-	out(0x1f7, cmd, 1);
+		out(bm, 1 | below(2) << 3, 1);
+	out(0x1f7, a.command, 1);
 	if (one_in(2))
 		drain();
-	if (cmd == 0xa0) {
-		packet(cdb);
+	if (a.command == 0x06) /* ranges to trim */
+		for (unsigned i = 0; i < 8; i++)
+			put(FUZZ_RAM / 2 + 0x1000 + 8 * i, below(2048) | (uint64_t)below(9) << 48,
+			    8);
+	if (packets) {
+		struct fuzz_scsi c;
+
+		fuzz_scsi_command(&c);
 		for (unsigned i = 0; i < 12; i += 2)
-			out(0x1f0, cdb[i] | cdb[i + 1] << 8, 2);
+			out(0x1f0, c.cdb[i] | c.cdb[i + 1] << 8, 2);
+		memcpy(world.ram->host + FUZZ_RAM / 2 + 0x1000, c.out, c.out_len);
+		for (unsigned i = 0; i < c.out_len && !a.feature; i += 2)
+			out(0x1f0, c.out[i] | c.out[i + 1] << 8, 2);
 	}
 	if (one_in(2))
 		out(bm, 1u | below(2) << 3, 1);
@@ -167,6 +229,8 @@ static void ide_round(void)
 		out(0x3f6, one_in(2) ? 0 : value(), 1);
 	}
 	any_access(&ide.func);
+	if (one_in(16))
+		fuzz_media();
 }
 
 static void ide_fini_all(void)
@@ -193,26 +257,37 @@ static void ahci_init_all(void)
 	fuzz_add(&ahci->state);
 }
 
-static void ahci_slot(unsigned s, bool queued)
+static void ahci_slot(unsigned s, bool queued, bool cd)
 {
-	uint64_t h = 0x1000 + 32 * s, t = 0x2000 + 0x200 * s;
-	uint8_t cmd = queued ? (uint8_t)(0x60 + below(2)) : command(), cdb[12];
+	uint64_t h = 0x1000 + 32 * s, t = 0x2000 + 0x200 * s, data = FUZZ_RAM / 2 + 0x4000 * s;
 	unsigned prds = below(4);
+	struct fuzz_scsi c;
+	struct fuzz_ata a;
 
+	fuzz_ata_command(&a);
+	fuzz_scsi_command(&c);
+	if (queued) {
+		a.feature = a.count;
+		a.count = (uint8_t)(s << 3);
+		a.command = (uint8_t)(0x60 + below(2));
+	} else if (cd && !one_in(4)) {
+		a.command = 0xa0;
+		a.feature = (uint8_t)below(2);
+		a.mid = (uint8_t)(one_in(2) ? 0 : value());
+		a.high = 2;
+	}
 	put(h, 5 | prds << 16 | (next() & 0x4e0), 4);
 	put(h + 8, one_in(24) ? value() : t, 8);
-	put(t, 0x27 | (one_in(16) ? 0 : 0x8000) | cmd << 16 | below(4) << 24, 4);
-	put(t + 4, one_in(2) ? below(16) : value(), 4);
+	put(t, 0x27 | (one_in(16) ? 0 : 0x8000) | a.command << 16 | (uint32_t)a.feature << 24, 4);
+	put(t + 4, a.low | a.mid << 8 | a.high << 16 | (uint32_t)a.device << 24, 4);
 	put(t + 8, one_in(2) ? 0 : value(), 4);
-	put(t + 12, queued ? s << 3 : below(8), 2);
+	put(t + 12, a.count, 2);
 	put(t + 15, one_in(2) ? 0 : 4, 1);
-	packet(cdb);
-	for (unsigned i = 0; i < 12; i++)
-		put(t + 0x40 + i, cdb[i], 1);
+	memcpy(world.ram->host + t + 0x40, c.cdb, sizeof(c.cdb));
+	memcpy(world.ram->host + data, c.out, c.out_len);
 	for (unsigned i = 0; i < 4; i++) {
-		put(t + 0x80 + 16 * i, one_in(24) ? value() : FUZZ_RAM / 2 + 0x1000 * below(100),
-		    8);
-		put(t + 0x8c + 16 * i, one_in(2) ? 511 : value(), 4);
+		put(t + 0x80 + 16 * i, one_in(24) ? value() : data + 0x1000 * i, 8);
+		put(t + 0x8c + 16 * i, one_in(2) ? 511 : one_in(2) ? 0xfff : value(), 4);
 	}
 }
 
@@ -232,7 +307,7 @@ static void ahci_round(void)
 	put(port + 0x14, ~0u, 4);
 	put(port + 0x18, 0x11, 4);
 	for (unsigned s = 0; s < 8; s++)
-		ahci_slot(s, queued && !one_in(16));
+		ahci_slot(s, queued && !one_in(16), n == 1);
 	noise(2);
 	if (queued)
 		put(port + 0x34, slots, 4);
@@ -246,6 +321,8 @@ static void ahci_round(void)
 	}
 	if (one_in(32))
 		put(regs + 4, 1, 4);
+	if (one_in(16))
+		fuzz_media();
 }
 
 static void ahci_fini_all(void)
@@ -283,6 +360,23 @@ static void nvme_cmd(uint64_t at, bool admin)
 	put(at + 40, one_in(2) ? 1 | below(8) << 16 : value(), 4);
 	put(at + 44, one_in(2) ? 3 | below(3) << 16 : one_in(2) ? 0 : value(), 4);
 	put(at + 48, one_in(2) ? below(32) : value(), 4);
+	if (one_in(8)) { /* a scatter-gather list: the last segment, or one that goes on */
+		uint64_t list = 0x6000 + 0x100 * below(64);
+
+		put(at + 1, 0x40, 1);
+		put(at + 24, list, 8);
+		put(at + 32, 16 * (1 + below(4)), 8);
+		put(at + 39, (2 + below(2)) << 4, 1);
+		for (unsigned i = 0; i < 4; i++) {
+			put(list + 16 * i, FUZZ_RAM / 2 + 512 * below(512), 8);
+			put(list + 16 * i + 8, 512 * below(5), 8);
+		}
+		if (one_in(2)) {
+			put(list + 48, 0x6000 + 0x100 * below(64), 8);
+			put(list + 56, 64, 4);
+			put(list + 63, (2 + below(2)) << 4, 1);
+		}
+	}
 }
 
 static void nvme_round(void)
@@ -318,8 +412,12 @@ static void nvme_round(void)
 		drain();
 	for (unsigned i = 0; i < 3; i++)
 		put(regs + 0x1004 + 8 * i, one_in(8) ? value() : nvme->cq[i].tail, 4);
+	if (one_in(16)) /* shutdown */
+		put(regs + 0x14, 1 | below(3) << 14, 4);
 	if (one_in(4))
 		any_access(&nvme->func);
+	if (one_in(16))
+		fuzz_media();
 }
 
 static void nvme_fini_all(void)
@@ -378,6 +476,8 @@ static void fdc_round(void)
 	}
 	if (one_in(16))
 		out(0x3f4, value(), 1);
+	if (one_in(16))
+		fuzz_media();
 }
 
 static void fdc_fini_all(void)

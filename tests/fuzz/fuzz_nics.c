@@ -66,6 +66,26 @@ static void frame_comes(const uint8_t *mac)
 		net_flush(&peer);
 }
 
+/* An instruction to a 93C46 by its pins, with its start bit and what follows, a bit per clock. */
+static void eeprom(uint64_t reg, unsigned on, unsigned select, unsigned clock, unsigned data)
+{
+	uint32_t bits = 1u << 8 | below(256);
+
+	for (unsigned i = 9; i--;) {
+		unsigned pins = on | select | (bits >> i & 1 ? data : 0);
+
+		put(reg, pins, 4);
+		put(reg, pins | clock, 4);
+	}
+	for (unsigned i = below(20); i; i--) {
+		unsigned pins = on | select | (one_in(2) ? data : 0);
+
+		put(reg, pins, 4);
+		put(reg, pins | clock, 4);
+	}
+	put(reg, on, 4);
+}
+
 /* ---- e1000 ---- */
 
 static struct e1000 *e1000;
@@ -218,6 +238,8 @@ static void rtl_round(void)
 			put(regs + below(256), value(), 1u << below(3));
 		if (one_in(4))
 			put(regs + 0x50, 0x80 | below(16), 1);
+		if (one_in(8))
+			eeprom(regs + 0x50, 0x80, 8, 4, 2);
 		clock_step(world.clock, below(1000000));
 	}
 	if (one_in(8))
@@ -278,6 +300,8 @@ static void tulip_round(void)
 		put(regs + 16, 1, 4);
 		for (unsigned i = below(32); i; i--)
 			put(regs + 0x48, below(16) << 16 | below(8) | 0x800, 4);
+		if (one_in(8))
+			eeprom(regs + 0x48, 0x800, 1, 2, 4);
 		aspace_read(world.mem, regs + 8 * below(16), 4);
 		if (one_in(4))
 			put(regs + 8 * below(16), value(), 4);

@@ -12,11 +12,6 @@
 #include "hw/usb/xhci.h"
 #include "tests/fuzz/fuzz.h"
 
-static const uint8_t packets[] = {
-    0x00, 0x03, 0x12, 0x15, 0x1a, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x35, 0x41, 0x42,
-    0x43, 0x46, 0x4a, 0x51, 0x52, 0x55, 0x5a, 0x93, 0xa0, 0xa8, 0xad, 0xbd, 0xbe,
-};
-
 static struct {
 	struct xhci x;
 	struct uhci u;
@@ -132,21 +127,24 @@ static uint64_t a_setup(void)
 	static const uint8_t requests[] = {0, 1, 3, 5, 6, 8, 9, 10, 11, 0xfe, 0xff, 48};
 
 	return below(4) | (one_in(2) ? 0x80 : 0) | (one_in(2) ? 0x20 : 0) |
-	       (uint64_t)requests[below(sizeof(requests))] << 8 | (uint64_t)below(0x900) << 16 |
-	       (value() & 0xff) << 32 | (uint64_t)below(600) << 48;
+	       (uint64_t)requests[below(sizeof(requests))] << 8 |
+	       (uint64_t)below(one_in(4) ? 0x4000 : 8) << 16 |
+	       (uint64_t)(one_in(4) ? below(0x40) : below(9)) << 24 | (value() & 0xff) << 32 |
+	       (uint64_t)below(600) << 48;
 }
 
 /* A command for a disk, which may make sense. */
 static void put_cbw(uint64_t at)
 {
+	struct fuzz_scsi c;
+
+	fuzz_scsi_command(&c);
 	put(at, 0x43425355, 4);
 	put(at + 8, one_in(4) ? value() : 512 * below(300), 4);
 	put(at + 12, one_in(2) ? 0x80 : 0, 1);
 	put(at + 13, 0, 1);
-	put(at + 14, 12, 1);
-	for (unsigned i = 1; i < 12; i++)
-		put(at + 15 + i, one_in(2) ? 0 : value(), 1);
-	put(at + 15, packets[below(sizeof(packets))], 1);
+	put(at + 14, sizeof(c.cdb), 1);
+	memcpy(world.ram->host + at + 15, c.cdb, sizeof(c.cdb));
 	if (one_in(2)) { /* READ(10) or WRITE(10), mostly within the medium */
 		bool write = one_in(2);
 
@@ -223,6 +221,8 @@ static void xhci_round(void)
 		clock_step(world.clock, 1000000);
 	}
 	noise(one_in(4));
+	if (one_in(16))
+		fuzz_media();
 	if (one_in(8))
 		any_access(&usb->x.func);
 }

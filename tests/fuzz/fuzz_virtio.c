@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * virtio queues against drivers that lie, and the small devices behind them: entropy, balloon, serial ports, a
- * folder by 9P, a GPU.
+ * virtio queues against drivers that lie, and the small devices behind them: entropy, balloon, serial ports, a GPU.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "hw/9p/virtio_9p.h"
 #include "hw/display/virtio_gpu_impl.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
 #include "hw/virtio/virtio_serial.h"
 #include "tests/fuzz/fuzz.h"
 
-void fuzz_virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len,
-		       void (*head)(uint64_t at))
+/* Queue q as a driver would set it up, or nearly. */
+static bool start_queue(struct virtio_pci *v, unsigned queue)
 {
 	uint64_t at = bar(&v->func, 4), features = v->offered;
 	uint16_t size = (uint16_t)(1u << (1 + below(8)));
@@ -45,34 +38,90 @@ void fuzz_virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len,
 	put(at + 48, one_in(16) ? value() : 0x4000, 8);
 	put(at + 28, 1, 2);
 	put(at + 20, 15, 1);
-	for (unsigned k = below(6); k < 6; k++) {
-		noise(4);
-		for (unsigned i = 0; i < 8; i++) {
-			uint64_t d = 0x1000 + 16 * i;
-			uint16_t flags = (uint16_t)((i & 3) != 3) | (i & 2);
+	return packed;
+}
 
-			put(d, i & 3 ? FUZZ_RAM / 2 + 0x800 * below(64) : 0x6000 + 64 * i, 8);
-			put(d + 8, i & 3 ? 512u * below(4) + (i & 3) : head_len, 4);
-			if (packed)
-				flags |= 0x80;
-			if (one_in(24))
-				flags ^= (uint16_t)(1u << below(16));
-			put(d + 12, packed ? i : flags, 2);
-			put(d + 14, packed ? flags : (i + 1u) % 8, 2);
-			put(0x6000 + 64 * i, below(16), 4);
-			put(0x6000 + 64 * i + 8, value(), 8);
-			if (head)
-				head(0x6000 + 64 * i);
-		}
-		put(0x3000 + 4, 4u * below(2), 2);
-		put(0x3000 + 6, 4u * below(2), 2);
-		put(0x3000 + 2, one_in(16) ? next() : v->vq[queue].avail + 1 + below(2), 2);
-		put(at + 0x3000 + 4 * queue, queue, 2);
-		if (one_in(2))
-			any_access(&v->func);
-		if (one_in(2))
-			drain();
+/* Descriptors from number d on, four at most. */
+static void put_chain(unsigned d, bool packed, void (*make)(uint64_t at, struct fuzz_chain *c))
+{
+	uint64_t head = 0x6000 + 0x100 * d, data[4] = {head};
+	struct fuzz_chain c = {.len[0] = 64};
+	unsigned used[4], n = 0;
+
+	for (unsigned i = 1; i < 4; i++) {
+		data[i] = FUZZ_RAM / 2 + 0x800 * below(64);
+		c.len[i] = 512u * below(4) + i;
 	}
+	c.out = data[1];
+	put(head, below(16), 4);
+	put(head + 8, value(), 8);
+	make(head, &c);
+	for (unsigned i = 0; i < 4; i++)
+		if (c.len[i])
+			used[n++] = i;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t at = 0x1000 + 16 * (d + i);
+		uint16_t flags = (uint16_t)((i + 1 < n) | (used[i] & 2));
+
+		if (packed)
+			flags |= 0x80;
+		if (one_in(24))
+			flags ^= (uint16_t)(1u << below(16));
+		put(at, data[used[i]], 8);
+		put(at + 8, c.len[used[i]], 4);
+		put(at + 12, packed ? d + i : flags, 2);
+		put(at + 14, packed ? flags : (d + i + 1u) % 8, 2);
+	}
+}
+
+static bool packed; /* the queue's ring */
+
+void fuzz_virtio_more(struct virtio_pci *v, unsigned queue,
+		      void (*make)(uint64_t at, struct fuzz_chain *c))
+{
+	uint64_t at = bar(&v->func, 4);
+
+	noise(4);
+	put_chain(0, packed, make);
+	put_chain(4, packed, make);
+	put(0x3000 + 4, 4u * below(2), 2);
+	put(0x3000 + 6, 4u * below(2), 2);
+	put(0x3000 + 2, one_in(16) ? next() : v->vq[queue].avail + 1 + below(2), 2);
+	put(at + 0x3000 + 4 * queue, queue, 2);
+	if (one_in(2))
+		any_access(&v->func);
+	if (one_in(16)) /* VIRTIO_F_RING_RESET's register */
+		put(at + 58, 1, 2);
+	if (one_in(2))
+		drain();
+}
+
+void fuzz_virtio_chains(struct virtio_pci *v, unsigned queue,
+			void (*make)(uint64_t at, struct fuzz_chain *c))
+{
+	packed = start_queue(v, queue);
+	for (unsigned k = below(6); k < 6; k++)
+		fuzz_virtio_more(v, queue, make);
+}
+
+static struct {
+	unsigned len;
+	void (*write)(uint64_t at);
+} head;
+
+static void with_head(uint64_t at, struct fuzz_chain *c)
+{
+	c->len[0] = head.len;
+	if (head.write)
+		head.write(at);
+}
+
+void fuzz_virtio_round(struct virtio_pci *v, unsigned queue, unsigned head_len,
+		       void (*write)(uint64_t at))
+{
+	head.len = head_len;
+	head.write = write;
+	fuzz_virtio_chains(v, queue, with_head);
 }
 
 static const struct virtio_pci_options layout = {
@@ -188,96 +237,6 @@ static void serial_fini(void)
 	free(serial);
 }
 
-/* ---- a folder ---- */
-
-static struct virtio_9p *p9;
-static char folder[32];
-
-static void p9_init(void)
-{
-	const struct p9_share share = {.path = folder, .model = P9_MAPPED};
-	struct p9_tree tree;
-	char path[64];
-
-	strcpy(folder, "/tmp/doppel-fuzz-XXXXXX");
-	if (!mkdtemp(folder) || p9_tree_open(&tree, &share) < 0)
-		abort();
-	snprintf(path, sizeof(path), "%s/link", folder);
-	if (symlink("/etc", path) < 0)
-		abort();
-	p9 = calloc(1, sizeof(*p9));
-	if (virtio_9p_init(p9, NULL, &tree, "fuzz", &layout) < 0)
-		abort();
-	fuzz_pci_add(&p9->v.func);
-	fuzz_add(&p9->v.state);
-}
-
-static unsigned put_name(uint64_t at)
-{
-	static const char *const names[] = {"a", "b", "c", "..", ".", "", "link", "a/b", "user.x"};
-	const char *name = names[below(sizeof(names) / sizeof(names[0]))];
-	unsigned len = (unsigned)strlen(name);
-
-	put(at, one_in(64) ? value() : len, 2);
-	for (unsigned i = 0; i < len; i++)
-		put(at + 2 + i, (uint8_t)name[i], 1);
-	return 2 + len;
-}
-
-/* A message: fields in the order that most have, whatever they mean in this one. */
-static void p9_head(uint64_t at)
-{
-	static const uint8_t types[] = {8,  12,  14,  16,  18,  20,  22,  24,  26,
-					30, 32,  40,  50,  52,  54,  70,  72,  74,
-					76, 100, 104, 108, 110, 116, 118, 120, 122};
-	unsigned n = 7;
-
-	put(at, one_in(32) ? value() : 64, 4);
-	put(at + 4, one_in(3) ? 110 : types[below(sizeof(types))], 1);
-	put(at + 5, next(), 2);
-	while (n < 40) {
-		switch (below(6)) {
-		case 0:
-		case 1:
-		case 2:
-			put(at + n, below(5), 4); /* a fid, a number, flags */
-			n += 4;
-			break;
-		case 3:
-			put(at + n, 1 + below(2), 2); /* of names */
-			n += 2;
-			break;
-		case 4:
-			n += put_name(at + n);
-			break;
-		default:
-			put(at + n, value(), 8);
-			n += 8;
-		}
-	}
-}
-
-static void p9_round(void)
-{
-	fuzz_virtio_round(&p9->v, 0, 64, p9_head);
-	virtio_9p_drain(p9);
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path);
-}
-
-static void p9_fini(void)
-{
-	virtio_9p_fini(p9);
-	free(p9);
-	nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 /* ---- a GPU ---- */
 
 static struct virtio_gpu *gpu;
@@ -369,7 +328,6 @@ const struct fuzz_device fuzz_virtio[] = {
     {"virtio-rng", rng_init, NULL, rng_round, rng_fini, NULL},
     {"virtio-balloon", balloon_init, NULL, balloon_round, balloon_fini, NULL},
     {"virtio-serial", serial_init, NULL, serial_round, serial_fini, NULL},
-    {"virtio-9p", p9_init, NULL, p9_round, p9_fini, NULL},
     {"virtio-gpu", gpu_init, NULL, gpu_round, gpu_fini, NULL},
     {0},
 };

@@ -14,12 +14,11 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = "build/fuzz/tests"
-IMAGES = {"qcow2": "block/fuzz_qcow2", "raw": "block/fuzz_raw"}
 MOST = 40 << 10  # bytes of an archive
 
 
 def target(name):
-    return os.path.join(BUILD, IMAGES.get(name, "fuzz/fuzz_devices"))
+    return os.path.join(BUILD, "block/fuzz_qcow2" if name == "qcow2" else "fuzz/fuzz_devices")
 
 
 def archive(files):
