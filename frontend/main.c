@@ -820,6 +820,8 @@ static int run(struct app *a)
 	m = &a->pc->m;
 	if (monitor_env_init(&a->env, a->pc) < 0)
 		return complain("cannot set up the monitor");
+	a->env.backend = find_backend;
+	a->env.backend_opaque = a;
 	if (open_drives(a) || open_netdevs(a) || open_audiodevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)

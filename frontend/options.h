@@ -130,6 +130,9 @@ struct options {
 
 /* 0, or -1 with one line in err. argv must outlive the options. */
 int options_parse(struct options *o, int argc, char **argv, char *err, size_t errlen);
+/* "NAME,property=value...", as after -device, of a device in the table of hw/device_types.c. 0, or -1 with one line in
+ * err. */
+int options_device(struct device_spec *s, const char *text, char *err, size_t errlen);
 /* How many arguments follow an option; -1: there is none of that name. */
 int options_arguments(const char *word);
 /* "stdio", "file:P", "unix:P,server,nowait", "tcp:HOST:PORT"... 0, or -1 with one line in err. */

@@ -521,19 +521,24 @@ static int dev_pc_testdev(struct parse *p, const char *at)
 	return no_properties(p, "pc-testdev", at);
 }
 
-/* A device of the table in hw/device_types.c. */
-static int add_device(struct parse *p, const struct device_type *type, const char *at)
+static int set_properties(struct parse *p, struct device_spec *s, const struct device_type *type,
+			  const char *at)
 {
-	struct device_spec *s = &p->o->devices[p->o->nr_devices];
 	struct keyval kv;
 
-	if (p->o->nr_devices == MAX_DEVICES)
-		return fail(p, "-device: at most %d are supported", MAX_DEVICES);
 	device_spec_init(s, type);
 	while (next_keyval(&at, &kv))
 		if (device_spec_set(s, kv.key, kv.has_val ? kv.val : NULL, p->err, p->errlen) < 0)
 			return -1;
-	if (device_spec_done(s, p->err, p->errlen) < 0)
+	return device_spec_done(s, p->err, p->errlen);
+}
+
+/* A device of the table in hw/device_types.c. */
+static int add_device(struct parse *p, const struct device_type *type, const char *at)
+{
+	if (p->o->nr_devices == MAX_DEVICES)
+		return fail(p, "-device: at most %d are supported", MAX_DEVICES);
+	if (set_properties(p, &p->o->devices[p->o->nr_devices], type, at) < 0)
 		return -1;
 	p->o->nr_devices++;
 	return 0;
@@ -558,10 +563,24 @@ static const struct device_option {
 #define NR_DEVICES (sizeof(devices) / sizeof(devices[0]))
 #define NAMES_MAX  64 /* of the other table, that are looked at for what is near */
 
+static int unknown_device(struct parse *p, const char *name)
+{
+	const char *names[NR_DEVICES + NAMES_MAX + 1] = {NULL}, *near;
+
+	for (size_t i = 0; i < NR_DEVICES; i++)
+		names[i] = devices[i].name;
+	for (size_t i = 0; device_types[i] && i < NAMES_MAX; i++)
+		names[NR_DEVICES + i] = device_types[i]->name;
+	near = nearest_name(name, names);
+	if (near)
+		return fail(p, "device %s is not known; did you mean %s?", name, near);
+	return fail(p, "device %s is not supported yet; -device help lists those that are", name);
+}
+
 int on_device(struct parse *p, const char *arg)
 {
-	const char *names[NR_DEVICES + NAMES_MAX + 1] = {NULL}, *at = arg, *near;
 	const struct device_type *type;
+	const char *at = arg;
 	struct keyval kv;
 
 	if (!next_keyval(&at, &kv) || kv.has_val)
@@ -571,7 +590,6 @@ int on_device(struct parse *p, const char *arg)
 		return 0;
 	}
 	for (size_t i = 0; i < NR_DEVICES; i++) {
-		names[i] = devices[i].name;
 		if (strcmp(devices[i].name, kv.key) != 0)
 			continue;
 		if (is_help(at)) {
@@ -589,12 +607,19 @@ int on_device(struct parse *p, const char *arg)
 	}
 	if (type)
 		return add_device(p, type, at);
-	for (size_t i = 0; device_types[i] && i < NAMES_MAX; i++)
-		names[NR_DEVICES + i] = device_types[i]->name;
-	near = nearest_name(kv.key, names);
-	if (near)
-		return fail(p, "device %s is not known; did you mean %s?", kv.key, near);
-	return fail(p, "device %s is not supported yet; -device help lists those that are", kv.key);
+	return unknown_device(p, kv.key);
+}
+
+int options_device(struct device_spec *s, const char *text, char *err, size_t errlen)
+{
+	struct parse p = {.err = err, .errlen = errlen};
+	const struct device_type *type;
+	struct keyval kv;
+
+	if (!next_keyval(&text, &kv) || kv.has_val)
+		return fail(&p, "a device name comes first");
+	type = device_type_find(kv.key);
+	return type ? set_properties(&p, s, type, text) : unknown_device(&p, kv.key);
 }
 
 int on_usb(struct parse *p, const char *arg)

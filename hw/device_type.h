@@ -60,8 +60,11 @@ struct device_type {
 	 * returns it in *self. Machine lock held. 0, or -errno with one line in err (which stays
 	 * empty where the error says it all). */
 	int (*create)(void **self, const struct device_args *args, char *err, size_t errlen);
-	/* At the end of the machine, its vCPUs gone; machine lock held. */
+	/* At the end of the machine, its vCPUs gone, or after unplug(); machine lock held. */
 	void (*destroy)(void *self);
+	/* Takes it off its bus while the machine runs; machine lock held. NULL: it is there from the start to the
+	 * end. */
+	void (*unplug)(void *self);
 };
 
 /* All of them; ends with NULL. */

@@ -81,6 +81,16 @@ void machine_add_after(struct device *after, struct device *dev)
 	after->next = dev;
 }
 
+struct device *machine_remove(struct machine *m, struct device *dev)
+{
+	struct device *before = NULL;
+
+	for (struct device *d = m->devices; d != dev; d = d->next)
+		before = d;
+	*(before ? &before->next : &m->devices) = dev->next;
+	return before;
+}
+
 void machine_watch(struct machine *m, struct machine_watcher *w)
 {
 	w->next = m->watchers;

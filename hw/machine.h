@@ -39,10 +39,11 @@ enum machine_end {
 };
 
 enum machine_event {
-	MACHINE_RESET,     /* has been */
-	MACHINE_END,       /* it ends, or stops with no_shutdown: `end` says why */
-	MACHINE_POWERDOWN, /* the power button was pressed */
-	MACHINE_IO_ERROR,  /* a disk has stopped the guest; what: its name */
+	MACHINE_RESET,          /* has been */
+	MACHINE_END,            /* it ends, or stops with no_shutdown: `end` says why */
+	MACHINE_POWERDOWN,      /* the power button was pressed */
+	MACHINE_IO_ERROR,       /* a disk has stopped the guest; what: its name */
+	MACHINE_DEVICE_DELETED, /* one was unplugged; what: its id, which may be empty */
 };
 
 /* Who is told of events. */
@@ -102,6 +103,9 @@ void machine_follow_time(struct machine *m, void (*rearm)(void *opaque), void *o
 void machine_add(struct machine *m, struct device *dev);
 /* The same, right after another in that list. */
 void machine_add_after(struct device *after, struct device *dev);
+
+/* Takes one out of it. The one before, or NULL. */
+struct device *machine_remove(struct machine *m, struct device *dev);
 
 /* Runs until the guest or the user ends it; returns the process exit status. Main thread. */
 int machine_run(struct machine *m);

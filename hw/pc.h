@@ -183,10 +183,13 @@ struct pc {
 	struct debug_exit debug_exit;
 	struct pvpanic pvpanic;
 	struct pc_testdev pc_testdev;
-	struct {
+	struct pc_added {
 		const struct device_type *type;
 		void *self;
-	} added[PC_MAX_DEVICES]; /* by pc_add_device() */
+		char id[64];
+		struct device *state; /* the first of `states` in the machine's list */
+		unsigned states;
+	} added[PC_MAX_DEVICES]; /* by the user */
 	unsigned nr_added;
 	struct device *last_added;
 	struct {
@@ -222,6 +225,14 @@ void *pc_find_device(const struct pc *pc, const struct device_type *type);
 int pc_add_device(struct pc *pc, const struct device_spec *spec,
 		  void *(*backend)(void *opaque, enum prop_kind kind, const char *id), void *opaque,
 		  char *err, size_t errlen);
+
+/* The same while the machine runs, for types that can be unplugged. Machine lock held. */
+int pc_plug_device(struct pc *pc, const struct device_spec *spec,
+		   void *(*backend)(void *opaque, enum prop_kind kind, const char *id),
+		   void *opaque, char *err, size_t errlen);
+/* Takes out and frees the device with that id, after what is behind it; watchers are told of each. Machine lock
+ * held. 0, or -errno with one line in err. */
+int pc_unplug_device(struct pc *pc, const char *id, char *err, size_t errlen);
 
 /* Plans the direct boot of a kernel. The blobs, modules and the command line are borrowed. */
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,

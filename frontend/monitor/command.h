@@ -45,6 +45,7 @@ struct command {
 extern const struct command memory_commands[], stop_commands[], kernel_commands[],
     paging_commands[], table_commands[], device_commands[], profile_commands[];
 extern const struct command balloon_commands[];
+extern const struct command plug_commands[];
 extern const struct command disk_commands[];
 extern const struct command display_commands[], network_commands[];
 extern const struct command machine_commands[], info_commands[], help_commands[], input_commands[];

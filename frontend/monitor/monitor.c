@@ -27,7 +27,8 @@ const struct command *const command_tables[] = {
     help_commands,    machine_commands, info_commands,    device_commands,
     disk_commands,    input_commands,   memory_commands,  paging_commands,
     table_commands,   stop_commands,    kernel_commands,  profile_commands,
-    balloon_commands, display_commands, network_commands, NULL,
+    balloon_commands, display_commands, network_commands, plug_commands,
+    NULL,
 };
 /* clang-format on */
 

@@ -11,6 +11,7 @@
 #include "frontend/debug/debugger.h"
 #include "frontend/debug/linux.h"
 #include "frontend/sendkey.h"
+#include "hw/device_type.h"
 
 struct drive_set;
 struct netdev_set;
@@ -27,6 +28,9 @@ struct monitor_env {
 	struct netdev_set *netdevs;     /* or NULL */
 	struct audiodev_set *audiodevs; /* likewise */
 	struct drive_set *drives;       /* or NULL */
+	/* Back ends by id, for device_add (struct device_env); or NULL. */
+	void *(*backend)(void *opaque, enum prop_kind kind, const char *id);
+	void *backend_opaque;
 	struct ui *ui;                  /* NULL, or without screens where nobody can look */
 	struct vnc *vnc;                /* or NULL */
 	struct sendkey keys;

@@ -2,11 +2,14 @@
  *
  * Commands for keyboard, mouse and disks.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "frontend/drive.h"
 #include "frontend/drive_limits.h"
 #include "frontend/qmp/qmp_impl.h"
+#include "hw/device_type.h"
 #include "hw/input/input.h"
 #include "hw/pc.h"
 
@@ -218,9 +221,60 @@ static void set_limits(struct qmp_call *c)
 		block_set_limits(b, &limits);
 }
 
+/* ---- plugging in and out ---- */
+
+static void device_add_command(struct qmp_call *c)
+{
+	const char *driver = qmp_text(c, "driver", "");
+	const struct device_type *type = device_type_find(driver);
+	struct monitor_env *env = c->q->env;
+	struct device_spec spec;
+	char err[400] = "";
+
+	if (!type) {
+		qmp_error(c, "'%.200s' is not a valid device model name", driver);
+		return;
+	}
+	device_spec_init(&spec, type);
+	for (const struct json *j = c->args->child; j && !*err; j = j->next) {
+		char number[24];
+		const char *value = j->text;
+
+		if (strcmp(j->name, "driver") == 0)
+			continue;
+		snprintf(number, sizeof(number), "%lld", (long long)j->integer);
+		if (j->kind == JSON_INT)
+			value = number;
+		else if (j->kind == JSON_BOOL)
+			value = j->truth ? "on" : "off";
+		else if (j->kind != JSON_STRING)
+			snprintf(err, sizeof(err), "Invalid parameter type for '%.200s'", j->name);
+		if (!*err)
+			device_spec_set(&spec, j->name, value, err, sizeof(err));
+	}
+	if (!*err && device_spec_done(&spec, err, sizeof(err)) == 0)
+		pc_plug_device(c->q->pc, &spec, env->backend, env->backend_opaque, err,
+			       sizeof(err));
+	if (*err)
+		qmp_error(c, "%s", err);
+}
+
+static void device_del_command(struct qmp_call *c)
+{
+	char err[400];
+	int r = pc_unplug_device(c->q->pc, qmp_text(c, "id", ""), err, sizeof(err));
+
+	if (r == -ENODEV)
+		c->class = "DeviceNotFound";
+	if (r < 0)
+		qmp_error(c, "%s", err);
+}
+
 const struct qmp_command qmp_device_commands[] = {
     {"send-key", "keys:a hold-time:i?", send_key},
     {"input-send-event", "events:a device:s? head:i?", input_send_event},
+    {"device_add", "driver:s id:s? bus:s? *:x?", device_add_command},
+    {"device_del", "id:s", device_del_command},
     {"eject", "device:s? id:s? force:b?", eject},
     {"blockdev-change-medium", "device:s? id:s? filename:s format:s? force:b? read-only-mode:s?",
      change_medium},

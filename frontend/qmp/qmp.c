@@ -27,14 +27,15 @@ static void send(struct qmp *q, const char *text, size_t len)
 	chardev_write(&q->stream->chr, (const uint8_t *)"\r\n", 2);
 }
 
-const char *const qmp_event_names[] = {"STOP",      "RESUME",         "RESET",         "SHUTDOWN",
-				       "POWERDOWN", "GUEST_PANICKED", "BLOCK_IO_ERROR"};
+const char *const qmp_event_names[] = {"STOP",           "RESUME",        "RESET",
+				       "SHUTDOWN",       "POWERDOWN",     "GUEST_PANICKED",
+				       "BLOCK_IO_ERROR", "DEVICE_DELETED"};
 const unsigned qmp_nr_events = sizeof(qmp_event_names) / sizeof(qmp_event_names[0]);
 
 /* data may be NULL. */
 static void send_event(struct qmp *q, const char *name, const char *data)
 {
-	char text[600];
+	char text[1200];
 	struct timeval tv;
 	int n;
 
@@ -152,6 +153,8 @@ static void check_args(struct qmp_call *c, const char *spec)
 	for (const struct json *j = c->args ? c->args->child : NULL; j && !*c->error; j = j->next) {
 		char type = spec_of(spec, j->name, strlen(j->name));
 
+		if (!type)
+			type = spec_of(spec, "*", 1);
 		if (!type)
 			qmp_error(c, "Parameter '%.200s' is unexpected", j->name);
 		for (size_t n = 0; type && n < sizeof(types) / sizeof(types[0]); n++)
@@ -381,17 +384,37 @@ static void on_end(struct qmp *q)
 	}
 }
 
+/* As JSON has it; what does not fit is cut off, to nothing. */
+static void quote(char *out, size_t len, const char *text)
+{
+	FILE *f = fmemopen(out, len, "w");
+
+	*out = 0;
+	if (!f)
+		return;
+	json_write_string(text, f);
+	if (fclose(f) != 0)
+		strcpy(out, "\"\"");
+}
+
 static void on_io_error(struct qmp *q, const char *device)
 {
 	char name[200], text[400];
-	FILE *f = fmemopen(name, sizeof(name), "w");
 
-	if (!f)
-		return;
-	json_write_string(device, f);
-	fclose(f);
+	quote(name, sizeof(name), device);
 	snprintf(text, sizeof(text), "{\"device\": %.190s, \"action\": \"stop\"}", name);
 	send_event(q, "BLOCK_IO_ERROR", text);
+}
+
+static void on_deleted(struct qmp *q, const char *id)
+{
+	char path[128], name[400], where[500], text[1000];
+
+	snprintf(path, sizeof(path), "/machine/peripheral/%.63s", id);
+	quote(name, sizeof(name), id);
+	quote(where, sizeof(where), path);
+	snprintf(text, sizeof(text), "{\"device\": %s, \"path\": %s}", name, where);
+	send_event(q, "DEVICE_DELETED", text);
 }
 
 static void on_event(void *opaque, enum machine_event event, const char *what)
@@ -408,6 +431,10 @@ static void on_event(void *opaque, enum machine_event event, const char *what)
 		break;
 	case MACHINE_IO_ERROR:
 		on_io_error(opaque, what);
+		break;
+	case MACHINE_DEVICE_DELETED:
+		if (*what)
+			on_deleted(opaque, what);
 		break;
 	}
 }

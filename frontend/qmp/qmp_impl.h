@@ -47,7 +47,7 @@ struct qmp_call {
 struct qmp_command {
 	const char *name;
 	/* "name:t" for each argument, t being one of s(tring), i(nteger), b(oolean), a(rray) and o(bject); '?' behind it
-	 * for one that may be left out. */
+	 * for one that may be left out. "*:x?": any others, of any type. */
 	const char *args;
 	void (*run)(struct qmp_call *c);
 };

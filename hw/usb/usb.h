@@ -138,6 +138,9 @@ void usb_path(const struct usb_device *d, const char *name, char *out, size_t le
 /* The same by the properties bus and port of -device; adds the core's state to the machine. */
 int usb_device_add(struct usb_device *d, const struct device_args *args, char *err, size_t errlen);
 
+/* unplug() of USB devices' types. */
+void usb_unplug(void *device);
+
 /* ---- what controllers call ---- */
 
 /* The device with that address among those that packets reach; or NULL. */

@@ -220,6 +220,11 @@ void usb_detach(struct usb_device *d)
 	bus->detached(bus, d->port);
 }
 
+void usb_unplug(void *device)
+{
+	usb_detach(device);
+}
+
 int usb_device_add(struct usb_device *d, const struct device_args *args, char *err, size_t errlen)
 {
 	int r = usb_attach(d, args->env->usb ? *args->env->usb : NULL, arg_str(args, "bus"),

@@ -429,6 +429,7 @@ const struct device_type usb_kbd_type = {
     .props = props,
     .create = create_kbd,
     .destroy = destroy,
+    .unplug = usb_unplug,
 };
 
 const struct device_type usb_mouse_type = {
@@ -438,6 +439,7 @@ const struct device_type usb_mouse_type = {
     .props = props,
     .create = create_mouse,
     .destroy = destroy,
+    .unplug = usb_unplug,
 };
 
 const struct device_type usb_tablet_type = {
@@ -447,4 +449,5 @@ const struct device_type usb_tablet_type = {
     .props = props,
     .create = create_tablet,
     .destroy = destroy,
+    .unplug = usb_unplug,
 };

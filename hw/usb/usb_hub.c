@@ -303,4 +303,5 @@ const struct device_type usb_hub_type = {
     .props = props,
     .create = create,
     .destroy = free,
+    .unplug = usb_unplug,
 };

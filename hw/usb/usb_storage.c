@@ -487,4 +487,5 @@ const struct device_type usb_storage_type = {
     .props = props,
     .create = create,
     .destroy = destroy,
+    .unplug = usb_unplug,
 };

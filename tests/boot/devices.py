@@ -53,8 +53,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Devices(suite.Suite):
-    cases = ["usb", "media", "uhci", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
-    quick = ["usb", "media", "uhci", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
+    cases = ["usb", "media", "uhci", "hotplug", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
+    quick = ["usb", "media", "uhci", "hotplug", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
 
     def boot(self, name, modules, *args):
         """A guest at its prompt, with the modules loaded."""
@@ -199,6 +199,59 @@ class Devices(suite.Suite):
     def uhci(self):
         """The same behind the two ports of the board's UHCI, one of which a hub is at."""
         self.usb("uhci", "-usb", "-device", "usb-hub")
+
+    def hotplug(self):
+        """Keyboards and a disk plugged in and out of xHCI, UHCI and a hub while the guest runs."""
+        raw = self.path("plug.raw")
+        with open(raw, "wb") as f:
+            f.write(os.urandom(MIB))
+        g = self.boot("hotplug", USB, "-drive", f"file={raw},if=none,id=d,format=raw", "-usb",
+                      "-device", "qemu-xhci,id=x")
+
+        def wait(test, what):
+            check("yes" in g.command(f"i=0; while ! {test} && [ $i -lt 300 ]; do sleep .1; "
+                                     f"i=$((i+1)); done; {test} && echo y''es", 60),
+                  f"{what}: " + g.command("dmesg | tail -n 20; grep Name /proc/bus/input/devices"))
+
+        def keyboards(n):
+            wait(f"[ $(grep -c 'QEMU USB Keyboard' /proc/bus/input/devices) = {n} ]",
+                 f"there are not {n} keyboards")
+
+        def tell(*lines):
+            said = self.monitor(g, *lines)
+            g.type("\n")
+            g.expect("# ", 20)
+            return said
+
+        try:
+            for bus, port in ("x.0", "1"), ("usb-bus.0", "1.4"):
+                if "." in port:
+                    tell(f"device_add usb-hub,id=h,bus={bus},port={port[0]}")
+                said = tell(f"device_add usb-kbd,id=k,bus={bus},port={port}", "info usb")
+                check(f"Port {port}, Speed" in said and "USB Keyboard, ID: k" in said, said)
+                keyboards(1)
+                ev = self.events(g, "USB Keyboard", "sendkey x")
+                check((1, 45, 1) in ev and (1, 45, 0) in ev, f"the keyboard gives {ev}")
+                said = tell("device_add usb-storage,drive=d,id=s" +
+                            (f",bus={bus},port={port[0]}.2" if "." in port else f",bus={bus}"))
+                wait("[ -e /dev/sda ]", "there is no disk")
+                got = g.command("sha256sum /dev/sda", 120).split()
+                check(got[:1] == [sha(raw)], f"the disk is read differently: {got}")
+                if "." in port: # the hub, with all that is there
+                    tell("device_del h")
+                else:
+                    tell("device_del k", "device_del s")
+                keyboards(0)
+                wait("[ ! -e /dev/sda ]", "the disk is still there")
+                said = tell("info usb", "device_del k", "device_del x", "device_add e1000")
+                check("ID: " not in said and "no device with id=k" in said and
+                      "qemu-xhci cannot be unplugged" in said and
+                      "e1000: it cannot be plugged in" in said, said)
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
 
     # ---- network ----
 

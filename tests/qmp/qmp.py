@@ -94,9 +94,17 @@ class Machine:
             time.sleep(0.02)
 
     def connect(self, negotiate=True):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(self.path)
-        return Client(sock, negotiate)
+        deadline = time.monotonic() + 20
+        while True:
+            sock = socket.socket(socket.AF_UNIX)
+            try:
+                sock.connect(self.path)
+                return Client(sock, negotiate)
+            except ConnectionRefusedError:  # it is bound, and not yet listening
+                sock.close()
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.02)
 
     def ends(self, status=0):
         try:
@@ -260,6 +268,32 @@ class Suite:
             same("STOP" in [x["name"] for x in c.command("query-events")], True)
             same(c.command("query-memory-size-summary")["base-memory"], 128 << 20)
 
+    def plug(self):
+        """Devices come and go; who asks is told why not."""
+        disk = os.path.join(self.dir, "plug")
+        with open(disk, "wb") as f:
+            f.write(bytes(1 << 20))
+        with Machine(self, "-device", "qemu-xhci", "-drive", f"file={disk},if=none,id=d,format=raw") as m:
+            c = m.connect()
+            for _ in range(3):
+                c.command("device_add", driver="usb-hub", id="h", port=2)
+                c.command("device_add", driver="usb-storage", id='s"1', drive="d", port="2.1")
+                c.refused("device_add", "id=h", driver="usb-kbd", id="h")
+                c.refused("device_add", "port 2 of USB bus", driver="usb-kbd", port="2")
+                c.command("device_del", id="h")
+                c.event("DEVICE_DELETED", device='s"1', path='/machine/peripheral/s"1')
+                c.event("DEVICE_DELETED", device="h", path="/machine/peripheral/h")
+            c.refused("device_add", "valid device model", driver="usb-nothing")
+            c.refused("device_add", "there is no -drive", driver="usb-storage", drive="e")
+            c.refused("device_add", "needs drive=", driver="usb-storage")
+            c.refused("device_add", "type for 'port'", driver="usb-kbd", port=[1])
+            c.refused("device_add", "cannot be plugged in", driver="e1000")
+            c.refused("device_del", "no device with id=h", kind="DeviceNotFound", id="h")
+            c.command("device_add", driver="usb-tablet", id="t")
+            same("ID: t" in c.command("human-monitor-command", command_line="info usb"), True)
+            c.command("quit")
+            m.ends()
+
     def others(self):
         """By TCP and -mon; gdb, monitor and QMP see each other's stops; who does not read is not kept waiting for."""
         with Machine(self, "-chardev", "socket,id=m,host=127.0.0.1,port=0,server=on,wait=off",
@@ -328,7 +362,7 @@ class Suite:
             m.ends()
 
 
-CASES = ["handshake", "control", "queries", "others", "ends"]
+CASES = ["handshake", "control", "queries", "plug", "others", "ends"]
 
 
 def main():
