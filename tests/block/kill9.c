@@ -21,6 +21,7 @@
 #define BLOCK_BYTES 4096u
 #define BLOCKS      16384u /* 64 MiB */
 #define DEPTH       8u
+#define PATIENCE_S  300 /* for one step; a host may stop us for long */
 
 /* Versions of each block: what it holds says which. */
 static struct shared {
@@ -43,6 +44,23 @@ static _Noreturn void fail(const char *why)
 {
 	fprintf(stderr, "kill9: %s\n", why);
 	exit(1);
+}
+
+static const char *waiting_for;
+
+static void too_long(int sig)
+{
+	(void)sig;
+	dprintf(2, "kill9: after %u s, still waiting for %s\n", PATIENCE_S, waiting_for);
+	_exit(1);
+}
+
+/* From now on for at most PATIENCE_S. */
+static void wait_for(const char *what)
+{
+	waiting_for = what;
+	signal(SIGALRM, too_long);
+	alarm(PATIENCE_S);
 }
 
 struct slot {
@@ -215,11 +233,14 @@ int main(int argc, char **argv)
 		if (pid == 0)
 			writer(path, &how);
 		usleep((useconds_t)(20000 + next() % 150000));
+		wait_for("the writer to die");
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		if (!WIFSIGNALED(status))
 			fail("the writer ended by itself");
+		wait_for("the check of the image");
 		check(path);
+		alarm(0);
 	}
 	unlink(path);
 	printf("kill9: %llu writes, %llu flushes: %lu passed, 0 failed\n",

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@
 
 #define SECTORS_IN         (WRITER_BLOCK / 512)
 #define SIZE               (WRITER_BLOCKS * (uint64_t)WRITER_BLOCK)
-#define PATIENCE_S         120
+#define PATIENCE_S         300 /* for one step; a host may stop us for long */
 #define ROUNDS_OF_AN_IMAGE 10
 
 /* The first word of each sector as the guest starts. */
@@ -50,6 +51,24 @@ static _Noreturn void fail(const char *why)
 {
 	fprintf(stderr, "kill_guest: %s (%s)\n", why, path);
 	exit(1);
+}
+
+static const char *waiting_for;
+
+static void too_long(int sig)
+{
+	(void)sig;
+	dprintf(2, "kill_guest: after %u s, still waiting for %s (%s)\n", PATIENCE_S, waiting_for,
+		path);
+	_exit(1);
+}
+
+/* From now on for at most PATIENCE_S. */
+static void wait_for(const char *what)
+{
+	waiting_for = what;
+	signal(SIGALRM, too_long);
+	alarm(PATIENCE_S);
 }
 
 /* How the disk is connected, and the image is kept. */
@@ -97,14 +116,14 @@ static void take_line(struct console *c)
 		fail(c->line);
 }
 
-/* Takes what comes until the deadline, or the end; true: there may be more. */
+/* Takes what comes within ms, of which less than 0 is none; false: nothing more will come. */
 static bool take(struct console *c, int ms)
 {
 	struct pollfd p = {.fd = c->fd, .events = POLLIN};
 	char buf[512];
 	ssize_t n;
 
-	if (poll(&p, 1, ms) <= 0)
+	if (poll(&p, 1, ms > 0 ? ms : 0) <= 0)
 		return true;
 	n = read(c->fd, buf, sizeof(buf));
 	for (ssize_t i = 0; i < n; i++) {
@@ -157,6 +176,7 @@ static pid_t start(const char *doppel, const char *guest, const struct setup *s,
 			argv[n++] = "-device";
 			argv[n] = (char *)s->device;
 		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(pipes[1], 1);
 		dup2(open("/dev/null", O_RDONLY), 0);
 		close(pipes[0]);
@@ -175,19 +195,23 @@ static uint32_t run_and_kill(const char *doppel, const char *guest, const struct
 {
 	struct console c = {0};
 	pid_t pid = start(doppel, guest, s, version, &c.fd);
-	double end = now() + PATIENCE_S, kill_at;
+	double kill_at;
 	int status;
 
+	wait_for("the guest to start");
 	while (!c.ready)
-		if (now() > end || !take(&c, 100))
+		if (!take(&c, 100))
 			fail("the guest does not start");
+	wait_for("the time to kill the emulator");
 	kill_at = now() + (double)(next() % 250000) / 1e6;
 	while (now() < kill_at)
 		if (!take(&c, (int)((kill_at - now()) * 1e3)))
 			fail("the emulator ended by itself");
+	wait_for("the emulator to die");
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
-	while (take(&c, -1))
+	wait_for("the end of the killed emulator's output");
+	while (take(&c, 1000))
 		;
 	close(c.fd);
 	if (!WIFSIGNALED(status))
@@ -304,8 +328,11 @@ static void work(const char *doppel, const char *guest, unsigned long rounds, un
 			make_image(s);
 		}
 		flushed = run_and_kill(doppel, guest, s, first);
+		wait_for("the check of the image's tables, qemu-img's too");
 		check_tables(s);
+		wait_for("the check of the image's data");
 		check_data(s, first, flushed);
+		alarm(0);
 		shared->rounds++;
 		shared->writes += flushed ? flushed - first + 1 : 0;
 	}
