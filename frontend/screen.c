@@ -22,10 +22,13 @@ static void arm(struct screen *s)
 
 static void tell_cursor(struct screen *s, struct screen_view *v)
 {
+	static const struct cursor none;
 	uint32_t version;
 
-	if (v->cursor && s->display->cursor)
-		v->cursor(v->opaque, s->display->cursor(s->display->dev, &version));
+	if (v->cursor)
+		v->cursor(v->opaque, s->display->cursor
+					 ? s->display->cursor(s->display->dev, &version)
+					 : &none);
 }
 
 static void look(struct screen *s)
@@ -101,8 +104,11 @@ void screen_close(struct screen *s)
 int screen_add_view(struct screen *s, struct screen_view *v)
 {
 	struct rect r;
-	int err = s->display->update(s->display->dev, &s->surface, &r);
+	int err;
 
+	if (s->display->watched)
+		s->display->watched(s->display->dev);
+	err = s->display->update(s->display->dev, &s->surface, &r);
 	if (err < 0)
 		return err;
 	v->next = s->views;

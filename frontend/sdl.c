@@ -8,45 +8,13 @@
 
 #ifdef CONFIG_SDL
 #include <errno.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "accel/engine.h"
-#include "frontend/sdl_lib.h"
-#include "frontend/shadow.h"
-#include "frontend/ui.h"
+#include "frontend/sdl_impl.h"
 #include "hw/machine.h"
-
-struct sdl {
-	struct ui *ui;
-	struct machine *m;
-	struct sdl_options opt;
-	struct sdl_lib lib;
-	Uint32 news; /* type of the event that tells of news */
-	pthread_t thread;
-	sem_t started;
-	char err[256];
-
-	struct shadow shadow;
-	struct {
-		const char *engine;
-		bool changed, stopped, absolute, closing;
-	} status; /* under the shadow's lock */
-
-	/* The window's thread alone. */
-	unsigned console;
-	SDL_Window *window;
-	SDL_Renderer *renderer;
-	SDL_Texture *texture;
-	SDL_Cursor *cursor;
-	unsigned width, height; /* of the texture */
-	unsigned buttons;
-	bool grabbed, full, closing, absolute, stopped, device_cursor;
-	const char *engine;
-};
 
 /* ---- the machine's side ---- */
 
@@ -86,7 +54,7 @@ static const char *release_keys(const struct sdl *s)
 	return names[s->opt.grab_mod];
 }
 
-static void set_title(struct sdl *s)
+void sdl_set_title(struct sdl *s)
 {
 	char title[256], console[16] = "";
 
@@ -100,8 +68,7 @@ static void set_title(struct sdl *s)
 	s->lib.SetWindowTitle(s->window, title);
 }
 
-/* Where in the window the picture is: as large as fits, undistorted. */
-static SDL_Rect viewport(const struct sdl *s)
+SDL_Rect sdl_viewport(const struct sdl *s)
 {
 	SDL_Rect r = {0, 0, 1, 1};
 	int w = 1, h = 1;
@@ -122,9 +89,9 @@ static SDL_Rect viewport(const struct sdl *s)
 	return r;
 }
 
-static void render(struct sdl *s)
+void sdl_render(struct sdl *s)
 {
-	SDL_Rect r = viewport(s);
+	SDL_Rect r = sdl_viewport(s);
 
 	s->lib.SetRenderDrawColor(s->renderer, 0, 0, 0, 255);
 	s->lib.RenderClear(s->renderer);
@@ -134,36 +101,24 @@ static void render(struct sdl *s)
 		s->lib.SetTextureScaleMode(s->texture,
 					   whole ? SDL_ScaleModeNearest : SDL_ScaleModeLinear);
 		s->lib.RenderCopy(s->renderer, s->texture, NULL, &r);
+		sdl_draw_cursor(s, &r);
 	}
 	s->lib.RenderPresent(s->renderer);
 }
 
-static void show_pointer(struct sdl *s)
+void sdl_show_pointer(struct sdl *s)
 {
-	bool hide = s->grabbed || (s->absolute && !s->device_cursor && !s->opt.show_cursor);
+	bool guests = s->absolute && s->cursor.visible && s->cursor.host;
+	bool hide = s->absolute ? !guests && !s->opt.show_cursor : s->grabbed;
 
 	s->lib.ShowCursor(hide ? SDL_DISABLE : SDL_ENABLE);
-	if (s->absolute && s->device_cursor && s->cursor)
-		s->lib.SetCursor(s->cursor);
+	if (guests)
+		s->lib.SetCursor(s->cursor.host);
 	else
 		s->lib.SetCursor(s->lib.GetDefaultCursor());
 }
 
-static void make_cursor(struct sdl *s, struct cursor *c)
-{
-	SDL_Surface *image = s->lib.CreateRGBSurfaceWithFormatFrom(
-	    c->pixels, CURSOR_SIZE, CURSOR_SIZE, 32, CURSOR_SIZE * 4, SDL_PIXELFORMAT_ARGB8888);
-	SDL_Cursor *old = s->cursor;
-
-	s->cursor = image ? s->lib.CreateColorCursor(image, (int)c->hot_x, (int)c->hot_y) : NULL;
-	s->lib.FreeSurface(image);
-	s->device_cursor = c->visible;
-	show_pointer(s);
-	if (old)
-		s->lib.FreeCursor(old);
-}
-
-static void grab(struct sdl *s, bool on)
+void sdl_grab(struct sdl *s, bool on)
 {
 	if (on == s->grabbed)
 		return;
@@ -172,8 +127,8 @@ static void grab(struct sdl *s, bool on)
 	if (!s->absolute || !on)
 		s->lib.SetRelativeMouseMode(on);
 	s->lib.SetWindowMouseGrab(s->window, on);
-	show_pointer(s);
-	set_title(s);
+	sdl_show_pointer(s);
+	sdl_set_title(s);
 }
 
 static void new_texture(struct sdl *s, unsigned width, unsigned height)
@@ -187,7 +142,12 @@ static void new_texture(struct sdl *s, unsigned width, unsigned height)
 	s->width = width;
 	s->height = height;
 	s->lib.GetWindowSize(s->window, &w, &h);
-	if (!s->full && !(s->lib.GetWindowFlags(s->window) & SDL_WINDOW_MAXIMIZED) &&
+	/* While the guest may still follow the user, the window keeps the user's size. */
+	if (s->wish.told && (width != s->wish.width || height != s->wish.height))
+		return;
+	s->wish.told = false;
+	if (!s->full && !s->wish.pending &&
+	    !(s->lib.GetWindowFlags(s->window) & SDL_WINDOW_MAXIMIZED) &&
 	    (w != (int)width || h != (int)height))
 		s->lib.SetWindowSize(s->window, (int)width, (int)height);
 }
@@ -201,17 +161,17 @@ static void upload(struct sdl *s, const struct surface *p, const struct rect *d)
 				     (int)(p->width * sizeof(*p->pixels)));
 }
 
-static void take_news(struct sdl *s)
+void sdl_take_news(struct sdl *s)
 {
 	struct shadow *n = &s->shadow;
 	bool draw, status;
 
 	pthread_mutex_lock(&n->lock);
 	n->woken = false;
-	draw = !rect_empty(&n->damage);
+	draw = !rect_empty(&n->damage) || n->new_cursor || n->moved_cursor;
 	if (n->resized)
 		new_texture(s, n->picture.width, n->picture.height);
-	if (draw)
+	if (!rect_empty(&n->damage))
 		upload(s, &n->picture, &n->damage);
 	n->damage = (struct rect){0};
 	n->resized = false;
@@ -222,233 +182,19 @@ static void take_news(struct sdl *s)
 	s->closing = s->status.closing;
 	s->absolute = s->status.absolute;
 	if (n->new_cursor)
-		make_cursor(s, &n->cursor);
-	n->new_cursor = false;
+		sdl_make_cursor(s, &n->cursor);
+	s->cursor.x = n->cursor.x;
+	s->cursor.y = n->cursor.y;
+	n->new_cursor = n->moved_cursor = false;
 	pthread_mutex_unlock(&n->lock);
 	if (status) {
 		if (s->absolute && s->grabbed)
 			s->lib.SetRelativeMouseMode(SDL_FALSE);
-		show_pointer(s);
-		set_title(s);
+		sdl_show_pointer(s);
+		sdl_set_title(s);
 	}
-	if (draw)
-		render(s);
-}
-
-/* ---- the user ---- */
-
-static struct screen *screen(struct sdl *s)
-{
-	return &s->ui->screens[s->console];
-}
-
-static void show_console(struct sdl *s, unsigned n)
-{
-	if (n >= s->ui->nr || n == s->console)
-		return;
-	pthread_mutex_lock(&s->m->lock);
-	screen_remove_view(screen(s), &s->shadow.view);
-	s->console = n;
-	screen_add_view(screen(s), &s->shadow.view);
-	pthread_mutex_unlock(&s->m->lock);
-	s->device_cursor = false;
-	show_pointer(s);
-	set_title(s);
-}
-
-static void set_full(struct sdl *s, bool on)
-{
-	s->full = on;
-	s->lib.SetWindowFullscreen(s->window, on ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
-	render(s);
-}
-
-static void zoom(struct sdl *s, int percent)
-{
-	int w = 0, h = 0;
-
-	s->lib.GetWindowSize(s->window, &w, &h);
-	if (percent == 100) {
-		w = (int)s->width;
-		h = (int)s->height;
-	}
-	w = (int)((int64_t)w * percent / 100);
-	h = (int)((int64_t)h * percent / 100);
-	if (!s->full && w >= 160 && h >= 100)
-		s->lib.SetWindowSize(s->window, w, h);
-}
-
-static bool modified(const struct sdl *s, unsigned mod)
-{
-	static const unsigned masks[] = {KMOD_LCTRL | KMOD_LALT,
-					 KMOD_LCTRL | KMOD_LALT | KMOD_LSHIFT, KMOD_RCTRL};
-
-	return (mod & masks[s->opt.grab_mod]) == masks[s->opt.grab_mod];
-}
-
-/* Keys that are the window's own. */
-static bool hotkey(struct sdl *s, const SDL_KeyboardEvent *e)
-{
-	unsigned code = e->keysym.scancode;
-
-	if (!modified(s, e->keysym.mod))
-		return false;
-	if (code >= SDL_SCANCODE_1 && code <= SDL_SCANCODE_9) {
-		show_console(s, code - SDL_SCANCODE_1);
-		return true;
-	}
-	switch (code) {
-	case SDL_SCANCODE_F:
-		set_full(s, !s->full);
-		return true;
-	case SDL_SCANCODE_G:
-		grab(s, !s->grabbed);
-		return true;
-	case SDL_SCANCODE_U:
-		zoom(s, 100);
-		return true;
-	case SDL_SCANCODE_EQUALS:
-	case SDL_SCANCODE_KP_PLUS:
-		zoom(s, 125);
-		return true;
-	case SDL_SCANCODE_MINUS:
-	case SDL_SCANCODE_KP_MINUS:
-		zoom(s, 80);
-		return true;
-	}
-	return false;
-}
-
-static void on_key(struct sdl *s, const SDL_KeyboardEvent *e)
-{
-	bool down = e->type == SDL_KEYDOWN;
-	/* SDL's scan codes are usages of HID's page 7, then its own; the layout is the guest's business. */
-	enum key key = key_by_hid(e->keysym.scancode);
-
-	if (e->repeat || (down && hotkey(s, e)))
-		return;
-	pthread_mutex_lock(&s->m->lock);
-	input_key(&s->m->input, key, down);
-	screen_hurry(screen(s));
-	pthread_mutex_unlock(&s->m->lock);
-}
-
-static void on_focus_lost(struct sdl *s)
-{
-	grab(s, false);
-	pthread_mutex_lock(&s->m->lock);
-	input_release(&s->m->input);
-	pthread_mutex_unlock(&s->m->lock);
-}
-
-static int scale(int v, int from, int size)
-{
-	return size < 2 ? 0 : (int)((int64_t)(v - from) * INPUT_ABS_MAX / (size - 1));
-}
-
-static void send_pointer(struct sdl *s, int dx, int dy, int x, int y, int dz, int dh)
-{
-	struct input_pointer p = {.dz = dz, .dh = dh, .buttons = s->buttons, .x = dx, .y = dy};
-
-	if (!s->absolute && !s->grabbed)
-		return;
-	if (s->absolute) {
-		SDL_Rect r = viewport(s);
-
-		p.absolute = true;
-		p.x = scale(x, r.x, r.w);
-		p.y = scale(y, r.y, r.h);
-	}
-	pthread_mutex_lock(&s->m->lock);
-	if (dz == 0 && dh == 0) {
-		input_pointer(&s->m->input, &p);
-	} else {
-		/* Where it is, it stays. */
-		struct input_pointer *last = &s->m->input.last;
-
-		p.x = p.absolute && last->absolute ? last->x : 0;
-		p.y = p.absolute && last->absolute ? last->y : 0;
-		input_pointer(&s->m->input, &p);
-	}
-	screen_hurry(screen(s));
-	pthread_mutex_unlock(&s->m->lock);
-}
-
-static void on_button(struct sdl *s, const SDL_MouseButtonEvent *e)
-{
-	static const unsigned buttons[] = {[SDL_BUTTON_LEFT] = BUTTON_LEFT,
-					   [SDL_BUTTON_MIDDLE] = BUTTON_MIDDLE,
-					   [SDL_BUTTON_RIGHT] = BUTTON_RIGHT,
-					   [SDL_BUTTON_X1] = BUTTON_SIDE,
-					   [SDL_BUTTON_X2] = BUTTON_EXTRA};
-	unsigned bit = e->button < sizeof(buttons) / sizeof(buttons[0]) ? buttons[e->button] : 0;
-
-	if (e->type == SDL_MOUSEBUTTONDOWN && !s->absolute && !s->grabbed) {
-		grab(s, true); /* this click is not the guest's */
-		return;
-	}
-	if (e->type == SDL_MOUSEBUTTONDOWN)
-		s->buttons |= bit;
-	else
-		s->buttons &= ~bit;
-	send_pointer(s, 0, 0, e->x, e->y, 0, 0);
-}
-
-static void on_window(struct sdl *s, const SDL_WindowEvent *e)
-{
-	switch (e->event) {
-	case SDL_WINDOWEVENT_CLOSE:
-		if (s->opt.keep_open)
-			break;
-		pthread_mutex_lock(&s->m->lock);
-		machine_request_quit(s->m);
-		pthread_mutex_unlock(&s->m->lock);
-		break;
-	case SDL_WINDOWEVENT_FOCUS_LOST:
-		on_focus_lost(s);
-		break;
-	case SDL_WINDOWEVENT_EXPOSED:
-		render(s);
-		break;
-	case SDL_WINDOWEVENT_SIZE_CHANGED:
-		if (e->data1 > 0 && e->data2 > 0) {
-			struct display *d = screen(s)->display;
-
-			pthread_mutex_lock(&s->m->lock);
-			if (d->prefer)
-				d->prefer(d->dev, (unsigned)e->data1, (unsigned)e->data2);
-			pthread_mutex_unlock(&s->m->lock);
-		}
-		render(s);
-		break;
-	}
-}
-
-static void on_event(struct sdl *s, const SDL_Event *e)
-{
-	switch (e->type) {
-	case SDL_KEYDOWN:
-	case SDL_KEYUP:
-		on_key(s, &e->key);
-		break;
-	case SDL_MOUSEMOTION:
-		send_pointer(s, e->motion.xrel, e->motion.yrel, e->motion.x, e->motion.y, 0, 0);
-		break;
-	case SDL_MOUSEBUTTONDOWN:
-	case SDL_MOUSEBUTTONUP:
-		on_button(s, &e->button);
-		break;
-	case SDL_MOUSEWHEEL:
-		send_pointer(s, 0, 0, 0, 0, -e->wheel.y, e->wheel.x);
-		break;
-	case SDL_WINDOWEVENT:
-		on_window(s, &e->window);
-		break;
-	default:
-		if (e->type == s->news)
-			take_news(s);
-		break;
-	}
+	if (draw || status)
+		sdl_render(s);
 }
 
 /* ---- the thread ---- */
@@ -484,8 +230,7 @@ static void destroy(struct sdl *s)
 {
 	const struct sdl_lib *l = &s->lib;
 
-	if (s->cursor)
-		l->FreeCursor(s->cursor);
+	sdl_free_cursor(s);
 	if (s->texture)
 		l->DestroyTexture(s->texture);
 	if (s->renderer)
@@ -493,6 +238,20 @@ static void destroy(struct sdl *s)
 	if (s->window)
 		l->DestroyWindow(s->window);
 	l->QuitSubSystem(SDL_INIT_VIDEO); /* sound may go on */
+}
+
+/* False when there will be none any more. */
+static bool next_event(struct sdl *s, SDL_Event *e)
+{
+	while (s->wish.pending) {
+		int left = (int)(s->wish.due - s->lib.GetTicks());
+
+		if (left > 0 && s->lib.WaitEventTimeout(e, left))
+			return true;
+		if (left <= 0)
+			sdl_tell_wish(s);
+	}
+	return s->lib.WaitEvent(e);
 }
 
 static void *window_thread(void *opaque)
@@ -504,7 +263,7 @@ static void *window_thread(void *opaque)
 	if (ok) {
 		pthread_mutex_lock(&s->m->lock);
 		on_tick(&s->shadow);
-		if (screen_add_view(screen(s), &s->shadow.view) < 0) {
+		if (screen_add_view(sdl_screen(s), &s->shadow.view) < 0) {
 			snprintf(s->err, sizeof(s->err), "out of memory");
 			ok = false;
 		}
@@ -512,12 +271,12 @@ static void *window_thread(void *opaque)
 	}
 	sem_post(&s->started);
 	if (ok && s->opt.full_screen)
-		set_full(s, true);
-	while (ok && !s->closing && s->lib.WaitEvent(&e))
-		on_event(s, &e);
+		sdl_set_full(s, true);
+	while (ok && !s->closing && next_event(s, &e))
+		sdl_event(s, &e);
 	if (ok) {
 		pthread_mutex_lock(&s->m->lock);
-		screen_remove_view(screen(s), &s->shadow.view);
+		screen_remove_view(sdl_screen(s), &s->shadow.view);
 		pthread_mutex_unlock(&s->m->lock);
 	}
 	destroy(s);

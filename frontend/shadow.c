@@ -47,13 +47,22 @@ static void on_updated(void *opaque, const struct surface *from, const struct re
 	pthread_mutex_unlock(&s->lock);
 }
 
+static bool looks_like(const struct cursor *a, const struct cursor *b)
+{
+	return a->visible == b->visible && a->hot_x == b->hot_x && a->hot_y == b->hot_y &&
+	       memcmp(a->pixels, b->pixels, sizeof(a->pixels)) == 0;
+}
+
 static void on_cursor(void *opaque, const struct cursor *c)
 {
 	struct shadow *s = opaque;
 
 	pthread_mutex_lock(&s->lock);
+	if (looks_like(&s->cursor, c))
+		s->moved_cursor = true;
+	else
+		s->new_cursor = true;
 	s->cursor = *c;
-	s->new_cursor = true;
 	shadow_wake(s);
 	pthread_mutex_unlock(&s->lock);
 }

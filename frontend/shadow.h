@@ -19,7 +19,8 @@ struct shadow {
 	struct rect damage; /* not taken yet */
 	bool resized;
 	struct cursor cursor;
-	bool new_cursor;
+	bool new_cursor;   /* it looks different, or is not there any more */
+	bool moved_cursor; /* it is elsewhere */
 	/* Called with the lock held, after changes and by shadow_wake(); must not wait. */
 	void (*wake)(void *opaque);
 	bool woken; /* and has not looked since: who takes the news clears it */

@@ -268,6 +268,7 @@ static void take_cursor(struct vnc *v)
 	c->richSource = rich;
 	c->alphaSource = alpha;
 	c->mask = mask;
+	c->alphaPreMultiplied = TRUE;
 	c->cleanup = c->cleanupMask = c->cleanupRichSource = c->cleanupSource = TRUE;
 	c->width = c->height = CURSOR_SIZE;
 	c->xhot = (unsigned short)from->hot_x;
@@ -317,7 +318,7 @@ static void take_news(struct vnc *v)
 	s->damage = (struct rect){0};
 	if (s->new_cursor)
 		take_cursor(v);
-	s->new_cursor = false;
+	s->new_cursor = s->moved_cursor = false; /* it is where the client's pointer is */
 	if ((unsigned)v->rfb->width != s->picture.width ||
 	    (unsigned)v->rfb->height != s->picture.height)
 		r.width = 0; /* no memory for it */

@@ -56,6 +56,8 @@ struct display {
 	int (*update)(void *dev, struct surface *s, struct rect *changed);
 	/* The device's pointer, and a number that is another one after it has changed. NULL: it has none. */
 	const struct cursor *(*cursor)(void *dev, uint32_t *version);
+	/* Somebody looks at it from now on. May be NULL. */
+	void (*watched)(void *dev);
 	/* The user would like a picture of this size. May be NULL. */
 	void (*prefer)(void *dev, unsigned width, unsigned height);
 	/* False when the device does not show text. */

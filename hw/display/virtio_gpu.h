@@ -59,7 +59,7 @@ struct virtio_gpu {
 };
 
 struct virtio_gpu_options {
-	/* 1..VIRTIO_GPU_OUTPUTS; all but the first get connected by display.prefer(). */
+	/* 1..VIRTIO_GPU_OUTPUTS; all but the first get connected when somebody looks at them. */
 	unsigned outputs;
 	unsigned width, height; /* that the first one prefers, each from EDID_MIN to EDID_MAX */
 	bool no_edid;

@@ -42,7 +42,8 @@ static inline uint64_t gpu_bytes(const struct gpu_resource *r)
 {
 	return (uint64_t)r->width * r->height * GPU_PIXEL;
 }
-/* The pixels of a row from x on as AARRGGBBh, n of them. Formats without alpha are opaque. */
+/* The pixels of a row from x on as AARRGGBBh, n of them. What formats without alpha have in its place is alpha: Linux
+ * has pointers in such. */
 void gpu_pixels(const struct virtio_gpu *g, const struct gpu_resource *r, unsigned x, unsigned y,
 		uint32_t *to, unsigned n);
 

@@ -168,10 +168,26 @@ static unsigned fit(unsigned size)
 	return size < EDID_MIN ? EDID_MIN : least(size, EDID_MAX);
 }
 
+static void tell(struct gpu_output *o)
+{
+	uint8_t *config = o->gpu->v.config;
+
+	o->connected = true;
+	pci_set32(config + C_EVENTS_READ, pci_get32(config + C_EVENTS_READ) | EVENT_DISPLAY);
+	virtio_config_changed(&o->gpu->v);
+}
+
+static void watched(void *dev)
+{
+	struct gpu_output *o = dev;
+
+	if (!o->connected)
+		tell(o);
+}
+
 static void prefer(void *dev, unsigned width, unsigned height)
 {
 	struct gpu_output *o = dev;
-	uint8_t *config = o->gpu->v.config;
 
 	width = fit(width);
 	height = fit(height);
@@ -179,11 +195,9 @@ static void prefer(void *dev, unsigned width, unsigned height)
 	if (o->connected && o->width == width && o->height == height && o->area.width == width &&
 	    o->area.height == height)
 		return;
-	o->connected = true;
 	o->width = width;
 	o->height = height;
-	pci_set32(config + C_EVENTS_READ, pci_get32(config + C_EVENTS_READ) | EVENT_DISPLAY);
-	virtio_config_changed(&o->gpu->v);
+	tell(o);
 }
 
 /* ---- */
@@ -206,6 +220,7 @@ void gpu_init_outputs(struct virtio_gpu *g, const struct virtio_gpu_options *opt
 		    .draw = draw,
 		    .update = update,
 		    .cursor = cursor,
+		    .watched = watched,
 		    .prefer = prefer,
 		    .text = text,
 		    .dev = o,

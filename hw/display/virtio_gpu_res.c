@@ -129,9 +129,9 @@ bool gpu_inside(const struct rect *r, uint32_t width, uint32_t height)
 	       r->height <= height - r->y;
 }
 
-static uint32_t opaque_red_low(uint32_t p)
+static uint32_t swap_red_and_blue(uint32_t p)
 {
-	return 0xff000000 | (p & 0xff00) | (p & 0xff) << 16 | (p >> 16 & 0xff);
+	return (p & 0xff00ff00) | (p & 0xff) << 16 | (p >> 16 & 0xff);
 }
 
 void gpu_pixels(const struct virtio_gpu *g, const struct gpu_resource *r, unsigned x, unsigned y,
@@ -142,35 +142,23 @@ void gpu_pixels(const struct virtio_gpu *g, const struct gpu_resource *r, unsign
 
 	switch (r->format) {
 	case B8G8R8A8:
+	case B8G8R8X8:
 		memcpy(to, from, n * sizeof(*to));
 		break;
-	case B8G8R8X8:
-		for (unsigned i = 0; i < n; i++)
-			to[i] = from[i] | 0xff000000;
-		break;
 	case A8R8G8B8:
+	case X8R8G8B8:
 		for (unsigned i = 0; i < n; i++)
 			to[i] = __builtin_bswap32(from[i]);
 		break;
-	case X8R8G8B8:
-		for (unsigned i = 0; i < n; i++)
-			to[i] = __builtin_bswap32(from[i]) | 0xff000000;
-		break;
 	case R8G8B8A8:
-		for (unsigned i = 0; i < n; i++)
-			to[i] = opaque_red_low(from[i]) & (from[i] | 0xffffff);
-		break;
 	case R8G8B8X8:
 		for (unsigned i = 0; i < n; i++)
-			to[i] = opaque_red_low(from[i]);
+			to[i] = swap_red_and_blue(from[i]);
 		break;
 	case A8B8G8R8:
-		for (unsigned i = 0; i < n; i++)
-			to[i] = from[i] >> 8 | from[i] << 24;
-		break;
 	case X8B8G8R8:
 		for (unsigned i = 0; i < n; i++)
-			to[i] = from[i] >> 8 | 0xff000000;
+			to[i] = from[i] >> 8 | from[i] << 24;
 		break;
 	}
 }

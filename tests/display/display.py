@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """display.py --doppel DOPPEL [CASE...]: windows (SDL, under Xvfb) and VNC, with firmware's screens as guests."""
 import argparse
+import ctypes
+import glob
+import gzip
 import os
 import random
 import re
@@ -14,7 +17,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "boot"))
 sys.path.insert(0, HERE)
-from boot import Skip, check  # noqa: E402
+from suite import Skip, check, fetch  # noqa: E402
+from disks import cpio, initrd_with_modules  # noqa: E402
 from guest import Guest, GuestError  # noqa: E402
 from rfb import Rfb, RfbError, connect  # noqa: E402
 
@@ -61,6 +65,42 @@ class Monitored(Guest):
     def picture(self, path):
         self.ask(f"screendump {path}")
         return read_ppm(path)
+
+
+# Of Debian's full kernel, in the order in which they depend on each other.
+GPU = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "drm",
+       "drm_kms_helper", "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu"]
+TABLET = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "hid", "usbhid", "hid-generic", "evdev"]
+
+
+class XPointer:
+    """What the pointer of an X server looks like."""
+
+    class Image(ctypes.Structure):
+        _fields_ = [("x", ctypes.c_short), ("y", ctypes.c_short), ("width", ctypes.c_ushort),
+                    ("height", ctypes.c_ushort), ("xhot", ctypes.c_ushort), ("yhot", ctypes.c_ushort),
+                    ("serial", ctypes.c_ulong), ("pixels", ctypes.POINTER(ctypes.c_ulong))]
+
+    def __init__(self):
+        try:
+            self.x11, self.fixes = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXfixes.so.3")
+        except OSError as e:
+            raise Skip(str(e))
+        self.x11.XOpenDisplay.restype = ctypes.c_void_p
+        self.fixes.XFixesGetCursorImage.restype = ctypes.POINTER(self.Image)
+        self.display = ctypes.c_void_p(self.x11.XOpenDisplay(None))
+        first, error = ctypes.c_int(), ctypes.c_int()
+        self.fixes.XFixesQueryExtension(self.display, ctypes.byref(first), ctypes.byref(error))
+
+    def pixel(self, x, y):
+        """AARRGGBBh at x, y of it, 0 outside of it, and where its hot spot is."""
+        image = self.fixes.XFixesGetCursorImage(self.display).contents
+        inside = x < image.width and y < image.height
+        color = image.pixels[y * image.width + x] & 0xffffffff if inside else 0
+        return color, (image.xhot, image.yhot)
+
+    def close(self):
+        self.x11.XCloseDisplay(self.display)
 
 
 class Suite:
@@ -221,10 +261,134 @@ class Suite:
         check(updates <= 10 and pixels <= updates * 720 * 16,
               f"{updates} updates of {pixels} pixels in 2 s of a screen that stands still")
 
+    # ---- a guest with the driver of the virtio GPU ----
+
+    def start_gpu(self, name, *args):
+        """At its prompt, the driver's console on its screen, /pointer there."""
+        initrd, program = self.path("gpu.initrd"), self.path("pointer")
+        if not os.path.exists(initrd):
+            subprocess.run(["gcc", "-O1", "-static", "-o", program, os.path.join(HERE, "pointer.c")],
+                           check=True, timeout=60)
+            initrd_with_modules(initrd, GPU + TABLET, full=True)
+            with open(program, "rb") as f:
+                more = cpio({"pointer": (0o100755, f.read())})
+            with open(initrd, "ab") as f:
+                f.write(gzip.compress(more, 1))
+        kernel = glob.glob(fetch("fullkernel") + "/boot/vmlinuz-*")[0]
+        g = Guest([self.doppel, "-m", "256M", "-nic", "none", "-serial", "mon:stdio", "-kernel", kernel,
+                   "-initrd", initrd, "-append", "console=tty0 console=ttyS0 quiet", *args],
+                  self.path(name + ".log"))
+        try:
+            g.expect(r"/ # ", 240)
+            g.command("stty cols 300; dmesg -n 1")
+            self.load(g, f"/m/0[0-{len(GPU) - 1}]*")
+            g.command("while [ ! -e /dev/fb0 ]; do sleep .1; done; echo 0 > /sys/class/graphics/fbcon/cursor_blink")
+        except GuestError:
+            g.close()
+            raise
+        return g
+
+    def load(self, g, modules):
+        check("insmod: " not in g.command(f"for m in {modules}; do insmod $m; done", 120),
+              "a module does not load")
+
+    def mode(self, g):
+        """What the guest's driver takes for the size of its monitor."""
+        return g.command("head -n 1 /sys/class/drm/card0-Virtual-1/modes").strip()
+
+    def dump(self, g, name="gpu.dump.ppm"):
+        path = self.path(name)
+        g.monitor(f"screendump {path}")
+        return read_ppm(path)
+
+    def gpu_resize(self):
+        """The guest's mode follows the window, and what a VNC client asks for."""
+        self.built(["-display", "sdl"])
+        self.built(["-vnc", ":0"])
+        self.display()
+        g = self.start_gpu("gpu_resize", "-vga", "virtio", "-display", "sdl", "-vnc", "127.0.0.1:0,to=99",
+                           "-name", "gpu")
+        try:
+            w = self.window("doppel gpu")
+            self.until("the window has the size that the GPU's monitor prefers",
+                       lambda: self.grab(w, "gpu.ppm")[:2] == (1280, 800), 20)
+            check(self.mode(g) == "1280x800", f"the guest's mode is {self.mode(g)}")
+            self.xdotool("windowsize", "--sync", w, "1000", "700")
+            self.until("the guest follows the window", lambda: self.mode(g) == "1000x700", 20)
+            self.until("its picture has that size", lambda: self.dump(g)[:2] == (1000, 700), 20)
+            g.command("clear > /dev/tty0; echo hello from the guest > /dev/tty0")
+            self.until("the window shows it", lambda: self.grab(w, "gpu.ppm") == self.dump(g), 20)
+            check(len(set(self.grab(w, "gpu.ppm")[2])) > 1, "the window is empty")
+            client = Rfb(self.port(g), 20 * Guest.slow)
+            check((client.width, client.height) == (1000, 700), "VNC has another size")
+            client.picture()
+            client.ask_size(900, 600)
+            self.until("the guest follows the client", lambda: self.mode(g) == "900x600", 20)
+            self.until("so does its picture", lambda: self.dump(g)[:2] == (900, 600), 20)
+            self.until("the client has that size",
+                       lambda: client.picture() and (client.width, client.height) == (900, 600), 20)
+            self.until("and the window", lambda: self.grab(w, "gpu.ppm")[:2] == (900, 600), 20)
+            self.until("the client sees what the guest shows",
+                       lambda: client.picture() == self.dump(g)[2], 20)
+            client.close()
+        finally:
+            g.close()
+
+    def gpu_cursor(self):
+        """The GPU's pointer: drawn where the guest has it, or the host's with its looks; and in VNC."""
+        self.built(["-display", "sdl"])
+        self.built(["-vnc", ":0"])
+        self.display()
+        g = self.start_gpu("gpu_cursor", "-vga", "virtio", "-display", "sdl", "-vnc", "127.0.0.1:0,to=99",
+                           "-name", "gpu", "-device", "qemu-xhci", "-device", "usb-tablet")
+        host = XPointer()
+        try:
+            w = self.window("doppel gpu")
+            self.until("the window has the driver's size",
+                       lambda: self.grab(w, "gpu.ppm")[:2] == (1280, 800), 20)
+            self.xdotool("windowmove", "--sync", w, "0", "0", "windowfocus", "--sync", w,
+                         "mousemove", "--window", w, "400", "300")
+            g.command("clear > /dev/tty0; { /pointer 600 500 & }")
+
+            def at(x, y):
+                width, _, rgb = self.grab(w, "gpu.ppm")
+                return tuple(rgb[(y * width + x) * 3:][:3])
+
+            # The mouse is a PS/2 one as yet.
+            self.until("the pointer is drawn", lambda: at(610, 510) == (255, 0, 0), 20)
+            check(at(653, 510) == (0, 255, 0) and at(599, 510) == (0, 0, 0) and at(664, 510) == (0, 0, 0),
+                  "the pointer is somewhere else")
+            check(at(610, 550)[0] in (127, 128), f"half transparent is {at(610, 550)}")
+            check(not any(self.dump(g)[2][(510 * 1280 + 600) * 3:][:192]), "it is in the picture itself")
+            client = Rfb(self.port(g), 20 * Guest.slow, cursor=True)
+            client.picture()
+            check(client.cursor, "a client is told of no pointer")
+            width, height, x, y, pixels, mask = client.cursor
+            check((width, height, x, y) == (64, 64, 5, 7), f"it is {client.cursor[:4]}")
+            check(pixels[:3] == b"\0\0\xff" and pixels[60 * 4:][:3] == b"\0\xff\0" and mask[0] == 0xff,
+                  "it looks different")
+            client.close()
+            g.command("killall pointer; { /pointer 30 40 & }")
+            self.until("it moves", lambda: at(40, 50) == (255, 0, 0) and at(610, 510) == (0, 0, 0), 20)
+            check(host.pixel(8, 9)[0] != 0xffff0000, "it is the host's pointer, too")
+            # With the tablet's driver, the guest's pointer is where the host's is.
+            self.load(g, "/m/1*")
+            g.command("while [ ! -e /dev/input/event1 ]; do sleep .1; done; { cat /dev/input/event1 > /dev/null & }")
+            self.until("the host's pointer has its looks", lambda: host.pixel(8, 9) == (0xffff0000, (5, 7)), 30)
+            check(host.pixel(40, 9)[0] == 0xff00ff00 and host.pixel(8, 40)[0] == 0x7f7f0000,
+                  "the host's pointer looks different")
+            self.until("it is not drawn any more", lambda: at(40, 50) == (0, 0, 0), 20)
+            g.command("killall pointer")
+            self.until("it goes", lambda: host.pixel(8, 9)[0] != 0xffff0000, 20)
+        finally:
+            host.close()
+            g.close()
+
     # ---- VNC ----
 
     def port(self, g):
-        return int(re.search(r"port (\d+)", g.ask("info vnc")).group(1))
+        text = g.ask("info vnc") if isinstance(g, Monitored) else g.monitor("info vnc")
+        return int(re.search(r"port (\d+)", text).group(1))
 
     def vnc(self):
         """Pictures, keys, a change of size, several clients."""
@@ -353,7 +517,7 @@ class Suite:
             g.close()
 
 
-CASES = ["sdl", "sdl_stays", "sdl_quiet", "vnc", "vnc_unix", "vnc_password", "vnc_hostile"]
+CASES = ["sdl", "sdl_stays", "sdl_quiet", "gpu_resize", "gpu_cursor", "vnc", "vnc_unix", "vnc_password", "vnc_hostile"]
 
 
 def main():

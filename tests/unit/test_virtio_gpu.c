@@ -262,10 +262,10 @@ Test(virtio_gpu, formats)
 	static const struct {
 		uint32_t format, shown, cursor;
 	} all[] = {
-	    {BGRA, 0x223344, 0x11223344}, {BGRX, 0x223344, 0xff223344},
-	    {ARGB, 0x332211, 0x44332211}, {XRGB, 0x332211, 0xff332211},
-	    {RGBA, 0x443322, 0x11443322}, {RGBX, 0x443322, 0xff443322},
-	    {ABGR, 0x112233, 0x44112233}, {XBGR, 0x112233, 0xff112233},
+	    {BGRA, 0x223344, 0x11223344}, {BGRX, 0x223344, 0x11223344},
+	    {ARGB, 0x332211, 0x44332211}, {XRGB, 0x332211, 0x44332211},
+	    {RGBA, 0x443322, 0x11443322}, {RGBX, 0x443322, 0x11443322},
+	    {ABGR, 0x112233, 0x44112233}, {XBGR, 0x112233, 0x44112233},
 	};
 	struct surface s = {0};
 	uint32_t version;
@@ -553,7 +553,13 @@ Test(virtio_gpu, the_user_asks_for_a_size)
 
 	make(&options);
 	d = &gpu.output[1].display;
+	gpu.output[0].display.watched(&gpu.output[0]); /* that is connected */
 	cr_expect_eq(get(&g, at + 0x2000, 4), 0);
+	d->watched(d->dev);
+	cr_expect_eq(get(&g, at + 0x2000, 4), 1);
+	cr_expect_eq(SEND(DISPLAY_INFO), OK_INFO);
+	cr_expect_eq(get(&g, ANSWER + 24 + 24 + 16, 4), 1);
+	put(&g, at + 0x2004, 1, 4);
 	d->prefer(d->dev, 1000, 700);
 	cr_expect_eq(get(&g, at + 0x2000, 4), 1);
 	cr_expect_eq(get(&g, at + 0x1000, 1), 2); /* an interrupt for the configuration */
