@@ -560,6 +560,7 @@ Test(virtio_gpu, the_user_asks_for_a_size)
 	cr_expect_eq(SEND(DISPLAY_INFO), OK_INFO);
 	cr_expect_eq(get(&g, ANSWER + 24 + 24 + 16, 4), 1);
 	put(&g, at + 0x2004, 1, 4);
+	get(&g, at + 0x1000, 1);
 	d->prefer(d->dev, 1000, 700);
 	cr_expect_eq(get(&g, at + 0x2000, 4), 1);
 	cr_expect_eq(get(&g, at + 0x1000, 1), 2); /* an interrupt for the configuration */
