@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "frontend/termkeys.h"
+#include "hw/input/input.h"
 
 /* X11's keysymdef.h: keys that make no characters. */
 static const struct {
@@ -111,20 +112,61 @@ static const struct {
     {0xffff, KEY_DELETE},
 };
 
-enum key keysym_key(uint32_t keysym, enum keysym_shift *shift)
+bool keysym_find(const struct keymap *map, uint32_t keysym, struct typed *out)
 {
-	bool shifted;
-	enum key key;
+	*out = (struct typed){.key = NO_KEY};
+	if (keysym == ' ') {
+		out->key = KEY_SPC;
+	} else if (map && keymap_find(map, keysym, out)) {
+		return true;
+	} else if (keysym > ' ' && keysym < 0x7f && !map) {
+		bool shift;
 
-	*shift = SHIFT_ANY;
-	if (keysym >= ' ' && keysym < 0x7f) {
-		key = termkeys_printable((char)keysym, &shifted);
-		if ((keysym | 0x20) < 'a' || (keysym | 0x20) > 'z')
-			*shift = keysym == ' ' ? SHIFT_ANY : shifted ? SHIFT_DOWN : SHIFT_UP;
-		return key;
+		out->key = termkeys_printable((char)keysym, &shift);
+		out->shift = shift ? MOD_DOWN : MOD_UP;
+		out->letter = (keysym | 0x20) >= 'a' && (keysym | 0x20) <= 'z';
 	}
-	for (size_t n = 0; n < sizeof(keys) / sizeof(keys[0]); n++)
+	for (size_t n = 0; n < sizeof(keys) / sizeof(keys[0]) && out->key == NO_KEY; n++)
 		if (keys[n].keysym == keysym)
-			return keys[n].key;
-	return NO_KEY;
+			out->key = keys[n].key;
+	return out->key != NO_KEY;
+}
+
+/* What was done to a modifier, which has one key or two. */
+struct changed {
+	enum key left, right;
+	bool was_left, was_right, changed;
+};
+
+static void make(struct input *in, struct changed *c, enum modifier want)
+{
+	c->was_left = in->down[c->left];
+	c->was_right = in->down[c->right];
+	c->changed = want != MOD_ANY && (want == MOD_DOWN) != (c->was_left || c->was_right);
+	if (!c->changed)
+		return;
+	input_key(in, c->left, want == MOD_DOWN);
+	if (c->was_right)
+		input_key(in, c->right, false);
+}
+
+static void make_as_before(struct input *in, const struct changed *c)
+{
+	if (!c->changed)
+		return;
+	input_key(in, c->left, c->was_left);
+	if (c->was_right)
+		input_key(in, c->right, true);
+}
+
+void keysym_press(struct input *in, const struct typed *s)
+{
+	struct changed shift = {.left = KEY_SHIFT, .right = KEY_SHIFT_R},
+		       altgr = {.left = KEY_ALT_R, .right = KEY_ALT_R};
+
+	make(in, &shift, s->letter ? MOD_ANY : s->shift);
+	make(in, &altgr, s->altgr);
+	input_key(in, s->key, true);
+	make_as_before(in, &altgr);
+	make_as_before(in, &shift);
 }

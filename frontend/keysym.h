@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * X keysyms, as VNC clients send them, to the keys of a PC keyboard with US layout.
+ * X keysyms, as VNC clients send them, to the keys of a PC keyboard.
  */
 #ifndef FRONTEND_KEYSYM_H
 #define FRONTEND_KEYSYM_H
@@ -8,12 +8,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "hw/input/keys.h"
+#include "frontend/keymap.h"
 
-/* How a symbol is made with its key. */
-enum keysym_shift { SHIFT_ANY, SHIFT_UP, SHIFT_DOWN };
+struct input;
 
-/* NO_KEY: no key makes it. Letters are made either way, since Caps Lock may be on. */
-enum key keysym_key(uint32_t keysym, enum keysym_shift *shift);
+/* map: the guest's layout; NULL: that of the US. False: no key makes it. */
+bool keysym_find(const struct keymap *map, uint32_t keysym, struct typed *out);
+
+/* Presses the key of s: with a layout of its own, a client may hold modifiers that the symbol does not have here, or
+ * not those that it has. They are as before afterwards. Shift is left alone for letters, since Caps Lock may be on.
+ * Machine lock held. */
+void keysym_press(struct input *in, const struct typed *s);
 
 #endif

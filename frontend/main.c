@@ -30,6 +30,7 @@
 #include "frontend/drive.h"
 #include "frontend/img.h"
 #include "frontend/firmware.h"
+#include "frontend/keymap.h"
 #include "frontend/monitor/server.h"
 #include "frontend/monitor/session.h"
 #include "frontend/options.h"
@@ -60,6 +61,7 @@ struct app {
 	struct session session; /* of the console */
 	struct monitor_server *monitors;
 	struct textcon textcon;
+	struct keymap *keymap; /* of -k; or NULL */
 	struct ui ui;
 	struct sdl *sdl;
 	struct vnc *vnc;
@@ -378,6 +380,7 @@ static int open_screens(struct app *a)
 static int open_ui(struct app *a)
 {
 	a->opt.sdl.name = a->opt.vnc.name = *a->opt.name ? a->opt.name : NULL;
+	a->opt.vnc.keymap = a->keymap;
 	if (a->opt.has_vnc && vnc_open(&a->vnc, &a->ui, &a->opt.vnc, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	a->env.vnc = a->vnc;
@@ -401,7 +404,8 @@ static int open_textcon(struct app *a)
 		return complain("-display curses needs a terminal as standard input and output");
 	if (open_console(a, true))
 		return 1;
-	return textcon_open(&a->textcon, &a->console, &a->ui.screens[0], &m->input, &m->clock) < 0
+	return textcon_open(&a->textcon, &a->console, &a->ui.screens[0], &m->input, a->keymap,
+			    &m->clock) < 0
 		   ? complain("out of memory")
 		   : 0;
 }
@@ -822,6 +826,11 @@ static int run(struct app *a)
 		return complain("cannot set up the monitor");
 	a->env.backend = find_backend;
 	a->env.backend_opaque = a;
+	if (a->opt.keymap) {
+		a->keymap = keymap_load(a->opt.keymap, a->err, sizeof(a->err));
+		if (!a->keymap)
+			return complain("%s", a->err);
+	}
 	if (open_drives(a) || open_netdevs(a) || open_audiodevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
@@ -928,6 +937,7 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 			close_audiodevs(app);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
+		keymap_free(app->keymap);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)
 			status = complain("%s", app->err);
 		close(app->signals);

@@ -582,6 +582,12 @@ static int on_jitdump(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int on_keymap(struct parse *p, const char *arg)
+{
+	p->o->keymap = arg;
+	return 0;
+}
+
 /* NAME or guest=NAME; what else there may be is for QEMU's processes. */
 static int on_name(struct parse *p, const char *arg)
 {
@@ -682,6 +688,8 @@ static const struct option table[] = {
     {"display", "sdl|curses|vnc=|none", on_display,
      "a window, text modes in the terminal, or neither (default)"},
     {"vnc", "[HOST]:N|unix:PATH", on_vnc, "a VNC server on port 5900 + N[,password=on][,to=N]"},
+    {"k", "LAYOUT", on_keymap,
+     "the guest's keyboard, as en-us (default), de or fr:bepo, for VNC and curses"},
 
     {"", NULL, NULL, "Debugging"},
     {"gdb", "DEV", on_gdb, "wait for gdb there, as in tcp::1234 or unix:PATH"},
@@ -737,7 +745,6 @@ static const struct {
     {"watchdog", "-no-reboot"},
     {"action", "-no-reboot and -no-shutdown"},
     {"sandbox", "nothing"},
-    {"k", "-serial for input"},
     {"no-acpi", "-append acpi=off"},
     {"no-hpet", "-append nohpet"},
     {"readconfig", "the same options on the command line"},

@@ -91,6 +91,7 @@ struct options {
 	unsigned icount_shift;
 	const struct device_type *vga; /* the card that is there without asking; NULL: none */
 	bool curses, window;
+	const char *keymap; /* -k; or NULL */
 	struct sdl_options sdl;
 	bool has_vnc;
 	struct vnc_options vnc;

@@ -4,12 +4,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "hw/input/keys.h"
+#include "frontend/keysym.h"
 
 enum { ESC = 0x1b, DEL = 0x7f };
 
 /* Bits of a sequence's modifier parameter less one. */
-enum { MOD_SHIFT = 1, MOD_ALT = 2, MOD_CTRL = 4 };
+enum { WITH_SHIFT = 1, WITH_ALT = 2, WITH_CTRL = 4, WITH_ALTGR = 8 };
 
 static void add(struct termkeys *k, unsigned key)
 {
@@ -19,12 +19,14 @@ static void add(struct termkeys *k, unsigned key)
 
 static void add_modified(struct termkeys *k, unsigned mods, unsigned key)
 {
-	if (mods & MOD_CTRL)
+	if (mods & WITH_CTRL)
 		add(k, KEY_CTRL);
-	if (mods & MOD_ALT)
+	if (mods & WITH_ALT)
 		add(k, KEY_ALT);
-	if (mods & MOD_SHIFT)
+	if (mods & WITH_SHIFT)
 		add(k, KEY_SHIFT);
+	if (mods & WITH_ALTGR)
+		add(k, KEY_ALT_R);
 	add(k, key);
 }
 
@@ -55,9 +57,20 @@ enum key termkeys_printable(char c, bool *shift)
 	return c == ' ' ? KEY_SPC : NO_KEY;
 }
 
-static void character(struct termkeys *k, unsigned mods, uint8_t c)
+/* A character of the guest's layout. */
+static void printable(const struct keymap *map, struct termkeys *k, unsigned mods, uint32_t c)
 {
-	bool shift = false;
+	struct typed s;
+
+	if (!keysym_find(map, c < 0x100 ? c : 0x1000000 | c, &s))
+		return;
+	mods |= s.shift == MOD_DOWN ? WITH_SHIFT : 0;
+	mods |= s.altgr == MOD_DOWN ? WITH_ALTGR : 0;
+	add_modified(k, mods, s.key);
+}
+
+static void character(const struct keymap *map, struct termkeys *k, unsigned mods, uint8_t c)
+{
 	unsigned key = 0;
 
 	switch (c) {
@@ -76,19 +89,31 @@ static void character(struct termkeys *k, unsigned mods, uint8_t c)
 		break;
 	case 0:
 		key = KEY_SPC;
-		mods |= MOD_CTRL;
+		mods |= WITH_CTRL;
 		break;
 	default:
 		if (c < ' ') {
-			mods |= MOD_CTRL;
+			mods |= WITH_CTRL;
 			c |= c <= 26 ? 0x60 : 0x40; /* letters, and [ \ ] ^ _ */
 		}
-		if (c < DEL)
-			key = termkeys_printable((char)c, &shift);
+		printable(map, k, mods, c);
 		break;
 	}
 	if (key)
-		add_modified(k, mods | (shift ? MOD_SHIFT : 0), key);
+		add_modified(k, mods, key);
+}
+
+/* One of UTF-8's that is not ASCII; returns its bytes. */
+static size_t beyond_ascii(const struct keymap *map, struct termkeys *k, const uint8_t *buf,
+			   size_t len)
+{
+	uint32_t c = buf[0] & (buf[0] >= 0xf0 ? 0x07 : buf[0] >= 0xe0 ? 0x0f : 0x1f);
+	size_t n = 1;
+
+	for (; n < len && n < 4 && (buf[n] & 0xc0) == 0x80; n++)
+		c = c << 6 | (buf[n] & 0x3f);
+	printable(map, k, 0, c);
+	return n;
 }
 
 /* CSI n ~ */
@@ -144,7 +169,7 @@ static size_t control_sequence(const uint8_t *buf, size_t len, struct termkeys *
 	if (at == len)
 		return at;
 	if (buf[at] == 'Z') {
-		add_modified(k, MOD_SHIFT, KEY_TAB);
+		add_modified(k, WITH_SHIFT, KEY_TAB);
 		return at + 1;
 	}
 	key = buf[at] == '~' ? by_number(param[0]) : by_letter(buf[at]);
@@ -153,19 +178,13 @@ static size_t control_sequence(const uint8_t *buf, size_t len, struct termkeys *
 	return at + 1;
 }
 
-size_t termkeys_next(const uint8_t *buf, size_t len, struct termkeys *out)
+size_t termkeys_next(const struct keymap *map, const uint8_t *buf, size_t len, struct termkeys *out)
 {
 	out->nr = 0;
-	if (buf[0] >= 0x80) {
-		/* The rest of a character that no key makes. */
-		size_t n = 1;
-
-		while (n < len && (buf[n] & 0xc0) == 0x80)
-			n++;
-		return n;
-	}
+	if (buf[0] >= 0x80)
+		return beyond_ascii(map, out, buf, len);
 	if (buf[0] != ESC || len == 1) {
-		character(out, 0, buf[0]);
+		character(map, out, 0, buf[0]);
 		return 1;
 	}
 	if (buf[1] == '[' && len > 2)
@@ -177,6 +196,6 @@ size_t termkeys_next(const uint8_t *buf, size_t len, struct termkeys *out)
 			add(out, key);
 		return 3;
 	}
-	character(out, MOD_ALT, buf[1]);
+	character(map, out, WITH_ALT, buf[1]);
 	return 2;
 }

@@ -237,7 +237,7 @@ static void receive(void *dev, const uint8_t *buf, size_t len)
 
 	while (len) {
 		struct termkeys k;
-		size_t n = termkeys_next(buf, len, &k);
+		size_t n = termkeys_next(t->keymap, buf, len, &k);
 
 		if (k.nr) {
 			sendkey_press(&t->keys, k.key, k.nr, 0);
@@ -257,9 +257,10 @@ static void on_room(void *opaque)
 }
 
 int textcon_open(struct textcon *t, struct console *console, struct screen *screen,
-		 struct input *input, struct clock *clock)
+		 struct input *input, const struct keymap *keymap, struct clock *clock)
 {
 	memset(t, 0, sizeof(*t));
+	t->keymap = keymap;
 	t->now = calloc(1, sizeof(*t->now));
 	t->shown = calloc(1, sizeof(*t->shown));
 	if (!t->now || !t->shown) {

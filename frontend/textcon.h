@@ -13,21 +13,24 @@
 
 struct console;
 struct input;
+struct keymap;
 
 struct textcon {
 	struct console *console;
 	struct screen *screen;
 	struct screen_view view;
 	struct sendkey keys;
+	const struct keymap *keymap;
 	struct text_screen *now, *shown; /* shown: what the terminal has */
 	bool graphics;                   /* the terminal says so */
 	bool changed;                    /* the screen has, since `shown` */
 	unsigned width, height;          /* of the terminal */
 };
 
-/* Takes the console's bytes from now on. console, screen and input are borrowed. 0 or -ENOMEM. */
+/* Takes the console's bytes from now on. console, screen, input and keymap (the guest's; NULL: that of the US) are
+ * borrowed. 0 or -ENOMEM. */
 int textcon_open(struct textcon *t, struct console *console, struct screen *screen,
-		 struct input *input, struct clock *clock);
+		 struct input *input, const struct keymap *keymap, struct clock *clock);
 /* Leaves the terminal as it was. */
 void textcon_close(struct textcon *t);
 

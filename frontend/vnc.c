@@ -95,41 +95,20 @@ static void wake(void *opaque)
 
 /* ---- what clients send, on their threads ---- */
 
-/* Symbols of another layout's keys may need Shift where the client has none, and the other way round. */
-static void press_shifted(struct input *in, enum key key, enum keysym_shift shift)
-{
-	bool left = in->down[KEY_SHIFT], right = in->down[KEY_SHIFT_R];
-
-	if (shift == SHIFT_DOWN && !left && !right) {
-		input_key(in, KEY_SHIFT, true);
-		input_key(in, key, true);
-		input_key(in, KEY_SHIFT, false);
-	} else if (shift == SHIFT_UP && (left || right)) {
-		input_key(in, KEY_SHIFT, false);
-		input_key(in, KEY_SHIFT_R, false);
-		input_key(in, key, true);
-		input_key(in, KEY_SHIFT, left);
-		input_key(in, KEY_SHIFT_R, right);
-	} else {
-		input_key(in, key, true);
-	}
-}
-
 static void on_key(rfbBool down, rfbKeySym keysym, rfbClientPtr cl)
 {
 	struct client *c = cl->clientData;
 	struct vnc *v = c->vnc;
-	enum keysym_shift shift;
-	enum key key = keysym_key(keysym, &shift);
+	struct typed s;
 
-	if (key == NO_KEY)
+	if (!keysym_find(v->opt.keymap, keysym, &s))
 		return;
 	pthread_mutex_lock(&v->m->lock);
-	c->down[key] = down;
+	c->down[s.key] = down;
 	if (down)
-		press_shifted(&v->m->input, key, shift);
+		keysym_press(&v->m->input, &s);
 	else
-		input_key(&v->m->input, key, false);
+		input_key(&v->m->input, s.key, false);
 	screen_hurry(screen(v));
 	pthread_mutex_unlock(&v->m->lock);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct keymap;
 struct ui;
 struct vnc;
 
@@ -20,7 +21,8 @@ struct vnc_options {
 	unsigned to;      /* the last one to try */
 	bool password;    /* clients need one; until it is set, there is no way in */
 	enum vnc_share share;
-	const char *name; /* of the guest; or NULL */
+	const char *name;            /* of the guest; or NULL */
+	const struct keymap *keymap; /* the guest's layout, borrowed; NULL: that of the US */
 };
 
 /* Listens, on a thread of its own. ui is borrowed. 0, or -1 with one line in err. Machine lock not held. */

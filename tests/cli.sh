@@ -243,6 +243,7 @@ refuses "xres and yres" -device VGA,xres=1
 refuses "power of two" -device VGA,vgamem_mb=3
 refuses "one already" -device VGA -device VGA
 refuses "the address comes first" -vnc password=on
+refuses "-k klingon.*(no such layout|libxkbcommon)" -k klingon
 refuses "HOST.:DISPLAY" -vnc 5
 refuses "number up to 59635" -vnc :59636
 refuses "tls-creds= is not supported.*ssh" -vnc :0,tls-creds=tls0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Keys: what terminals send, and the monitor's sendkey.
+ * Keys: what terminals and VNC clients send, layouts, and the monitor's sendkey.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -17,7 +17,8 @@ static void expect(const char *bytes, size_t len, size_t taken, unsigned nr, uns
 {
 	struct termkeys k;
 
-	cr_expect_eq(termkeys_next((const uint8_t *)bytes, len, &k), taken, "of %s", bytes + 1);
+	cr_expect_eq(termkeys_next(NULL, (const uint8_t *)bytes, len, &k), taken, "of %s",
+		     bytes + 1);
 	cr_assert_eq(k.nr, nr, "%u keys of %s", k.nr, bytes + 1);
 	cr_expect(nr < 1 || key_set1(k.key[0]) == a, "%x", k.key[0]);
 	cr_expect(nr < 2 || key_set1(k.key[1]) == b, "%x", k.key[1]);
@@ -72,7 +73,7 @@ Test(termkeys, anything)
 							     : "\x1b[O;~1"[rand_r(&seed) % 6]);
 		while (at < len) {
 			struct termkeys k;
-			size_t taken = termkeys_next(buf + at, len - at, &k);
+			size_t taken = termkeys_next(NULL, buf + at, len - at, &k);
 			cr_assert(taken >= 1 && taken <= len - at);
 			cr_assert_leq(k.nr, TERMKEYS_MAX);
 			at += taken;
@@ -171,24 +172,120 @@ Test(sendkey, refuses)
 	cr_expect_eq(code(), 0x1e);
 }
 
+/* shift: -1 where Caps Lock may be on. */
+static void makes(const struct keymap *map, uint32_t keysym, enum key key, int shift, bool altgr)
+{
+	struct typed s;
+
+	cr_assert(keysym_find(map, keysym, &s), "%x", keysym);
+	cr_expect_eq(s.key, key, "%x: %s", keysym, key_name(s.key));
+	cr_expect_eq(s.letter, shift < 0, "%x", keysym);
+	cr_expect(shift < 0 || (s.shift == MOD_DOWN) == shift, "%x", keysym);
+	cr_expect_eq(s.altgr == MOD_DOWN, altgr, "%x", keysym);
+}
+
 Test(keysym, every_character_of_a_us_keyboard)
 {
-	enum keysym_shift shift;
+	struct typed s;
 
 	for (uint32_t c = ' '; c < 0x7f; c++)
-		cr_expect_neq(keysym_key(c, &shift), NO_KEY, "%c", (int)c);
-	cr_expect_eq(keysym_key('a', &shift), KEY_A);
-	cr_expect_eq(shift, SHIFT_ANY);
-	cr_expect_eq(keysym_key('A', &shift), KEY_A);
-	cr_expect_eq(shift, SHIFT_ANY, "Caps Lock may be on");
-	cr_expect_eq(keysym_key('1', &shift), KEY_1);
-	cr_expect_eq(shift, SHIFT_UP);
-	cr_expect_eq(keysym_key('"', &shift), KEY_APOSTROPHE);
-	cr_expect_eq(shift, SHIFT_DOWN);
-	cr_expect_eq(keysym_key(0xff0d, &shift), KEY_RET);
-	cr_expect_eq(shift, SHIFT_ANY);
-	cr_expect_eq(keysym_key(0xffc9, &shift), KEY_F12);
-	cr_expect_eq(keysym_key(0xffb5, &shift), KEY_KP_5);
-	cr_expect_eq(keysym_key(0x20ac, &shift), NO_KEY);
-	cr_expect_eq(keysym_key(UINT32_MAX, &shift), NO_KEY);
+		cr_expect(keysym_find(NULL, c, &s), "%c", (int)c);
+	makes(NULL, 'a', KEY_A, -1, false);
+	makes(NULL, 'A', KEY_A, -1, false);
+	makes(NULL, '1', KEY_1, 0, false);
+	makes(NULL, '"', KEY_APOSTROPHE, 1, false);
+	makes(NULL, 0xff0d, KEY_RET, 0, false);
+	makes(NULL, 0xffc9, KEY_F12, 0, false);
+	makes(NULL, 0xffb5, KEY_KP_5, 0, false);
+	cr_expect(!keysym_find(NULL, 0x20ac, &s));
+	cr_expect(!keysym_find(NULL, UINT32_MAX, &s));
+}
+
+static struct keymap *layout(const char *name)
+{
+	char err[200];
+	struct keymap *map = keymap_load(name, err, sizeof(err));
+
+	if (!map)
+		cr_skip_test("%s", err);
+	return map;
+}
+
+Test(keymap, of_a_german_keyboard)
+{
+	struct keymap *map = layout("de");
+	struct typed s;
+
+	for (uint32_t c = ' '; c < 0x7f; c++)
+		if (!strchr("^`", (int)c)) /* dead keys */
+			cr_expect(keysym_find(map, c, &s), "%c", (int)c);
+	makes(map, 'z', KEY_Y, -1, false);
+	makes(map, 'Y', KEY_Z, -1, false);
+	makes(map, '@', KEY_Q, 0, true);
+	makes(map, '<', KEY_LESS, 0, false);
+	makes(map, '/', KEY_7, 1, false);
+	makes(map, 0xdf, KEY_MINUS, 0, false);      /* sharp s */
+	makes(map, 0xd6, KEY_SEMICOLON, -1, false); /* O with dots */
+	makes(map, 0x20ac, KEY_E, 0, true);         /* the euro, as X names it, */
+	makes(map, 0x10020ac, KEY_E, 0, true);      /* and as Unicode does */
+	makes(map, 0xff0d, KEY_RET, 0, false);
+	cr_expect(!keysym_find(map, 0x6c1, &s), "Cyrillic");
+	keymap_free(map);
+}
+
+Test(keymap, names)
+{
+	struct keymap *map = layout("fr");
+	char err[200];
+
+	makes(map, '1', KEY_1, 1, false);
+	makes(map, '&', KEY_1, 0, false);
+	keymap_free(map);
+	map = layout("en-gb");
+	makes(map, 0xa3, KEY_3, 1, false); /* the pound */
+	keymap_free(map);
+	map = layout("ru");
+	makes(map, 0x6c1, KEY_F, -1, false);
+	makes(map, 0x1000430, KEY_F, -1, false);
+	keymap_free(map);
+	cr_expect_null(keymap_load("klingon", err, sizeof(err)));
+	cr_expect(strstr(err, "-k klingon: no such layout"), "%s", err);
+	cr_expect_null(keymap_load("", err, sizeof(err)));
+	cr_expect_null(keymap_load("de-and-more-than-a-layout-is-called", err, sizeof(err)));
+}
+
+Test(keymap, of_a_terminal)
+{
+	struct keymap *map = layout("de");
+	struct termkeys k;
+
+	cr_expect_eq(termkeys_next(map, (const uint8_t *)"@", 1, &k), 1u);
+	cr_expect_eq(k.nr, 2u);
+	cr_expect_eq(k.key[0], KEY_ALT_R);
+	cr_expect_eq(k.key[1], KEY_Q);
+	cr_expect_eq(termkeys_next(map, (const uint8_t *)"\xc3\x96x", 3, &k), 2u);
+	cr_expect_eq(k.nr, 2u);
+	cr_expect_eq(k.key[0], KEY_SHIFT);
+	cr_expect_eq(k.key[1], KEY_SEMICOLON);
+	cr_expect_eq(termkeys_next(map, (const uint8_t *)"\x1a", 1, &k), 1u); /* Ctrl-Z */
+	cr_expect_eq(k.nr, 2u);
+	cr_expect_eq(k.key[1], KEY_Y);
+	keymap_free(map);
+}
+
+TestSuite(keymap_press, .init = setup);
+
+/* Of a US keyboard, where @ is with Shift and not with AltGr: that is so for this key alone. */
+Test(keymap_press, modifiers_come_and_go)
+{
+	static const int want[] = {0x2a, 0xaa, 0xe0, 0x38, 0x10, 0xe0, 0xb8, 0x2a, -1};
+	struct keymap *map = layout("de");
+	struct typed s;
+
+	cr_assert(keysym_find(map, '@', &s));
+	input_key(&b.input, KEY_SHIFT, true);
+	keysym_press(&b.input, &s);
+	for (size_t n = 0; n < sizeof(want) / sizeof(want[0]); n++)
+		cr_expect_eq(code(), want[n], "code %zu", n);
+	keymap_free(map);
 }
