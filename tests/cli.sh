@@ -122,6 +122,12 @@ refuses "cache=bar is not known" -drive "cache=bar,file=$dir/garbage"
 refuses "format=vmdk is not supported; there are raw and qcow2" -drive "format=vmdk,file=$dir/garbage"
 refuses "not a valid qcow2 image" -drive "if=none,id=d,format=qcow2,file=$dir/garbage"
 refuses "aio=native needs cache=none" -drive "if=none,id=d,aio=native,file=$dir/garbage"
+refuses "werror=foo is not known; there are report, ignore, stop, enospc" \
+	-drive "if=none,id=d,file=$dir/garbage" -device virtio-blk-pci,drive=d,werror=foo
+refuses "rerror=enospc is not known" \
+	-drive "if=none,id=d,file=$dir/garbage" -device ide-hd,drive=d,rerror=enospc
+refuses "each target has one unit" -device virtio-scsi-pci \
+	-drive "if=none,id=d,file=$dir/garbage" -device scsi-hd,drive=d,lun=1
 refuses "throttling.group=g is not supported" -drive "throttling.group=g,file=$dir/garbage"
 refuses "iops=-5 is not a number" -drive "iops=-5,file=$dir/garbage"
 refuses "ide0-hd0: a burst .-max. needs the limit" -drive "bps_max=5,file=$dir/garbage"

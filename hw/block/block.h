@@ -224,6 +224,9 @@ struct block_stats {
 	uint64_t inline_done, uring_done, thread_done; /* by the way they took */
 };
 void block_stats(const struct block *b, struct block_stats *out);
+/* What becomes of errors from now on. */
+void block_set_policies(struct block *b, enum block_error_policy rerror,
+			enum block_error_policy werror);
 /* As it was opened, or changed since; the strings are NULL. */
 const struct block_options *block_options(const struct block *b);
 /* The file as the user named it, or NULL without a medium; and its format. */

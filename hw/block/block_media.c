@@ -68,6 +68,13 @@ void block_stats(const struct block *b, struct block_stats *out)
 	*out = b->stats;
 }
 
+void block_set_policies(struct block *b, enum block_error_policy rerror,
+			enum block_error_policy werror)
+{
+	b->opt.rerror = rerror;
+	b->opt.werror = werror;
+}
+
 const struct block_options *block_options(const struct block *b)
 {
 	return &b->opt;

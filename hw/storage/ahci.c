@@ -342,6 +342,7 @@ static int attach(struct drive_bus *bus, unsigned unit, struct block *block,
 	    .serial = o->serial,
 	    .model = o->model,
 	    .version = o->version,
+	    .rotation_rate = o->rotation_rate,
 	};
 	char name[64];
 	int r;

@@ -178,6 +178,7 @@ int ata_init(struct ata_drive *d, const char *name, struct block *block, unsigne
 	d->block = block;
 	d->cd = o->cd;
 	d->sata = o->sata;
+	d->rotation_rate = o->rotation_rate;
 	if (o->serial)
 		snprintf(d->serial, sizeof(d->serial), "%s", o->serial);
 	else

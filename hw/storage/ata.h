@@ -72,7 +72,7 @@ struct ata_drive {
 	bool cd, sata;
 	struct scsi_dev scsi; /* of a CD-ROM drive */
 	char serial[21], model[41], firmware[9];
-	uint16_t def_cylinders, def_heads, def_sectors;
+	uint16_t def_cylinders, def_heads, def_sectors, rotation_rate;
 
 	struct ata_regs r;
 	uint8_t multiple;        /* sectors of a block of READ MULTIPLE, 0: off */
@@ -94,6 +94,7 @@ static inline uint64_t ata_sectors(const struct ata_drive *d)
 struct ata_options {
 	bool cd, sata;
 	const char *serial, *model, *version; /* NULL: the default */
+	uint16_t rotation_rate;               /* per minute; 0: not said, 1: none */
 };
 
 /* block is borrowed, and attached to this drive. number: makes the default serial. 0, -EBUSY, or

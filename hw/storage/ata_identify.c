@@ -102,7 +102,7 @@ void ata_identify(struct ata_drive *d)
 	put16(d, 87, 1 << 14 | 1 << 6 | 1 << 5);
 	put16(d, 106, 0x6000);
 	put16(d, 169, trim); /* DATA SET MANAGEMENT can trim */
-	put16(d, 217, 1);    /* does not rotate */
+	put16(d, 217, d->rotation_rate);
 	put16(d, 255, 0xa5);
 	for (unsigned i = 0; i < ATA_SECTOR - 1; i++)
 		sum = (uint8_t)(sum + d->data[i]);

@@ -122,6 +122,7 @@ static int create(void **self, const struct device_args *args, enum drive_bus_ki
 	    .vendor = kind == DRIVE_SCSI ? arg_str(args, "vendor") : NULL,
 	    .logical_block = (uint32_t)arg_num(args, "logical_block_size"),
 	    .physical_block = (uint32_t)arg_num(args, "physical_block_size"),
+	    .rotation_rate = (uint16_t)arg_num(args, "rotation_rate"),
 	};
 	struct drive_bus *bus;
 	char path[96];
@@ -132,6 +133,15 @@ static int create(void **self, const struct device_args *args, enum drive_bus_ki
 		snprintf(err, errlen, "-device %s needs drive=", args->spec->type->name);
 		return -EINVAL;
 	}
+	if (kind == DRIVE_SCSI && (arg_num(args, "lun") || arg_num(args, "channel"))) {
+		snprintf(err, errlen,
+			 "-device %s: each target has one unit: lun=0,channel=0; use scsi-id=",
+			 args->spec->type->name);
+		return -EINVAL;
+	}
+	r = storage_set_up(args, block, err, errlen);
+	if (r < 0)
+		return r;
 	r = choose(args, kind, unit_prop, &bus, &unit, err, errlen);
 	if (r < 0)
 		return r;
@@ -180,9 +190,17 @@ static int create_floppy(void **self, const struct device_args *args, char *err,
 	return create(self, args, DRIVE_FLOPPY, false, err, errlen);
 }
 
+/* 0: not said; 1: it does not rotate (ATA8-ACS 7.16.7.77). */
+#define ROTATION_PROP                                                                              \
+	{                                                                                          \
+		"rotation_rate", PROP_NUM, "rotations per minute; 1: none, as of an SSD", "1",     \
+		    0xfffe, false                                                                  \
+	}
+
 static const struct prop floppy_props[] = {
     {"drive", PROP_DRIVE, "the diskette", NULL, 0, true},
     {"unit", PROP_NUM, "0 for drive A, 1 for B", NULL, 1, false},
+    STORAGE_PROPS,
     {0},
 };
 
@@ -193,19 +211,25 @@ static const struct prop ide_props[] = {
     {"serial", PROP_STR, "serial number, up to 20 characters", NULL, 0, false},
     {"model", PROP_STR, "model name, up to 40 characters", NULL, 0, false},
     {"ver", PROP_STR, "firmware version, up to 8 characters", NULL, 0, false},
+    ROTATION_PROP,
+    STORAGE_PROPS,
     {0},
 };
 
 static const struct prop scsi_props[] = {
     {"drive", PROP_DRIVE, "the disk or CD-ROM", NULL, 0, true},
     {"bus", PROP_STR, "the SCSI bus, as scsi0.0", NULL, 0, false},
+    {"channel", PROP_NUM, "0", "0", 0, false},
     {"scsi-id", PROP_NUM, "target number", NULL, 63, false},
+    {"lun", PROP_NUM, "logical unit of the target: 0", "0", 0, false},
     {"serial", PROP_STR, "serial number, up to 36 characters", NULL, 0, false},
     {"vendor", PROP_STR, "vendor, up to 8 characters", NULL, 0, false},
     {"product", PROP_STR, "product, up to 16 characters", NULL, 0, false},
     {"ver", PROP_STR, "revision, up to 4 characters", NULL, 0, false},
     {"logical_block_size", PROP_SIZE, "bytes of a block", "0", 4096, false},
     {"physical_block_size", PROP_SIZE, "bytes of a block of the medium", "0", 4096, false},
+    ROTATION_PROP,
+    STORAGE_PROPS,
     {0},
 };
 

@@ -20,6 +20,7 @@ struct drive_options {
 	bool cd;
 	const char *serial, *vendor, *model, *version; /* NULL: the default */
 	uint32_t logical_block, physical_block;        /* bytes; 0: the default */
+	uint16_t rotation_rate;                        /* as both standards have it */
 };
 
 struct drive_bus {

@@ -341,6 +341,7 @@ void nvme_fini(struct nvme *n)
 static const struct prop props[] = {
     {"drive", PROP_DRIVE, "the disk", NULL, 0, true},
     {"serial", PROP_STR, "serial number, up to 20 characters", NULL, 0, true},
+    STORAGE_PROPS,
     {"max_ioqpairs", PROP_NUM, "pairs of I/O queues", "64", NVME_MAX_PAIRS, false},
     {"logical_block_size", PROP_SIZE, "bytes of a block", "512", 4096, false},
     {0},
@@ -360,9 +361,12 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 	    .logical_block = (uint32_t)arg_num(args, "logical_block_size"),
 	};
 	struct block *block = arg_backend(args, "drive");
-	struct nvme *n = calloc(1, sizeof(*n));
-	int r;
+	int r = storage_set_up(args, block, err, errlen);
+	struct nvme *n;
 
+	if (r < 0)
+		return r;
+	n = calloc(1, sizeof(*n));
 	if (!n)
 		return -ENOMEM;
 	r = nvme_init(n, block, &o);

@@ -298,6 +298,7 @@ void scsi_init(struct scsi_dev *d, const char *name, struct block *block,
 		 : o->cd  ? "QEMU CD-ROM"
 			  : "QEMU HARDDISK");
 	set_text(d->revision, sizeof(d->revision), o->revision, "2.5+");
+	d->rotation_rate = o->rotation_rate;
 	set_text(d->serial, sizeof(d->serial), o->serial, "");
 	device_init(&d->dev, d->name, fields, d);
 	d->dev.reset_done = reset_done;

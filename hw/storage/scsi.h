@@ -79,6 +79,7 @@ struct scsi_dev {
 	bool cd, atapi;
 	uint32_t block_len; /* bytes of a logical block: 2048 for a CD-ROM */
 	char vendor[9], product[17], revision[5], serial[37];
+	uint16_t rotation_rate;
 
 	/* Sense data of the last command that failed, for REQUEST SENSE. */
 	uint8_t key;
@@ -113,6 +114,7 @@ struct scsi_options {
 	bool cd, atapi;
 	const char *vendor, *product, *revision, *serial; /* NULL: the default */
 	uint32_t block_len;                               /* 0: 512 or 2048 */
+	uint16_t rotation_rate;                           /* per minute; 0: not said, 1: none */
 };
 
 /* block is borrowed; the controller attaches it, and passes on what block_user is told. */

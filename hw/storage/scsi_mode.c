@@ -80,7 +80,7 @@ static void inquiry_vpd(struct scsi_cmd *c)
 		break;
 	case 0xb1:
 		n = d->cd ? 0 : 60;
-		p[1] = 1; /* does not rotate */
+		set_be16(p, d->rotation_rate);
 		break;
 	case 0xb2:
 		n = d->cd ? 0 : 4;

@@ -424,7 +424,7 @@ static const struct prop props[] = {
     {"logical_block_size", PROP_SIZE, "bytes of a sector", "512", 32768, false},
     {"physical_block_size", PROP_SIZE, "bytes of a sector of the medium", "512", 32768, false},
     {"config-wce", PROP_BOOL, "the guest may switch the write cache", "on", 0, false},
-    {"write-cache", PROP_BOOL, "whether there is a write cache", NULL, 0, false},
+    STORAGE_PROPS,
     {"event_idx", PROP_BOOL, "fewer interrupts and notifications", "on", 0, false},
     {"indirect_desc", PROP_BOOL, "tables of descriptors", "on", 0, false},
     VIRTIO_LAYOUT_PROPS,
@@ -454,13 +454,14 @@ static int create(void **self, const struct device_args *args, char *err, size_t
 	    .physical_block = (uint32_t)arg_num(args, "physical_block_size"),
 	};
 	struct block *block = arg_backend(args, "drive");
-	struct virtio_blk *d = calloc(1, sizeof(*d));
-	int r;
+	int r = storage_set_up(args, block, err, errlen);
+	struct virtio_blk *d;
 
+	if (r < 0)
+		return r;
+	d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	if (arg_str(args, "write-cache"))
-		block_set_write_cache(block, arg_bool(args, "write-cache"));
 	r = virtio_blk_init(d, block, &o);
 	if (r < 0) {
 		storage_error(args, block, r, err, errlen);

@@ -436,6 +436,7 @@ int virtio_scsi_attach(struct virtio_scsi *h, unsigned target, struct block *blo
 	    .revision = o->version,
 	    .serial = o->serial,
 	    .block_len = o->logical_block,
+	    .rotation_rate = o->rotation_rate,
 	};
 	struct virtio_scsi_target *t;
 	struct scsi_dev *unit;

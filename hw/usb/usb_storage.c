@@ -411,7 +411,8 @@ static const struct usb_class class = {
 
 int usb_storage_init(struct usb_storage *s, struct block *block, const char *serial)
 {
-	const struct scsi_options o = {.cd = block_removable(block), .serial = serial};
+	const struct scsi_options o = {
+	    .cd = block_removable(block), .serial = serial, .rotation_rate = 1};
 	int r;
 
 	memset(s, 0, sizeof(*s));
@@ -441,6 +442,7 @@ void usb_storage_fini(struct usb_storage *s)
 
 static const struct prop props[] = {
     {"drive", PROP_DRIVE, "the disk or CD-ROM", NULL, 0, true},
+    STORAGE_PROPS,
     USB_PROPS,
     {0},
 };
@@ -454,10 +456,13 @@ static void destroy(void *self)
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)
 {
 	struct block *block = arg_backend(args, "drive");
-	struct usb_storage *s = calloc(1, sizeof(*s));
+	int r = storage_set_up(args, block, err, errlen);
+	struct usb_storage *s;
 	char path[96];
-	int r;
 
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
 	r = usb_storage_init(s, block, arg_str(args, "serial"));

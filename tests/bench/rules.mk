@@ -11,7 +11,7 @@ $(BENCH_WORK): $(wildcard tests/bench/work*.c tests/bench/work.h)
 #: make bench           native, interp, jit and QEMU's tcg side by side (BENCH="--only loop,pipe")
 #: make bench-quick     the same, a tenth of the work, once
 #: make bench-interp    the interpreter's speed beside Bochs
-#: make bench-disks     fio in a Debian guest, beside QEMU's TCG (BENCH="--seconds 10 --only nvme0n1")
+#: make bench-disks     fio in a Debian guest, beside QEMU's TCG (BENCH="--seconds 10 --only nvme-raw")
 .PHONY: bench bench-quick bench-interp bench-disks
 bench-disks: doppel
 	@python3 tests/bench/fio.py $(BENCH)

@@ -132,8 +132,8 @@ class Disks(suite.Suite):
         initrd = self.path("queues.initrd")
         initrd_with_modules(initrd)
         args = []
-        for name, device in {"a": "virtio-blk-pci,drive=a", "b": "virtio-blk-pci,drive=b,num-queues=1",
-                             "s": "scsi-hd,drive=s"}.items():
+        for name, device in {"a": "virtio-blk-pci,drive=a", "b": "virtio-blk-pci,drive=b,num-queues=1,write-cache=off",
+                             "s": "scsi-hd,drive=s,channel=0,lun=0,rotation_rate=7200,werror=stop"}.items():
             with open(self.path(name + ".img"), "wb") as f:
                 f.write(os.urandom(2 * MIB))
             args += ["-drive", f"file={self.path(name)}.img,format=raw,if=none,id={name}", "-device", device]
@@ -145,6 +145,8 @@ class Disks(suite.Suite):
                       "while [ ! -e /dev/sda ] || [ ! -e /dev/vdb ]; do sleep .1; done", 120)
             for disk, queues in {"vda": 2, "vdb": 1, "sda": 2}.items():
                 check(len(g.command(f"ls /sys/block/{disk}/mq").split()) == queues, f"queues of {disk}")
+            got = g.command("cd /sys/block; cat vda/queue/write_cache vdb/queue/write_cache sd?/queue/rotational")
+            check(got.split() == ["write", "back", "write", "through", "1"], f"write caches, rotation: {got}")
             # Each CPU has the interrupts of a queue of its own.
             g.command("for c in 0 1; do for d in vda sda; do taskset $((c + 1)) dd if=/dev/$d bs=4k "
                       "iflag=direct of=/dev/null 2>/dev/null; done; done", 60)
