@@ -17,7 +17,7 @@ struct engine;
 
 /* ---- results ---- */
 
-enum bench_group { GROUP_CPU, GROUP_MEMORY, GROUP_KERNEL, GROUP_DISK, BENCH_GROUPS };
+enum bench_group { GROUP_CPU, GROUP_MEMORY, GROUP_KERNEL, GROUP_DISK, GROUP_NET, BENCH_GROUPS };
 
 struct bench_workload {
 	const char *name;
@@ -131,6 +131,11 @@ int bench_disk_open(void);
 int bench_disk_attach(struct pc *pc, int fd, char *err, size_t len);
 /* The same requests as the guest's, by system calls. */
 struct bench_result bench_disk_run(unsigned id, int fd, uint64_t *arena, uint32_t rounds);
+
+/* ---- the network: bench_net.c ---- */
+
+/* Gives the machine a card of each kind that the guest drives, with an end that answers it. As bench_disk_attach(). */
+int bench_net_attach(struct pc *pc, char *err, size_t len);
 
 /* ---- output: bench_print.c, bench_html.c ---- */
 

@@ -13,6 +13,7 @@ const char *const bench_group_names[BENCH_GROUPS] = {
     [GROUP_MEMORY] = "Memory, user code",
     [GROUP_KERNEL] = "Kernel and devices",
     [GROUP_DISK] = "Disk, virtio-blk",
+    [GROUP_NET] = "Network",
 };
 
 /* ---- numbers ---- */

@@ -192,6 +192,7 @@ static void run_guest(struct child *c, const struct engine *engine)
 	}
 	if (pc_new(&pc, &cfg, err, sizeof(err)) < 0 ||
 	    (c->disk >= 0 && bench_disk_attach(pc, c->disk, err, sizeof(err)) < 0) ||
+	    bench_net_attach(pc, err, sizeof(err)) < 0 ||
 	    pc_load(pc, &kernel, NULL, 0, "", err, sizeof(err)) < 0) {
 		tell_error(c, err);
 		return;

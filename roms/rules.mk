@@ -8,7 +8,8 @@ ROM_CFLAGS := -std=gnu17 -O2 -I. -ffreestanding -fno-stack-protector \
 	-Werror -MMD -MP
 
 GUEST_OBJS := $(patsubst %,build/%.o,$(wildcard roms/guest/*.c) roms/guest/start.S)
-BENCH_OBJS := $(patsubst %,build/roms/bench/%.o,main.c kernel.c privileged.c disk.c entry.S) \
+BENCH_OBJS := $(patsubst %,build/roms/bench/%.o,main.c kernel.c privileged.c pci.c virtio.c disk.c net.c \
+	virtio_net.c e1000.c entry.S) \
 	build/roms/guest/start.S.o build/roms/guest/lib.c.o
 
 $(GUEST_OBJS) $(BENCH_OBJS): ROM_CFLAGS += -fno-pic -fno-pie -mgeneral-regs-only

@@ -58,6 +58,24 @@ static inline uint32_t bench_disk_at(uint32_t n, uint32_t size)
 	return (n * 5 + 3) % (BENCH_DISK / 2 / size) * size;
 }
 
+/* Frames between a network card and its other end, which is in doppel. What they tell is in native byte order. */
+struct bench_frame {
+	uint8_t to[6], from[6];
+	uint16_t type, command;
+	uint64_t number;
+	uint64_t sum; /* of answers */
+};
+enum bench_command {
+	BENCH_FRAME_DATA,
+	BENCH_FRAME_ANSWER, /* a short frame is wanted: how many have come, and the sum of numbers and lengths */
+	BENCH_FRAME_SEND, /* that many long ones are wanted, numbered from 0 */
+};
+#define BENCH_FRAME_TYPE  0xb588u /* 88b5h: for experiments (IEEE 802) */
+#define BENCH_FRAME_SHORT 60u
+#define BENCH_FRAME_LONG  1514u
+#define BENCH_NR_FRAMES   32u /* in a round */
+#define BENCH_NR_ECHOES   16u
+
 /* ---- the workloads that need no privilege ---- */
 
 struct bench_result {

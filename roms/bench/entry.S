@@ -94,7 +94,7 @@ trap_entry:
 
 	handler page_fault_entry, on_page_fault, 8
 	handler interrupt_entry, on_interrupt
-	handler disk_entry, on_disk
+	handler device_entry, on_device
 	handler ping_entry, on_ping
 
 /* ---- the second processor, copied below 1 MiB ---- */

@@ -13,7 +13,7 @@
 
 struct kernel kernel;
 
-extern const char stubs[], page_fault_entry[], interrupt_entry[], ping_entry[], disk_entry[],
+extern const char stubs[], page_fault_entry[], interrupt_entry[], ping_entry[], device_entry[],
     trap_entry[], syscall_entry[], interrupt_stack_top[], second_start[], second_end[];
 
 struct gate {
@@ -167,7 +167,7 @@ static void make_descriptors(void)
 	set_gate(VECTOR_TIMER, interrupt_entry, 0);
 	set_gate(VECTOR_PONG, interrupt_entry, 0);
 	set_gate(VECTOR_PING, ping_entry, 0);
-	set_gate(VECTOR_DISK, disk_entry, 0);
+	set_gate(VECTOR_DEVICE, device_entry, 0);
 	load_idt();
 }
 
@@ -240,4 +240,5 @@ void kernel_init(void)
 	mmio_write(LAPIC + LAPIC_SVR, 0x1ff);
 	start_second();
 	disk_init();
+	net_init();
 }

@@ -43,7 +43,7 @@ enum vector {
 	VECTOR_TIMER,
 	VECTOR_PING,
 	VECTOR_PONG,
-	VECTOR_DISK,
+	VECTOR_DEVICE,
 	VECTORS,
 };
 
@@ -81,7 +81,7 @@ static inline void invlpg(uint64_t at)
 /* kernel.c */
 struct kernel {
 	uint64_t cr3, other_cr3;          /* two address spaces with the same contents */
-	volatile uint64_t interrupts;     /* of VECTOR_SELF, _TIMER and _PONG that came */
+	volatile uint64_t interrupts;     /* of VECTOR_SELF, _TIMER, _PONG and _DEVICE that came */
 	volatile uint32_t second_started; /* the other CPU waits for VECTOR_PING */
 	uint32_t tsc_khz;
 };
@@ -94,13 +94,32 @@ void report_fault(uint64_t vector, uint64_t rip) __attribute__((noreturn));
 /* entry.S: fn(a, b, c) in ring 3. */
 struct bench_result user_call(void *fn, const void *a, const void *b, uint64_t c);
 
+/* pci.c */
+uint32_t pci_read(unsigned dev, unsigned reg);
+/* The number of the first device with this ID (device << 16 | vendor), which may then access memory and interrupt;
+ * -1: there is none. */
+int pci_start(uint32_t id);
+/* Interrupts come from this device now, whose function takes one back: false where it had none. Lines are shared. */
+void device_works(bool (*take_interrupt)(void));
+void on_device(void);
+
 /* disk.c */
 void disk_init(void);
 bool disk_present(void);
-void on_disk(void);
 uint64_t round_disk_read(uint64_t *arena);
 uint64_t round_disk_write(uint64_t *arena);
 uint64_t round_disk_bulk(uint64_t *arena);
+
+/* net.c */
+void net_init(void);
+bool has_virtio_net(void);
+bool has_e1000(void);
+uint64_t round_net_echo(uint64_t *arena);
+uint64_t round_net_send(uint64_t *arena);
+uint64_t round_net_receive(uint64_t *arena);
+uint64_t round_e1000_echo(uint64_t *arena);
+uint64_t round_e1000_send(uint64_t *arena);
+uint64_t round_e1000_receive(uint64_t *arena);
 
 /* privileged.c */
 struct privileged_job {

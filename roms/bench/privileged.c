@@ -209,4 +209,10 @@ const struct privileged_job privileged_jobs[BENCH_WORKLOADS] = {
     [BENCH_DISK_READ] = {{0, round_disk_read}, false, disk_present},
     [BENCH_DISK_WRITE] = {{bench_disk_prepare, round_disk_write}, false, disk_present},
     [BENCH_DISK_BULK] = {{0, round_disk_bulk}, false, disk_present},
+    [BENCH_NET_ECHO] = {{0, round_net_echo}, false, has_virtio_net},
+    [BENCH_NET_SEND] = {{0, round_net_send}, false, has_virtio_net},
+    [BENCH_NET_RECEIVE] = {{0, round_net_receive}, false, has_virtio_net},
+    [BENCH_E1000_ECHO] = {{0, round_e1000_echo}, false, has_e1000},
+    [BENCH_E1000_SEND] = {{0, round_e1000_send}, false, has_e1000},
+    [BENCH_E1000_RECEIVE] = {{0, round_e1000_receive}, false, has_e1000},
 };
