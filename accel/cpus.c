@@ -553,23 +553,41 @@ static void watch_all(struct cpus *c)
 		}
 }
 
-int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr)
+/* w takes the place of what was waited for; NULL: nothing is. Freed where it fails. */
+static int replace_watch(struct cpus *c, struct watch *w)
 {
-	struct watch *w = nr ? malloc(sizeof(*w)) : NULL, *old = c->watch;
-	int err = !nr ? 0 : !w ? -ENOMEM : watch_set(w, points, nr);
+	struct watch *old = c->watch;
+	int err = w && !atomic_load(&c->chosen)->watch ? cpus_prepare(c, fallback()) : 0;
 
-	if (err == 0 && nr && !atomic_load(&c->chosen)->watch)
-		err = cpus_prepare(c, fallback());
 	if (err < 0) {
-		free(w);
+		watch_free(w);
 		return err;
 	}
 	c->watch = w;
 	watch_all(c);
-	free(old);
+	watch_free(old);
 	if (atomic_load(&c->engine) != wanted(c))
 		move_all(c, wanted(c));
 	return 0;
+}
+
+int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr)
+{
+	const struct watch_trace *t = c->watch && c->watch->trace.on ? &c->watch->trace : NULL;
+	struct watch *w = NULL;
+	int err = nr || t ? watch_new(&w, points, nr, t) : 0;
+
+	return err < 0 ? err : replace_watch(c, w);
+}
+
+int cpus_trace(struct cpus *c, const struct watch_trace *trace)
+{
+	const struct watch *old = c->watch;
+	const unsigned nr = old ? old->nr : 0;
+	struct watch *w = NULL;
+	int err = nr || trace ? watch_new(&w, nr ? old->point : NULL, nr, trace) : 0;
+
+	return err < 0 ? err : replace_watch(c, w);
 }
 
 void cpus_on_hit(struct cpus *c,
@@ -765,7 +783,7 @@ void cpus_free(struct cpus *c)
 			c->vm[k].engine->close(c->vm[k].vm);
 	pthread_mutex_destroy(&c->lock);
 	pthread_cond_destroy(&c->drained);
-	free(c->watch);
+	watch_free(c->watch);
 	free(c->cpu);
 	free(c);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Debugging a machine from outside, under every engine: breakpoints and watchpoints by linear or physical address, and
+ * Debugging a machine from outside, under every engine: breakpoints and watchpoints by linear or physical address, traces, and
  * single steps. Nothing of it is in the guest: no byte of its memory changes, and its debug registers and
  * trap flag stay its own.
  *
@@ -18,9 +18,12 @@
 
 struct cpus;
 
-/* Replaces what is waited for; copied, nr 0 for nothing. Only while paused. 0; -ENOSPC or -EINVAL as
- * watch_set(), -ENOMEM, or what cpus_prepare() says; then nothing has changed. */
+/* Replaces what is waited for; copied, nr 0 for nothing. Only while paused. 0; -EINVAL or -ENOMEM as watch_new(),
+ * or what cpus_prepare() says; then nothing has changed. */
 int cpus_watch(struct cpus *c, const struct watch_point *points, unsigned nr);
+/* The same for what is told of as it happens; NULL for nothing. trace->fn is called on the vCPU's thread with no lock
+ * held. While instructions or branches are traced they are executed one by one. */
+int cpus_trace(struct cpus *c, const struct watch_trace *trace);
 
 /* Who is told that a vCPU has come to something that is waited for; before the first cpus_watch(). It is called on
  * that vCPU's thread, with its state in cpus_state(). Where it returns true, the vCPU stays there by itself, also

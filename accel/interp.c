@@ -308,7 +308,7 @@ static bool stops_here(struct engine_cpu *e, bool restart)
 
 static bool must_step(const struct engine_cpu *e)
 {
-	return e->core.debug_active || shadowed(&e->core) || may_break(e);
+	return e->core.debug_active || e->tracing || shadowed(&e->core) || may_break(e);
 }
 
 /* One instruction with everything that can happen around it. */
@@ -339,7 +339,11 @@ static void step(struct engine_cpu *e)
 	c->leave = false;
 	/* RF lasts for one instruction, but IRETD, POPF and task switches may set it anew. */
 	c->v.rflags &= ~(uint32_t)FL_RF;
+	if (e->tracing)
+		watch_step(c, WATCH_INSN, i, c->v.rip, 0);
 	i->run(c, i);
+	if (e->tracing && c->v.rip != insn_next(c, i))
+		watch_step(c, WATCH_BRANCH, i, c->blk_rip, c->v.rip);
 	c->retired++;
 	if (sti)
 		c->v.sti_shadow = false;
@@ -530,7 +534,8 @@ static void soft_watch(struct engine_cpu *e, const struct watch *watch)
 	e->watch = watch;
 	e->core.watch_execs = watch && watch->execs ? watch : NULL;
 	e->core.watch = watch && watch->accesses ? watch : NULL;
-	e->core.watch_events = watch && watch->events ? watch : NULL;
+	e->core.watch_events = watch && (watch->events || watch->trace.on) ? watch : NULL;
+	e->tracing = watch && watch->trace.on & WATCH_STEPS;
 	e->core.watch_hit.valid = false;
 	soft_forget(e);
 	tlb_flush_all(&e->core.tlb);

@@ -24,6 +24,7 @@ struct engine_cpu {
 	enum run_stops stops;
 	const struct watch *watch; /* what a debugger waits for, or NULL */
 	struct watch_hit hit;      /* after RUN_DEBUG */
+	bool tracing;              /* instruction by instruction */
 	bool hold;                 /* one instruction, and nothing that others post */
 	uint64_t faults;           /* exceptions delivered */
 	bool ended;                /* generated code has been left by an operation in C */

@@ -85,7 +85,7 @@ struct core {
 	uint64_t monitor_gpa; /* MONITOR address, or TLB_NONE */
 	const struct watch *watch;        /* accesses that a debugger waits for, or NULL */
 	const struct watch *watch_execs;  /* likewise, instructions */
-	const struct watch *watch_events; /* likewise, what is no access */
+	const struct watch *watch_events; /* likewise, what is no access; and what is traced */
 	struct watch_hit watch_hit;       /* the first one of the current instruction */
 };
 

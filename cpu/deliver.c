@@ -254,6 +254,6 @@ void deliver(struct core *c, const struct event *e, uint64_t next)
 	c->leave = true;
 	core_update_mode(c);
 	if (c->watch_events)
-		watch_event(c, e->kind == EVENT_EXC ? WATCH_EXCEPTION : WATCH_INTERRUPT, e->vector,
-			    1, e->error);
+		watch_transfer(c, e->kind == EVENT_EXC ? WATCH_EXCEPTION : WATCH_INTERRUPT,
+			       e->vector, e->error, next);
 }

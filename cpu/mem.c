@@ -139,6 +139,8 @@ static void piece_read(struct core *c, const struct piece *p, uint8_t *buf, unsi
 	for (unsigned at = 0, step; at < n; at += step) {
 		step = chunk(n - at);
 		uint64_t v = dev_read(c, p->gpa + at, step);
+		if (c->watch_events)
+			watch_event(c, WATCH_LOAD, p->gpa + at, step, v);
 		memcpy(buf + at, &v, step);
 	}
 }
@@ -161,6 +163,8 @@ static void piece_write(struct core *c, const struct piece *p, const uint8_t *bu
 		step = chunk(n - at);
 		memcpy(&v, buf + at, step);
 		dev_write(c, p->gpa + at, v, step);
+		if (c->watch_events)
+			watch_event(c, WATCH_STORE, p->gpa + at, step, v);
 	}
 }
 

@@ -28,6 +28,8 @@ void op_rdmsr(struct core *c, const struct insn *i)
 	(void)i;
 	if (msr_read(c, (uint32_t)c->v.gpr[RCX], &val))
 		raise_gp(c, 0);
+	if (c->watch_events)
+		watch_event(c, WATCH_RDMSR, (uint32_t)c->v.gpr[RCX], 1, val);
 	write_edx_eax(c, val);
 }
 

@@ -33,6 +33,7 @@
 #include "frontend/keymap.h"
 #include "frontend/monitor/server.h"
 #include "frontend/monitor/session.h"
+#include "frontend/monitor/trace.h"
 #include "frontend/options.h"
 #include "frontend/remote.h"
 #include "frontend/run.h"
@@ -555,6 +556,9 @@ static int help(const struct app *a)
 	case ACT_AUDIODEV_HELP:
 		options_audiodev_help();
 		break;
+	case ACT_LOG_HELP:
+		printf("%s\n", trace_log_help);
+		break;
 	case ACT_RUN:
 		break;
 	}
@@ -798,11 +802,34 @@ static void close_netdevs(struct app *a)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* -loadvm */
-static int load_state(void *opaque)
+/* -d */
+static int start_log(struct app *a)
+{
+	struct trace_spec s = {.cpu = -1, .limit = TRACE_LIMIT};
+	const char *items = a->opt.log_items;
+
+	if (a->opt.log_file && !(a->env.log_file = strdup(a->opt.log_file)))
+		return complain("out of memory");
+	if (!items)
+		return 0;
+	trace_log_items(&items, &s.kinds);
+	if (a->opt.log_filter)
+		trace_filter(&s, a->opt.log_filter);
+	s.path = a->opt.log_file ? a->opt.log_file : "-";
+	if (s.kinds && trace_start(&a->env.trace, &a->env, &s, a->err, sizeof(a->err)) < 0)
+		return complain("-D: %s", a->err);
+	return 0;
+}
+
+/* Before the guest begins; -loadvm. */
+static int on_start(void *opaque)
 {
 	struct app *a = opaque;
 
+	if (start_log(a))
+		return -1;
+	if (!a->opt.loadvm)
+		return 0;
 	if (snapshot_load(a->pc, a->drives, a->opt.loadvm, a->err, sizeof(a->err)) == 0)
 		return 0;
 	complain("%s", a->err);
@@ -874,10 +901,8 @@ static int run(struct app *a)
 		complain("%s", a->engine_note);
 	if (status == 0 && a->hooks)
 		a->hooks->starts(a->hooks->opaque, a->pc);
-	if (a->opt.loadvm) {
-		m->start_hook = load_state;
-		m->start_opaque = a;
-	}
+	m->start_hook = on_start;
+	m->start_opaque = a;
 	if (status == 0)
 		status = machine_run(m);
 	close_ui(a);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "frontend/monitor/trace.h"
 #include "frontend/options_dev.h"
 #include "hw/display/vga.h"
 #include "hw/display/virtio_gpu.h"
@@ -601,6 +602,38 @@ static int on_name(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int on_log(struct parse *p, const char *arg)
+{
+	const char *at = arg;
+	unsigned kinds = 0;
+
+	if (strcmp(arg, "help") != 0 && !trace_log_items(&at, &kinds))
+		return fail(p, "-d %s: there is no such item; there are %s", at, trace_log_help);
+	if (strcmp(arg, "help") == 0)
+		p->o->action = ACT_LOG_HELP;
+	p->o->log_items = arg;
+	return 0;
+}
+
+static int on_log_file(struct parse *p, const char *arg)
+{
+	p->o->log_file = arg;
+	return 0;
+}
+
+static int on_log_filter(struct parse *p, const char *arg)
+{
+	struct trace_spec s = {0};
+
+	if (!trace_filter(&s, arg))
+		return fail(p,
+			    "-dfilter %s: give at most %d of FIRST..LAST, ADDRESS+SIZE, "
+			    "ADDRESS-SIZE",
+			    arg, TRACE_RANGES);
+	p->o->log_filter = arg;
+	return 0;
+}
+
 static int ignore(struct parse *p, const char *arg)
 {
 	(void)p;
@@ -694,6 +727,10 @@ static const struct option table[] = {
     {"", NULL, NULL, "Debugging"},
     {"gdb", "DEV", on_gdb, "wait for gdb there, as in tcp::1234 or unix:PATH"},
     {"s", NULL, on_s, "the same as -gdb tcp::1234"},
+    {"d", "ITEM[,...]", on_log, "write down what the guest does: int, exec, in_asm...; -d help"},
+    {"D", "FILE", on_log_file, "where to, instead of standard error"},
+    {"dfilter", "RANGE[,...]", on_log_filter,
+     "only for instructions at A..B, A+SIZE or A-SIZE (before A)"},
     {"S", NULL, on_start_stopped, "do not start the CPUs: the monitor's cont or gdb does"},
 
     {"", NULL, NULL, "How it ends"},
@@ -737,9 +774,7 @@ static const struct {
     {"fw_cfg", "nothing"},
     {"uuid", "nothing"},
     {"incoming", "nothing"},
-    {"d", "-debugcon"},
-    {"D", "-debugcon"},
-    {"trace", "-debugcon"},
+    {"trace", "-d, or the monitor's trace"},
     {"daemonize", "the shell's &"},
     {"pidfile", "the shell's $!"},
     {"watchdog", "-no-reboot"},

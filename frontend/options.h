@@ -61,6 +61,7 @@ enum option_action {
 	ACT_PROPERTY_HELP,
 	ACT_NETDEV_HELP,
 	ACT_AUDIODEV_HELP,
+	ACT_LOG_HELP,
 };
 
 enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
@@ -105,7 +106,9 @@ struct options {
 	struct chardev_spec qmp[MAX_QMP];
 	unsigned nr_qmp;
 	bool start_stopped; /* -S */
-	char name[128];     /* -name */
+	/* -d, -D and -dfilter; NULL: not given */
+	const char *log_items, *log_file, *log_filter;
+	char name[128]; /* -name */
 	struct {
 		struct chardev_spec to;
 		bool has_port;

@@ -31,7 +31,9 @@ struct debugger {
 	struct debug_point **points; /* by id */
 	unsigned nr;
 	int next_id;
-	int watched[WATCH_MAX];     /* ids, by the index that engines know */
+	int *watched;               /* ids, by the index that engines know */
+	struct debug_point **execs; /* breakpoints that are enabled, by linear address */
+	unsigned nr_execs;
 	struct held held[CPUS_MAX]; /* vCPUs whose stop has not been reported */
 	int event;                  /* eventfd: one of them has come */
 	uint64_t going;             /* vCPUs that may go on, by bits */
@@ -63,18 +65,24 @@ const struct debug_stop *debug_last_stop(const struct debugger *d)
 
 struct debug_point *debug_find(struct debugger *d, int id)
 {
-	for (unsigned n = 0; n < d->nr; n++)
-		if (d->points[n]->id == id)
-			return d->points[n];
-	return NULL;
+	struct debug_point *p = debug_next(d, id - 1);
+
+	return p && p->id == id ? p : NULL;
 }
 
 struct debug_point *debug_next(struct debugger *d, int after)
 {
-	for (unsigned n = 0; n < d->nr; n++)
-		if (d->points[n]->id > after)
-			return d->points[n];
-	return NULL;
+	unsigned low = 0, high = d->nr;
+
+	while (low < high) {
+		unsigned mid = low + (high - low) / 2;
+
+		if (d->points[mid]->id <= after)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < d->nr ? d->points[low] : NULL;
 }
 
 bool debug_hold(struct debugger *d)
@@ -91,25 +99,60 @@ void debug_release(struct debugger *d, bool was_running)
 		machine_cont_locked(&d->pc->m);
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const struct debug_point *p = *(struct debug_point *const *)a;
+	const struct debug_point *q = *(struct debug_point *const *)b;
+
+	return p->at.addr != q->at.addr ? (p->at.addr < q->at.addr ? -1 : 1) : p->id - q->id;
+}
+
+static int sort_execs(struct debugger *d)
+{
+	struct debug_point **list = realloc(d->execs, (d->nr + 1) * sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	d->execs = list;
+	d->nr_execs = 0;
+	for (unsigned n = 0; n < d->nr; n++)
+		if (d->points[n]->enabled && d->points[n]->at.on & WATCH_EXEC &&
+		    !d->points[n]->at.physical)
+			list[d->nr_execs++] = d->points[n];
+	qsort(list, d->nr_execs, sizeof(*list), by_address);
+	return 0;
+}
+
 /* Tells the engines what to wait for. */
 static int arm(struct debugger *d)
 {
 	struct watch_point *at = malloc((d->nr + 1) * sizeof(*at));
+	int *watched = malloc((d->nr + 1) * sizeof(*watched));
 	unsigned nr = 0;
 	bool ran;
 	int err;
 
-	if (!at)
+	if (!at || !watched) {
+		free(at);
+		free(watched);
 		return -ENOMEM;
+	}
 	ran = debug_hold(d);
 	for (unsigned n = 0; n < d->nr; n++) {
 		if (!d->points[n]->enabled)
 			continue;
-		if (nr < WATCH_MAX)
-			d->watched[nr] = d->points[n]->id;
+		watched[nr] = d->points[n]->id;
 		at[nr++] = d->points[n]->at;
 	}
-	err = cpus_watch(d->pc->m.cpus, at, nr);
+	err = sort_execs(d);
+	if (err == 0)
+		err = cpus_watch(d->pc->m.cpus, at, nr);
+	if (err == 0) {
+		free(d->watched);
+		d->watched = watched;
+	} else {
+		free(watched);
+	}
 	free(at);
 	debug_release(d, ran);
 	return err;
@@ -118,6 +161,12 @@ static int arm(struct debugger *d)
 /* Out of the list; the engines still wait for it. */
 static void drop(struct debugger *d, unsigned n)
 {
+	for (unsigned k = 0; k < d->nr_execs; k++)
+		if (d->execs[k] == d->points[n]) {
+			memmove(&d->execs[k], &d->execs[k + 1],
+				(--d->nr_execs - k) * sizeof(d->execs[0]));
+			break;
+		}
 	free(d->points[n]);
 	memmove(&d->points[n], &d->points[n + 1], (d->nr - n - 1) * sizeof(d->points[0]));
 	d->nr--;
@@ -195,9 +244,43 @@ static bool covers(const struct debug_point *p, const struct watch_hit *hit)
 
 	if (!p->enabled || !(p->at.on & hit->on))
 		return false;
-	if (p->at.physical && hit->on == WATCH_EXEC)
-		return false;
 	return at - p->at.addr < p->at.len || p->at.addr - at < hit->size;
+}
+
+/* Counts a hit of a point; true where it is to stop. */
+static bool counts(struct debug_point *p, unsigned cpu, const struct watch_hit *hit)
+{
+	if (p->cpu != DEBUG_ALL_CPUS && p->cpu != (int)cpu)
+		return false;
+	if (p->condition && !p->condition(p->opaque, cpu, hit))
+		return false;
+	p->hits++;
+	if (!p->ignore)
+		return true;
+	p->ignore--;
+	return false;
+}
+
+static struct debug_point *wanted_exec(struct debugger *d, unsigned cpu,
+				       const struct watch_hit *hit)
+{
+	struct debug_point *named = debug_find(d, d->watched[hit->point]), *found = NULL;
+	unsigned low = 0, high = d->nr_execs;
+
+	while (low < high) {
+		unsigned mid = low + (high - low) / 2;
+
+		if (d->execs[mid]->at.addr < hit->lin)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < d->nr_execs && d->execs[low]->at.addr == hit->lin; low++)
+		if (d->execs[low]->enabled && counts(d->execs[low], cpu, hit) && !found)
+			found = d->execs[low];
+	if (named && named->at.physical && counts(named, cpu, hit) && !found)
+		found = named;
+	return found;
 }
 
 /* Engines name one of the points that a hit is of: the others are found by address. */
@@ -205,19 +288,14 @@ static struct debug_point *wanted(struct debugger *d, unsigned cpu, const struct
 {
 	struct debug_point *found = NULL;
 
+	if (hit->on == WATCH_EXEC)
+		return wanted_exec(d, cpu, hit);
 	for (unsigned n = 0; n < d->nr; n++) {
 		struct debug_point *p = d->points[n];
 
 		if (p->id != d->watched[hit->point] && !covers(p, hit))
 			continue;
-		if (p->cpu != DEBUG_ALL_CPUS && p->cpu != (int)cpu)
-			continue;
-		if (p->condition && !p->condition(p->opaque, cpu, hit))
-			continue;
-		p->hits++;
-		if (p->ignore)
-			p->ignore--;
-		else if (!found)
+		if (counts(p, cpu, hit) && !found)
 			found = p;
 	}
 	return found;
@@ -427,5 +505,7 @@ void debugger_free(struct debugger *d)
 	for (unsigned n = 0; n < d->nr; n++)
 		free(d->points[n]);
 	free(d->points);
+	free(d->watched);
+	free(d->execs);
 	free(d);
 }

@@ -16,6 +16,7 @@
 #include "frontend/monitor/command.h"
 #include "frontend/monitor/points.h"
 #include "frontend/monitor/profile.h"
+#include "frontend/monitor/trace.h"
 #include "frontend/options.h"
 #include "hw/pc.h"
 
@@ -24,10 +25,23 @@
 
 /* clang-format off: a line each */
 const struct command *const command_tables[] = {
-    help_commands,    machine_commands, info_commands,    device_commands,
-    disk_commands,    input_commands,   memory_commands,  paging_commands,
-    table_commands,   stop_commands,    kernel_commands,  profile_commands,
-    balloon_commands, display_commands, network_commands, plug_commands,
+    help_commands,
+    machine_commands,
+    info_commands,
+    device_commands,
+    disk_commands,
+    input_commands,
+    memory_commands,
+    paging_commands,
+    table_commands,
+    stop_commands,
+    kernel_commands,
+    profile_commands,
+    balloon_commands,
+    display_commands,
+    network_commands,
+    plug_commands,
+    trace_commands,
     NULL,
 };
 /* clang-format on */
@@ -312,6 +326,9 @@ void monitor_env_fini(struct monitor_env *e)
 	if (!e->debugger)
 		return;
 	profile_free(e->profile);
+	trace_free(e->trace);
+	e->trace = NULL;
+	free(e->log_file);
 	points_fini(e);
 	debugger_free(e->debugger);
 	e->debugger = NULL;

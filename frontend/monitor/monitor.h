@@ -18,6 +18,7 @@ struct netdev_set;
 struct mon_point;
 struct pc;
 struct profile;
+struct trace;
 struct ui;
 struct vnc;
 
@@ -40,6 +41,8 @@ struct monitor_env {
 	struct mon_point *points; /* list, by number (frontend/monitor/points.h) */
 	int next_point;
 	struct profile *profile; /* or NULL */
+	struct trace *trace;     /* likewise */
+	char *log_file;          /* where `log` goes; NULL: standard error */
 	int kernel_watch;        /* id of what tells of a kernel; 0: none */
 };
 

@@ -53,9 +53,7 @@ static int add(struct monitor *m, const struct out *o, struct mon_point *p, stru
 	if (err == 0)
 		return 0;
 	e->next_point--;
-	out(o,
-	    err == -ENOSPC ? "there are too many already: delete some\n" : "that cannot be: %s\n",
-	    strerror(-err));
+	out(o, "that cannot be: %s\n", strerror(-err));
 	return err;
 }
 
@@ -362,7 +360,7 @@ static void run_to(struct monitor *m, const struct out *o, uint64_t addr, uint64
 	};
 
 	if (points_add(m->env, &p, NULL) < 0)
-		out(o, "there are too many breakpoints: delete some\n");
+		out(o, "out of memory\n");
 	else
 		debug_cont(m->env->debugger);
 }

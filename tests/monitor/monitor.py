@@ -365,7 +365,64 @@ class Suite:
         return report.split("\n")[0]
 
 
-CASES = ["commands", "sockets", "boot", "live", "oops", "hostile", "profile"]
+    def trace(self):
+        """Traces to files and to the monitor, their filters and ends; QEMU's -d."""
+        def lines(name):
+            with open(os.path.join(self.logs, name)) as f:
+                return f.read().split("\n")[:-1]
+
+        def ends(command, pattern):
+            m.type(command + "\n")
+            m.expect(pattern, 60)
+
+        m = self.linux("trace", "-nographic", "-smp", "2")
+        m.expect("/ #", 120)
+        m.type("while :; do cat /proc/uptime >/dev/null; done &\n")
+        m.expect("/ #", 20)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("info trace", "nothing is traced")
+        path = {n: os.path.join(self.logs, n) for n in ("calls", "insns", "events", "log")}
+        ends(f"trace calls,exceptions file {path['calls']} limit 5000", r"5000 lines, which is the limit")
+        calls = lines("calls")
+        check(len(calls) == 5000, f"{len(calls)} lines")
+        check(any(re.match(r"\d {7,}[a-z_]\w+$", c) for c in calls), "no call of a call of a call")
+        ends(f"trace instructions file {path['insns']} limit 200 range do_sys_openat2", "which is the limit")
+        insns = lines("insns")
+        check(all(re.match(r"\d 0x\w+ do_sys_openat2(\+0x\w+)?: \w", i) for i in insns), f"not all is there: {insns[:5]}")
+        ends(f"trace pagefaults,cr3,msr,interrupts file {path['events']} limit 100 if $cpl == 0", "which is the limit")
+        check(any(re.search(r": (cr 0x3|wrmsr|interrupt) ?0x", e) for e in lines("events")), "no events")
+        ends("trace interrupts cpu 0 limit 3", r"(?s)0 0x\w+.*: interrupt 0x.*trace: 3 lines")
+        ends("trace instructions file /dev/full", "cannot write /dev/full: No space left on device; it has ended")
+        m.wants("info trace", "nothing is traced")
+        m.wants("trace calls if $rdi == 12345678", "^$")
+        m.wants("info trace", r"to the monitor, if \$rdi == 12345678")
+        m.wants("trace off", "^$")
+        m.wants("trace nonsense", "nonsense cannot be traced; there is instructions")
+        m.wants("trace calls range nonsense", "neither A..B nor a function")
+        m.wants("trace calls cpu 9", "there is no CPU#9")
+        m.toggle()
+        m.type("echo still $((6*7))\n")
+        m.expect("still 42", 20)
+        m.type("\x01x")
+        m.wait(20)
+
+        d = self.start("trace-d", "-monitor", "stdio", "-d", "int,cpu_reset,in_asm", "-D", path["log"],
+                       "-dfilter", "0x100000..0xffffffff", "-S")
+        d.expect(PROMPT, 20)
+        d.ask("system_reset")
+        d.ask("cont")
+        for _ in range(100):
+            d.ask("info trace")
+            if len(log := lines("log")) > 10:
+                break
+        d.type("q\n")
+        d.wait(20)
+        check("reset" in log and any(re.match("0 0x1[0-9a-f]{5}: ", i) for i in log), f"-d wrote {log[:5]}")
+        return f"{len(calls)} calls, {len(insns)} instructions"
+
+
+CASES = ["commands", "sockets", "boot", "live", "oops", "hostile", "profile", "trace"]
 
 
 def main():

@@ -485,19 +485,42 @@ Test(debug, engines_are_asked_for_meanwhile)
 
 Test(debug, bad_points)
 {
-	static struct watch_point many[WATCH_MAX + 1];
 	const struct watch_point bad[] = {{.addr = 1, .len = 0, .on = WATCH_READ},
 					  {.addr = 1, .len = 1},
 					  {.addr = ~0ull, .len = 2, .on = WATCH_READ}};
 	struct box b;
 
-	for (unsigned n = 0; n <= WATCH_MAX; n++)
-		many[n] = exec_at(n, false);
 	box_new(&b, &engine_interp, work, work_end);
 	for (unsigned n = 0; n < 3; n++)
 		cr_expect_eq(cpus_watch(b.cpus, &bad[n], 1), -EINVAL);
-	cr_expect_eq(cpus_watch(b.cpus, many, WATCH_MAX + 1), -ENOSPC);
-	cr_expect_eq(cpus_watch(b.cpus, many, WATCH_MAX), 0);
+	box_free(&b);
+}
+
+/* Thousands around the one that counts: in the same page, in others, and data beside the data. */
+Test(debug, many_points)
+{
+	enum { MANY = 10000 };
+	static struct watch_point many[2 * MANY + 2];
+	struct box b;
+	unsigned found = 0;
+
+	for (unsigned n = 0; n < MANY; n++) {
+		many[n] = exec_at(0x100000 + n * 7, false);
+		many[MANY + n] = (struct watch_point){
+		    .addr = 0x30000 + n * 24, .len = 16, .on = WATCH_WRITE, .physical = n & 1};
+	}
+	many[2 * MANY] = exec_at(TEXT + (work_back - work), false);
+	many[2 * MANY + 1] = (struct watch_point){.addr = DATA, .len = 8, .on = WATCH_WRITE};
+	box_new(&b, &engine_interp, work, work_end);
+	cr_assert_eq(cpus_watch(b.cpus, many, 2 * MANY + 2), 0);
+	for (unsigned n = 0; n < 20; n++) {
+		cr_assert(next(&b));
+		cr_expect_geq(b.hit.point, 2u * MANY);
+		found |= 1 << (b.hit.point & 1);
+	}
+	cr_expect_eq(found, 3u);
+	cr_assert_eq(cpus_watch(b.cpus, NULL, 0), 0);
+	finish(&b);
 	box_free(&b);
 }
 
@@ -551,3 +574,44 @@ Test(debug, last_rip)
 		cr_expect_lt(pauses_in_callee(soft[k], clear, clear_end), 40u, "%s", soft[k]->name);
 	}
 }
+
+struct seen {
+	uint64_t insns, branches, stores;
+	bool bad;
+};
+
+static void on_event(void *opaque, unsigned cpu, const struct vcpu *v, const struct watch_event *ev)
+{
+	struct seen *seen = opaque;
+
+	seen->insns += ev->on == WATCH_INSN;
+	seen->branches += ev->on == WATCH_BRANCH;
+	seen->bad |= cpu != 0 || !ev->insn || v->gpr[RSP] > 0x7000;
+	if (ev->on == WATCH_BRANCH && ev->rip == AT(work_ret))
+		seen->bad |= ev->next != AT(work_back);
+}
+
+/* Each instruction is told of once, beside points, and the guest does what it does without. */
+static void trace(const struct engine *en)
+{
+	struct seen seen = {0};
+	const struct watch_trace steps = {WATCH_STEPS, on_event, &seen};
+	const struct watch_point point = exec_at(AT(work_back), false);
+	struct box b;
+
+	box_new(&b, en, work, work_end);
+	cr_assert_eq(cpus_trace(b.cpus, &steps), 0);
+	cr_assert_eq(cpus_watch(b.cpus, &point, 1), 0);
+	b.pass = ROUNDS - 1;
+	cr_assert(next(&b));
+	cr_expect_eq(seen.insns, 3 + 7 * ROUNDS - 2, "%s: %lu", en->name, seen.insns);
+	cr_expect_eq(seen.branches, 3 * ROUNDS - 1, "%s: %lu", en->name, seen.branches);
+	cr_expect_not(seen.bad);
+	cr_assert_eq(cpus_trace(b.cpus, NULL), 0);
+	cr_assert_eq(cpus_watch(b.cpus, NULL, 0), 0);
+	finish(&b);
+	cr_expect_eq(seen.insns, 3 + 7 * ROUNDS - 2, "nothing after its end");
+	box_free(&b);
+}
+
+ON_EACH(trace)
