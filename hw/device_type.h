@@ -18,6 +18,7 @@ struct audiodev;
 struct clock;
 struct display;
 struct drive_bus;
+struct hda_bus;
 struct input;
 struct loop;
 struct usb_bus;
@@ -116,6 +117,7 @@ struct device_env {
 	unsigned nr_cpus;               /* vCPUs */
 	unsigned *nr_macs;              /* addresses given to network cards so far */
 	struct usb_bus **usb;           /* where USB devices plug in (hw/usb/usb.h) */
+	struct hda_bus **hda;           /* where HDA codecs plug in (hw/audio/hda_codec.h) */
 	/* Adds to what the machine resets, saves and loads. */
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */

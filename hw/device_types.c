@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "hw/9p/virtio_9p.h"
+#include "hw/audio/ac97.h"
+#include "hw/audio/hda.h"
 #include "hw/display/vga.h"
 #include "hw/display/virtio_gpu.h"
 #include "hw/net/virtio_net.h"
@@ -65,6 +67,12 @@ const struct device_type *const device_types[] = {
     &virtconsole_type,
     &virtserialport_type,
     &virtio_9p_type,
+    &ac97_type,
+    &intel_hda_type,
+    &ich9_intel_hda_type,
+    &hda_output_type,
+    &hda_duplex_type,
+    &hda_micro_type,
     NULL,
 };
 

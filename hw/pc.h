@@ -167,6 +167,7 @@ struct pc {
 	struct drive_bus *drives;      /* where drives plug in */
 	struct usb_bus *usb;           /* where USB devices plug in */
 	struct virtio_serial *serials; /* and ports */
+	struct hda_bus *hda;           /* and HDA codecs */
 	unsigned nr_macs;              /* addresses given to network cards */
 	struct i440fx i440fx;          /* these, or those that follow */
 	struct piix_ide piix_ide;

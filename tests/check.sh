@@ -74,6 +74,7 @@ suite "gdb, translated" python3 tests/gdb/gdb.py --doppel ./doppel --accel jit
 suite qmp python3 tests/qmp/qmp.py --doppel ./doppel
 suite "gdb, kvm" python3 tests/gdb/gdb.py --doppel ./doppel --accel kvm
 suite paravirt python3 tests/boot/paravirt.py --doppel ./doppel
+suite "sound" python3 tests/boot/sound.py --doppel ./doppel
 suite "windows and VNC" python3 tests/display/display.py --doppel ./doppel
 suite "media" python3 tests/boot/media.py --doppel ./doppel
 suite "boots, little code memory" python3 tests/boot/boot.py --doppel ./doppel \

@@ -32,6 +32,7 @@ static const struct fuzz_device *const tables[] = {
     fuzz_nics,
     fuzz_net,
     fuzz_virtio,
+    fuzz_sound,
     fuzz_9p,
     fuzz_raw,
 };
