@@ -623,6 +623,7 @@ static int configure(struct app *a)
 				"the feature lm");
 	c->ram_size = o->ram_size & ~(uint64_t)0xfffff;
 	c->cpus = o->cpus;
+	c->smbios = o->smbios;
 	if (pick_engine(a))
 		return 1;
 	if ((o->perfmap || o->jitdump) && c->engine != &engine_jit)
@@ -841,6 +842,25 @@ static struct block *flash(struct app *a, unsigned n)
 	return a->opt.flash[n] ? drives_find(a->drives, a->opt.flash[n]) : NULL;
 }
 
+static int add_fw_files(struct app *a)
+{
+	for (unsigned i = 0; i < a->opt.nr_fw_files; i++) {
+		const struct fw_file *f = &a->opt.fw_file[i];
+		struct blob b = {.data = (const uint8_t *)f->string,
+				 .len = f->string ? strlen(f->string) : 0};
+		int r;
+
+		if (f->path && read_file(&b, "-fw_cfg's file", f->path))
+			return 1;
+		r = pc_add_fw_file(a->pc, f->name, b.data, b.len, a->err, sizeof(a->err));
+		if (f->path)
+			free((void *)b.data);
+		if (r < 0)
+			return complain("%s", a->err);
+	}
+	return 0;
+}
+
 static int run(struct app *a)
 {
 	struct machine *m;
@@ -864,6 +884,8 @@ static int run(struct app *a)
 		if (pc_add_device(a->pc, &a->opt.devices[i], find_backend, a, a->err,
 				  sizeof(a->err)) < 0)
 			return complain("%s", a->err);
+	if (add_fw_files(a))
+		return 1;
 	if (a->opt.firmware) {
 		const struct pc_firmware fw = {
 		    .image = a->firmware,

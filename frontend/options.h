@@ -18,6 +18,8 @@
 #include "frontend/sdl.h"
 #include "frontend/vnc.h"
 #include "hw/device_type.h"
+#include "hw/fw_cfg.h"
+#include "hw/smbios.h"
 
 #define MAX_SERIAL   4
 #define MAX_DEBUGCON 2
@@ -26,6 +28,7 @@
 #define MAX_MONITORS 4
 #define MAX_DEVICES  64
 #define MAX_ROM_DIRS 8
+#define MAX_FW_FILES 16
 #define MAX_PATH_LEN 1024
 
 struct pc_board;
@@ -75,6 +78,13 @@ struct options {
 	const char *bios;
 	const char *flash[2]; /* ids of the drives with if=pflash, by unit; NULL: none */
 	const char *rom_dir[MAX_ROM_DIRS]; /* -L */
+	struct smbios_user smbios;
+	struct fw_file {
+		const char *name, *path, *string;
+	} fw_file[MAX_FW_FILES];
+	unsigned nr_fw_files;
+	char words[8192]; /* what these point to */
+	size_t words_used;
 	unsigned nr_rom_dirs;
 	struct {
 		char order[8], once[8]; /* empty: not given */

@@ -37,6 +37,10 @@ int on_sdl(struct parse *p, const char *arg);
 int on_full_screen(struct parse *p, const char *arg);
 int on_vnc(struct parse *p, const char *arg);
 
+int on_uuid(struct parse *p, const char *arg);
+int on_smbios(struct parse *p, const char *arg);
+int on_fw_cfg(struct parse *p, const char *arg);
+
 int on_serial(struct parse *p, const char *arg);
 int on_debugcon(struct parse *p, const char *arg);
 int on_chardev(struct parse *p, const char *arg);

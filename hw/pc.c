@@ -320,17 +320,39 @@ void pc_describe(const struct pc *pc, struct acpi_config *cfg)
 	pc->board->describe(pc, cfg);
 }
 
-void pc_describe_smbios(const struct pc *pc, struct smbios_config *cfg)
+int pc_build_smbios(struct pc *pc, bool firmware, char *err, size_t errlen)
 {
-	*cfg = (struct smbios_config){
+	const struct smbios_config cfg = {
+	    .user = &pc->cfg.smbios,
 	    .product = pc->board->product,
 	    .board = pc->board->name,
+	    .firmware = firmware,
 	    .cpus = pc->cpus,
 	    .low_ram = pc->low_ram,
 	    .high_ram = pc->high_ram,
 	    .cpu_brand = pc->model.brand,
 	    .cpu_signature = cpu_cpuid(&pc->model, NULL, 1, 0).eax,
 	};
+	long n = smbios_build(pc->smbios, sizeof(pc->smbios), PC_SMBIOS_BASE, &cfg);
+
+	if (n < 0) {
+		snprintf(err, errlen,
+			 "-smbios: the tables would be longer than %zu bytes; shorten its texts",
+			 sizeof(pc->smbios));
+		return (int)n;
+	}
+	pc->smbios_len = (size_t)n;
+	return 0;
+}
+
+int pc_add_fw_file(struct pc *pc, const char *name, const void *data, size_t len, char *err,
+		   size_t errlen)
+{
+	int r = fw_cfg_add_file(&pc->fw_cfg, name, data, len);
+
+	if (r < 0)
+		snprintf(err, errlen, "-fw_cfg %s: cannot be added: %s", name, strerror(-r));
+	return r;
 }
 
 int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errlen)
@@ -434,9 +456,7 @@ void pc_free(struct pc *pc)
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,
 	    unsigned nr_modules, const char *cmdline, char *err, size_t errlen)
 {
-	struct smbios_config smbios;
 	struct acpi_config acpi;
-	long n;
 	int r;
 
 	pc_describe(pc, &acpi);
@@ -447,13 +467,9 @@ int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *
 		return r;
 	}
 	acpi_link(&pc->acpi, PC_ACPI_BASE + ACPI_TABLES_ALIGN);
-	pc_describe_smbios(pc, &smbios);
-	n = smbios_build(pc->smbios, sizeof(pc->smbios), PC_SMBIOS_BASE, &smbios);
-	if (n < 0) {
-		snprintf(err, errlen, "cannot set up SMBIOS tables: %s", strerror((int)-n));
-		return (int)n;
-	}
-	pc->smbios_len = (size_t)n;
+	r = pc_build_smbios(pc, false, err, errlen);
+	if (r < 0)
+		return r;
 	pc->env = (struct boot_env){
 	    .kernel = *kernel,
 	    .nr_modules = nr_modules < BOOT_MAX_MODULES ? nr_modules : BOOT_MAX_MODULES,

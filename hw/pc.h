@@ -41,6 +41,7 @@
 #include "hw/pvpanic.h"
 #include "hw/q35.h"
 #include "hw/reset_port.h"
+#include "hw/smbios.h"
 #include "hw/storage/ahci.h"
 #include "hw/storage/fdc.h"
 #include "hw/storage/piix_ide.h"
@@ -104,8 +105,9 @@ struct pc_config {
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;
 	bool no_reboot, no_shutdown;
-	int64_t epoch_ns; /* time of day at power-on, ns since 1970 */
-	bool icount;      /* time follows instructions (hw/icount.h); with one CPU */
+	struct smbios_user smbios; /* strings are borrowed */
+	int64_t epoch_ns;          /* time of day at power-on, ns since 1970 */
+	bool icount;               /* time follows instructions (hw/icount.h); with one CPU */
 	unsigned icount_shift;
 	bool icount_sleep;
 };
@@ -238,6 +240,11 @@ int pc_unplug_device(struct pc *pc, const char *id, char *err, size_t errlen);
 /* Plans the direct boot of a kernel. The blobs, modules and the command line are borrowed. */
 int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *modules,
 	    unsigned nr_modules, const char *cmdline, char *err, size_t errlen);
+
+/* A file for the guest to read through fw_cfg; the bytes are copied. Before the machine runs. 0, or -errno with one
+ * line in err. */
+int pc_add_fw_file(struct pc *pc, const char *name, const void *data, size_t len, char *err,
+		   size_t errlen);
 
 /* The machine starts at the reset vector, in the firmware; the image is copied. After all devices have
  * been added. 0, or -errno with one line in err. */

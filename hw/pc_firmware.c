@@ -37,8 +37,6 @@ static int add_tables(struct pc *pc)
 {
 	static const uint8_t zeros[ACPI_TABLES_MAX];
 	struct fw_cfg *f = &pc->fw_cfg;
-	struct smbios_config smbios;
-	long n;
 	int r;
 
 	if ((r = fw_cfg_add_file(f, "etc/acpi/rsdp", zeros, ACPI_RSDP_LEN)) < 0 ||
@@ -48,16 +46,11 @@ static int add_tables(struct pc *pc)
 	f->selected = tables_wanted;
 	f->opaque = pc;
 
-	pc_describe_smbios(pc, &smbios);
-	smbios.firmware = true;
-	n = smbios_build(pc->smbios, sizeof(pc->smbios), PC_SMBIOS_BASE, &smbios);
-	if (n < 0)
-		return (int)n;
 	r = fw_cfg_add_file(f, "etc/smbios/smbios-anchor", pc->smbios, SMBIOS_ENTRY_LEN);
 	if (r < 0)
 		return r;
 	return fw_cfg_add_file(f, "etc/smbios/smbios-tables", pc->smbios + SMBIOS_ENTRY_ROOM,
-			       (size_t)n - SMBIOS_ENTRY_ROOM);
+			       pc->smbios_len - SMBIOS_ENTRY_ROOM);
 }
 
 /* ---- boot order ---- */
@@ -175,6 +168,8 @@ int pc_load_firmware(struct pc *pc, const struct pc_firmware *fw, char *err, siz
 			 : add_rom(pc, &fw->image, err, errlen);
 	if (r == 0 && fw->kernel)
 		r = pc_firmware_kernel(pc, fw->kernel, fw->initrd, fw->cmdline, err, errlen);
+	if (r == 0)
+		r = pc_build_smbios(pc, true, err, errlen);
 	if (r == 0) {
 		r = add_tables(pc);
 		if (r == 0)

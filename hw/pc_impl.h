@@ -22,7 +22,8 @@ void pc_gsi_set(void *opaque, int n, int level);
 void pc_sleep(void *opaque, uint8_t slp_typ);
 /* What the tables say of the machine as it is now. */
 void pc_describe(const struct pc *pc, struct acpi_config *cfg);
-void pc_describe_smbios(const struct pc *pc, struct smbios_config *cfg);
+/* Fills pc->smbios; firmware: which describes itself. 0, or -errno with one line in err. */
+int pc_build_smbios(struct pc *pc, bool firmware, char *err, size_t errlen);
 
 /* ---- pc_bus.c ---- */
 

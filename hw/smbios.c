@@ -15,8 +15,10 @@ enum { ENTRY_LEN = SMBIOS_ENTRY_LEN, ENTRY_ROOM = SMBIOS_ENTRY_ROOM };
 enum {
 	H_BIOS = 0x0000,
 	H_SYSTEM = 0x0100,
+	H_BOARD = 0x0200,
 	H_CHASSIS = 0x0300,
 	H_CPU = 0x0400,
+	H_OEM = 0x0e00,
 	H_ARRAY = 0x1000,
 	H_DEVICE = 0x1100,
 	H_RANGE = 0x1300,
@@ -29,6 +31,7 @@ struct out {
 	size_t len, cap;
 	size_t max, at; /* largest structure; where the current one starts */
 	unsigned count, strings;
+	const char *string[SMBIOS_MAX_OEM]; /* of the current structure */
 	bool overflow;
 };
 
@@ -55,17 +58,31 @@ static void begin(struct out *o, unsigned type, unsigned len, unsigned handle)
 	le(o, handle, 2);
 }
 
-/* Strings follow the fields, which refer to them by number. */
-static void string(struct out *o, const char *s)
+/* A field that is a string: its number among those that follow the fields; 0: none. */
+static void text(struct out *o, const char *s)
 {
-	while (*s)
-		byte(o, (unsigned char)*s++);
-	byte(o, 0);
-	o->strings++;
+	if (s && *s) {
+		o->string[o->strings++] = s;
+		byte(o, o->strings);
+	} else {
+		byte(o, 0);
+	}
+}
+
+/* The same where the user may know better. */
+static void own(struct out *o, const struct smbios_config *cfg, enum smbios_text which,
+		const char *s)
+{
+	text(o, cfg->user->text[which] ? cfg->user->text[which] : s);
 }
 
 static void end(struct out *o)
 {
+	for (unsigned i = 0; i < o->strings; i++) {
+		for (const char *s = o->string[i]; *s; s++)
+			byte(o, (unsigned char)*s);
+		byte(o, 0);
+	}
 	if (!o->strings)
 		byte(o, 0);
 	byte(o, 0);
@@ -74,13 +91,15 @@ static void end(struct out *o)
 		o->max = o->len - o->at;
 }
 
-static void bios(struct out *o)
+static void bios(struct out *o, const struct smbios_config *cfg)
 {
 	begin(o, 0, 24, H_BIOS);
-	byte(o, 1); /* vendor */
-	byte(o, 2); /* version */
+	own(o, cfg, SMBIOS_BIOS_VENDOR, "doppel");
+	own(o, cfg, SMBIOS_BIOS_VERSION, "direct boot");
 	le(o, 0xe800, 2);
-	byte(o, 3);       /* release date */
+	/* Not later than 2014: Linux then takes RTC alarms from the RTC and HPET as we have them, not
+	 * from ACPI's fixed event. */
+	own(o, cfg, SMBIOS_BIOS_DATE, "04/01/2014");
 	byte(o, 0);       /* 64 KiB of ROM */
 	le(o, 0x8, 8);    /* characteristics are not supported */
 	le(o, 0x1000, 2); /* a virtual machine */
@@ -88,37 +107,64 @@ static void bios(struct out *o)
 	byte(o, 1);
 	byte(o, 0xff); /* no embedded controller */
 	byte(o, 0xff);
-	string(o, "doppel");
-	string(o, "direct boot");
-	/* Not later than 2014: Linux then takes RTC alarms from the RTC and HPET as we have them, not
-	 * from ACPI's fixed event. */
-	string(o, "04/01/2014");
 	end(o);
+}
+
+/* 7.2.1: the first three fields have the byte order of the processor. Zeros: there is none. */
+static void uuid(struct out *o, const struct smbios_user *user)
+{
+	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+
+	for (unsigned i = 0; i < 16; i++)
+		byte(o, user->has_uuid ? user->uuid[order[i]] : 0);
 }
 
 static void machine(struct out *o, const struct smbios_config *cfg)
 {
 	begin(o, 1, 27, H_SYSTEM);
-	byte(o, 1);
-	byte(o, 2);
-	byte(o, 3);
-	byte(o, 0);
-	le(o, 0, 8); /* no UUID */
-	le(o, 0, 8);
+	own(o, cfg, SMBIOS_MANUFACTURER, "doppel");
+	own(o, cfg, SMBIOS_PRODUCT, cfg->product);
+	own(o, cfg, SMBIOS_VERSION, cfg->board);
+	own(o, cfg, SMBIOS_SERIAL, NULL);
+	uuid(o, cfg->user);
 	byte(o, 6); /* power switch */
-	byte(o, 0);
-	byte(o, 0);
-	string(o, "doppel");
-	string(o, cfg->product);
-	string(o, cfg->board);
+	own(o, cfg, SMBIOS_SKU, NULL);
+	own(o, cfg, SMBIOS_FAMILY, NULL);
 	end(o);
+}
 
+/* The baseboard, of which there is nothing to say but what the user says. */
+static void board(struct out *o, const struct smbios_config *cfg)
+{
+	const char *const *t = cfg->user->text;
+	bool any = false;
+
+	for (unsigned i = SMBIOS_BOARD_MANUFACTURER; i <= SMBIOS_BOARD_LOCATION; i++)
+		any |= t[i] != NULL;
+	if (!any)
+		return;
+	begin(o, 2, 15, H_BOARD);
+	own(o, cfg, SMBIOS_BOARD_MANUFACTURER, "doppel");
+	own(o, cfg, SMBIOS_BOARD_PRODUCT, cfg->product);
+	own(o, cfg, SMBIOS_BOARD_VERSION, cfg->board);
+	own(o, cfg, SMBIOS_BOARD_SERIAL, NULL);
+	own(o, cfg, SMBIOS_BOARD_ASSET, NULL);
+	byte(o, 1); /* hosting board */
+	own(o, cfg, SMBIOS_BOARD_LOCATION, NULL);
+	le(o, H_CHASSIS, 2);
+	byte(o, 10); /* motherboard */
+	byte(o, 0);
+	end(o);
+}
+
+static void chassis(struct out *o, const struct smbios_config *cfg)
+{
 	begin(o, 3, 22, H_CHASSIS);
-	byte(o, 1);
+	own(o, cfg, SMBIOS_CHASSIS_MANUFACTURER, "doppel");
 	byte(o, 1); /* other */
-	byte(o, 0);
-	byte(o, 0);
-	byte(o, 0);
+	own(o, cfg, SMBIOS_CHASSIS_VERSION, NULL);
+	own(o, cfg, SMBIOS_CHASSIS_SERIAL, NULL);
+	own(o, cfg, SMBIOS_CHASSIS_ASSET, NULL);
 	byte(o, 3); /* states: safe */
 	byte(o, 3);
 	byte(o, 3);
@@ -128,8 +174,18 @@ static void machine(struct out *o, const struct smbios_config *cfg)
 	byte(o, 0);
 	byte(o, 0);
 	byte(o, 0);
-	byte(o, 0);
-	string(o, "doppel");
+	own(o, cfg, SMBIOS_CHASSIS_SKU, NULL);
+	end(o);
+}
+
+static void oem(struct out *o, const struct smbios_user *user)
+{
+	if (!user->nr_oem)
+		return;
+	begin(o, 11, 5, H_OEM);
+	byte(o, user->nr_oem);
+	for (unsigned i = 0; i < user->nr_oem; i++)
+		o->string[o->strings++] = user->oem[i];
 	end(o);
 }
 
@@ -137,12 +193,12 @@ static void machine(struct out *o, const struct smbios_config *cfg)
 static void processor(struct out *o, const struct smbios_config *cfg)
 {
 	begin(o, 4, 42, H_CPU);
-	byte(o, 1);
+	text(o, "CPU 0");
 	byte(o, 3); /* central processor */
 	byte(o, 1); /* family: other */
-	byte(o, 2);
+	text(o, "doppel");
 	le(o, cfg->cpu_signature, 8);
-	byte(o, 3);
+	text(o, cfg->cpu_brand);
 	byte(o, 0);
 	le(o, 0, 6);      /* clock, maximum and current speed: unknown */
 	byte(o, 0x41);    /* populated, enabled */
@@ -158,9 +214,6 @@ static void processor(struct out *o, const struct smbios_config *cfg)
 	byte(o, cfg->cpus);
 	le(o, 2, 2); /* characteristics: unknown */
 	le(o, 1, 2); /* family, again */
-	string(o, "CPU 0");
-	string(o, "doppel");
-	string(o, cfg->cpu_brand);
 	end(o);
 }
 
@@ -205,12 +258,12 @@ static void memory(struct out *o, const struct smbios_config *cfg)
 	le(o, mib < 0x7fff ? mib : 0x7fff, 2);
 	byte(o, 9); /* DIMM */
 	byte(o, 0);
-	byte(o, 1);
+	text(o, "DIMM 0");
 	byte(o, 0);
 	byte(o, 7);  /* RAM */
 	le(o, 2, 2); /* other */
 	le(o, 0, 2);
-	byte(o, 2);
+	text(o, "doppel");
 	byte(o, 0);
 	byte(o, 0);
 	byte(o, 0);
@@ -218,8 +271,6 @@ static void memory(struct out *o, const struct smbios_config *cfg)
 	le(o, mib < 0x7fff ? 0 : mib, 4);
 	le(o, 0, 2);
 	le(o, 0, 6); /* voltages: unknown */
-	string(o, "DIMM 0");
-	string(o, "doppel");
 	end(o);
 
 	range(o, 0, 0, cfg->low_ram);
@@ -258,6 +309,23 @@ static void entry_point(uint8_t *e, uint64_t base, const struct out *o)
 	e[4] = checksum(e, ENTRY_LEN);
 }
 
+enum smbios_text smbios_text_find(unsigned type, const char *name)
+{
+	static const struct {
+		unsigned type;
+		const char *name;
+	} texts[] = {
+#define X(type, field, name) {type, name},
+	    SMBIOS_TEXTS(X)
+#undef X
+	};
+	unsigned n = 0;
+
+	while (n < SMBIOS_NR_TEXTS && (texts[n].type != type || strcmp(texts[n].name, name) != 0))
+		n++;
+	return n;
+}
+
 long smbios_build(uint8_t *buf, size_t cap, uint64_t base, const struct smbios_config *cfg)
 {
 	struct out o = {.buf = buf, .len = ENTRY_ROOM, .cap = cap};
@@ -265,10 +333,13 @@ long smbios_build(uint8_t *buf, size_t cap, uint64_t base, const struct smbios_c
 	if (cap < ENTRY_ROOM)
 		return -ENOSPC;
 	memset(buf, 0, ENTRY_ROOM);
-	if (!cfg->firmware)
-		bios(&o);
+	if (!cfg->firmware || cfg->user->bios)
+		bios(&o, cfg);
 	machine(&o, cfg);
+	board(&o, cfg);
+	chassis(&o, cfg);
 	processor(&o, cfg);
+	oem(&o, cfg->user);
 	memory(&o, cfg);
 	begin(&o, 32, 11, H_BOOT);
 	le(&o, 0, 6);

@@ -50,6 +50,8 @@ class Boots(suite.Suite):
         g.command("sleep 2")
         check(1.9 < time.monotonic() - t0 < 6 * Guest.slow, "sleep 2 took another time")
         check_log(g.command("dmesg"))
+        if "-smbios" in g.argv:
+            self.told(g)
         g.type("poweroff -f\n")
         status = g.wait(60)
         check(status == 0, f"exit status {status}, not 0")
@@ -92,8 +94,22 @@ class Boots(suite.Suite):
         finally:
             g.close()
 
+    # What a guest is told of its machine, and where Linux has it.
+    TOLD = ["-uuid", "8ff2a7e4-07c8-4d6b-b2b2-3e6a9a9f1c57",
+            "-smbios", "type=1,manufacturer=ACME,,Ltd,serial=S-17,family=Anvils",
+            "-smbios", "type=2,product=Slab,asset=9", "-smbios", "type=3,manufacturer=Crates",
+            "-smbios", "type=11,value=io.example:one,value=two",
+            "-fw_cfg", "name=opt/org.doppel.test/word,string=hello"]
+
+    def told(self, g):
+        said = g.command("cd /sys/class/dmi/id; cat product_uuid sys_vendor product_serial product_family "
+                         "board_name board_asset_tag chassis_vendor; cd; "
+                         "grep -ac io.example:one /sys/firmware/dmi/tables/DMI")
+        check(said.split() == ["8ff2a7e4-07c8-4d6b-b2b2-3e6a9a9f1c57", "ACME,Ltd", "S-17", "Anvils",
+                                   "Slab", "9", "Crates", "1"], f"the guest was told {said!r}")
+
     def debian_amd64(self):
-        g = self.linux("debian_amd64", "amd64", append="doppel.login")
+        g = self.linux("debian_amd64", "amd64", *self.TOLD, append="doppel.login")
         try:
             return self.session(g, "amd64", 1)
         finally:
@@ -117,7 +133,7 @@ class Boots(suite.Suite):
         return self.by_seabios("debian_q35_seabios", "-machine", "q35")
 
     def debian_seabios(self):
-        return self.by_seabios("debian_seabios")
+        return self.by_seabios("debian_seabios", *self.TOLD)
 
     def ovmf(self):
         """UEFI firmware in flash, to its shell; a variable that it writes is there the next time."""

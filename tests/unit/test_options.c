@@ -285,3 +285,35 @@ Test(options, defaults_of_devices_are_values)
 		}
 	}
 }
+
+Test(options, what_the_machine_is_called)
+{
+	struct options o;
+
+	cr_assert_eq(parse(&o,
+			   "-smbios type=1,serial=a,,b,uuid=00112233-4455-6677-8899-AABBCCDDEEFF "
+			   "-smbios type=11,value=x,value=y -smbios type=0,vendor=me "
+			   "-fw_cfg opt/a/b,string=c=d -fw_cfg name=opt/e,file=/f"),
+		     0, "%s", err);
+	cr_expect_str_eq(o.smbios.text[SMBIOS_SERIAL], "a,b");
+	cr_expect(o.smbios.bios && o.smbios.has_uuid && o.smbios.uuid[15] == 0xff);
+	cr_expect_eq(o.smbios.nr_oem, 2);
+	cr_expect_str_eq(o.smbios.oem[1], "y");
+	cr_expect_eq(o.nr_fw_files, 2);
+	cr_expect_str_eq(o.fw_file[0].string, "c=d");
+	cr_expect_str_eq(o.fw_file[1].path, "/f");
+	refused("-uuid 00112233", "a UUID is as in");
+	refused("-uuid 00112233-4455-6677-8899-AABBCCDDEEFG", "a UUID is as in");
+	refused("-uuid 00112233-4455-6677-8899-AABBCCDDEEFF0", "a UUID is as in");
+	refused("-smbios manufacturer=x", "the type comes first");
+	refused("-smbios type=17,serial=x", "type=17 is not supported");
+	refused("-smbios type=x", "type=x is not supported");
+	refused("-smbios type=3,product=x", "there are manufacturer, version");
+	refused("-smbios type=11,value", "value=TEXT");
+	refused("-fw_cfg etc/e820,string=x", "begin with opt/");
+	refused("-fw_cfg opt/a", "wants a name and either");
+	refused("-fw_cfg opt/a,string=x,file=y", "wants a name and either");
+	refused("-fw_cfg opt/a,size=3", "size is not known");
+	refused("-fw_cfg opt/0123456789012345678901234567890123456789012345678901,string=x",
+		"at most 55");
+}

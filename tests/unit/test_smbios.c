@@ -12,6 +12,7 @@
 #define BASE 0xf0000
 
 static uint8_t buf[0x1000];
+static const struct smbios_user nothing;
 
 static uint8_t sum(const uint8_t *p, size_t n)
 {
@@ -26,8 +27,8 @@ static uint8_t sum(const uint8_t *p, size_t n)
 static void walk(const struct smbios_config *cfg, unsigned counts[128])
 {
 	static const uint8_t fixed[128] = {
-	    [0] = 24,  [1] = 27,  [3] = 22,  [4] = 42,  [16] = 23,
-	    [17] = 40, [19] = 31, [32] = 11, [127] = 4,
+	    [0] = 24,  [1] = 27,  [2] = 15,  [3] = 22,  [4] = 42,  [11] = 5,
+	    [16] = 23, [17] = 40, [19] = 31, [32] = 11, [127] = 4,
 	};
 	long used = smbios_build(buf, sizeof(buf), BASE, cfg);
 	const uint8_t *p = buf + 32, *stop = buf + used;
@@ -73,7 +74,8 @@ static const uint8_t *find(uint8_t type)
 
 Test(smbios, structure)
 {
-	struct smbios_config cfg = {.product = "PC",
+	struct smbios_config cfg = {.user = &nothing,
+				    .product = "PC",
 				    .board = "pc",
 				    .cpus = 2,
 				    .low_ram = 512 << 20,
@@ -91,7 +93,8 @@ Test(smbios, structure)
 
 Test(smbios, large_memory)
 {
-	struct smbios_config cfg = {.product = "PC",
+	struct smbios_config cfg = {.user = &nothing,
+				    .product = "PC",
 				    .board = "pc",
 				    .cpus = 64,
 				    .low_ram = 3ull << 30,
@@ -109,9 +112,69 @@ Test(smbios, large_memory)
 
 Test(smbios, no_room)
 {
-	struct smbios_config cfg = {
-	    .product = "PC", .board = "pc", .cpus = 1, .low_ram = 1 << 20, .cpu_brand = "a CPU"};
+	struct smbios_config cfg = {.user = &nothing,
+				    .product = "PC",
+				    .board = "pc",
+				    .cpus = 1,
+				    .low_ram = 1 << 20,
+				    .cpu_brand = "a CPU"};
 
 	for (size_t cap = 0; cap < 64; cap++)
 		cr_assert_eq(smbios_build(buf, cap, BASE, &cfg), -ENOSPC);
+}
+
+/* String n of a structure, as its reader finds it. */
+static const char *string(const uint8_t *p, unsigned n)
+{
+	const char *s = (const char *)p + p[1];
+
+	while (--n)
+		s += strlen(s) + 1;
+	return s;
+}
+
+Test(smbios, what_the_user_says)
+{
+	struct smbios_user user = {.text = {[SMBIOS_SERIAL] = "S-17",
+					    [SMBIOS_BOARD_ASSET] = "9",
+					    [SMBIOS_CHASSIS_MANUFACTURER] = ""},
+				   .oem = {"one", "two"},
+				   .nr_oem = 2,
+				   .has_uuid = true};
+	struct smbios_config cfg = {.user = &user,
+				    .product = "PC",
+				    .board = "pc",
+				    .firmware = true,
+				    .cpus = 1,
+				    .low_ram = 1 << 20,
+				    .cpu_brand = "a CPU"};
+	unsigned counts[128];
+
+	for (unsigned i = 0; i < 16; i++)
+		user.uuid[i] = (uint8_t)i;
+	walk(&cfg, counts);
+	cr_expect_eq(counts[0], 0);
+	cr_expect_str_eq(string(find(1), find(1)[4]), "doppel");
+	cr_expect_str_eq(string(find(1), find(1)[7]), "S-17");
+	cr_expect_arr_eq(find(1) + 8, "\3\2\1\0\5\4\7\6\10\11\12\13\14\15\16\17", 16);
+	cr_expect_eq(find(1)[25], 0, "no SKU");
+	cr_expect_str_eq(string(find(2), find(2)[8]), "9");
+	cr_expect_eq(find(3)[4], 0, "said to be none");
+	cr_expect_eq(find(11)[4], 2);
+	cr_expect_str_eq(string(find(11), 2), "two");
+	user.bios = true;
+	walk(&cfg, counts);
+	cr_expect_eq(counts[0], 1);
+
+	static char lengthy[0x1000];
+	memset(lengthy, 'x', sizeof(lengthy) - 1);
+	user.text[SMBIOS_FAMILY] = lengthy;
+	cr_expect_eq(smbios_build(buf, sizeof(buf), BASE, &cfg), -ENOSPC);
+}
+
+Test(smbios, names)
+{
+	cr_expect_eq(smbios_text_find(1, "serial"), SMBIOS_SERIAL);
+	cr_expect_eq(smbios_text_find(3, "serial"), SMBIOS_CHASSIS_SERIAL);
+	cr_expect_eq(smbios_text_find(3, "product"), SMBIOS_NR_TEXTS);
 }
