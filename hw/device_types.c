@@ -30,6 +30,7 @@
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
 #include "hw/virtio/virtio_serial.h"
+#include "hw/virtio/virtio_vsock.h"
 
 const struct device_type *const device_types[] = {
     &pci_testdev_type,
@@ -73,6 +74,7 @@ const struct device_type *const device_types[] = {
     &hda_output_type,
     &hda_duplex_type,
     &hda_micro_type,
+    &virtio_vsock_type,
     NULL,
 };
 

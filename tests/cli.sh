@@ -173,6 +173,9 @@ refuses "cannot write to $dir/folder: Is a directory" -audiodev "wav,id=a,path=$
 refuses "take u8, s16, s32 or f32" -audiodev "wav,id=a,path=$dir/a.wav,out.format=s8"
 refuses "no -audiodev with that id" -audiodev none,id=a -machine pcspk-audiodev=b
 refuses "option -sd is not supported yet" -sd x
+refuses "guest-cid= is at least 3" -device virtio-vsock-pci,guest-cid=2,uds=/tmp/x
+refuses "cannot listen at /nonexistent/s: No such file" -device virtio-vsock-pci,guest-cid=3,uds=/nonexistent/s
+refuses "needs uds=" -device virtio-vsock-pci,guest-cid=3
 refuses "-usbdevice disk is not supported; there are tablet" -usbdevice disk
 refuses "no free USB port" -usbdevice tablet -usbdevice mouse -usbdevice keyboard
 refuses "port 1 of USB bus usb-bus.0 is taken" -usbdevice tablet -device usb-kbd,port=1

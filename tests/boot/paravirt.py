@@ -15,6 +15,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,6 +26,7 @@ from suite import Suite, check, check_log, fetch, main  # noqa: E402
 # In the order in which they depend on each other.
 MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
            "virtio_console", "virtio-rng", "virtio_balloon"]
+VSOCK_MODULES = [*MODULES[:5], "vsock", "vmw_vsock_virtio_transport_common", "vmw_vsock_virtio_transport"]
 AGENT_MODULES = [*MODULES, "virtio_blk"]
 FULL_MODULES = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
                 "netfs", "fscache", "9pnet", "9pnet_virtio", "9p"]
@@ -35,7 +37,7 @@ def available(g):
 
 
 class Paravirt(Suite):
-    cases = ("devices", "clock", "shares", "agent")
+    cases = ("devices", "clock", "shares", "vsock", "agent")
 
     def guest(self, name, *args, full=False, modules=MODULES, files=None):
         """At its prompt, with modules loaded; files: more of them, by name."""
@@ -248,6 +250,80 @@ class Paravirt(Suite):
             g.type("poweroff -f\n")
             check(g.wait(60) == 0, "power-off does not give status 0")
             return note
+        finally:
+            g.close()
+
+    def vsock(self):
+        """Megabytes between programs of the guest and of the host, whoever connects; loadvm ends connections."""
+        tool, uds = self.path("vsock.bin"), self.path("vsock.sock")
+        subprocess.run(["gcc", "-O1", "-static", "-o", tool, os.path.join(HERE, "vsock.c")], check=True)
+        with open(tool, "rb") as f:
+            files = {"bin/vsock": (0o100755, f.read())}
+        g = self.guest("vsock", "-device", f"virtio-vsock-pci,guest-cid=5,uds={uds}",
+                       modules=VSOCK_MODULES, files=files)
+        data = os.urandom(3 << 20)
+        want = hashlib.md5(data).hexdigest()
+
+        def exchange(sock):
+            """Sends data and the end of them, and reads to the end what the other side says meanwhile."""
+            sock.settimeout(120)
+            thread = threading.Thread(target=lambda: (sock.sendall(data), sock.shutdown(socket.SHUT_WR)))
+            thread.start()
+            got = b""
+            while part := sock.recv(65536):
+                got += part
+            thread.join()
+            sock.close()
+            return hashlib.md5(got).hexdigest()
+
+        def dial(port):
+            for _ in range(100):
+                sock = socket.socket(socket.AF_UNIX)
+                sock.connect(uds)
+                sock.settimeout(60)
+                sock.sendall(b"CONNECT %d\n" % port)
+                line = b""
+                while not line.endswith(b"\n") and (byte := sock.recv(1)):
+                    line += byte
+                if line.startswith(b"OK "):
+                    return sock
+                sock.close()  # nobody listens yet
+                time.sleep(0.1)
+            check(False, f"the guest's port {port} does not answer")
+
+        try:
+            g.command("dd if=/dev/urandom of=/tmp/out bs=64k count=48 2>/dev/null")
+            sent = g.command("md5sum </tmp/out").split()[0]
+            g.command("vsock listen 99 </tmp/out >/tmp/in & true")
+            got = exchange(dial(99))
+            check(got == sent, "the host reads something else")
+            got = g.command("wait; md5sum </tmp/in", 60)
+            check(want in got, f"the guest reads something else: {got}")
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(uds + "_1234")
+                server.listen()
+                g.command("vsock connect 1234 </tmp/out >/tmp/in & true")
+                got = exchange(server.accept()[0])
+            check(got == sent, "the host reads something else from who has connected")
+            got = g.command("wait; md5sum </tmp/in", 60)
+            check(want in got, f"who has connected reads something else: {got}")
+            check("reset" in g.command("vsock connect 4321 </dev/null"), "a port is there without a listener")
+            # What a saved state had of connections is gone, for both sides.
+            state = self.path("vsock.state")
+            g.command("vsock listen 99 </dev/zero >/dev/null & true")
+            sock = dial(99)
+            self.monitor(g, f"savevm file:{state}")
+            self.monitor(g, f"loadvm file:{state}")
+            while sock.recv(65536):
+                pass
+            sock.close()
+            g.command("wait", 60)
+            g.command("vsock listen 99 </tmp/out >/tmp/in & true")
+            check(exchange(dial(99)) == sent, "nothing goes after loadvm")
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+            check(not os.path.exists(uds), "the socket is left behind")
         finally:
             g.close()
 

@@ -34,6 +34,7 @@ static const struct fuzz_device *const tables[] = {
     fuzz_virtio,
     fuzz_sound,
     fuzz_9p,
+    fuzz_vsock,
     fuzz_raw,
 };
 /* clang-format on */
