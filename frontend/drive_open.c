@@ -26,6 +26,13 @@ static void on_stop(void *opaque, struct block *b, const char *message)
 	machine_request_stop(s->m);
 }
 
+static void on_tray(void *opaque, struct block *b, bool open)
+{
+	struct drive_set *s = opaque;
+
+	machine_notify(s->m, open ? MACHINE_TRAY_OPENED : MACHINE_TRAY_CLOSED, block_name(b));
+}
+
 static void on_cont(void *opaque)
 {
 	struct drive_set *s = opaque;
@@ -49,8 +56,11 @@ struct drive_set *drives_open(const struct drives *d, struct machine *m,
 	s->opaque = opaque;
 	for (unsigned i = 0; i < d->nr; i++) {
 		const struct drive_spec *spec = &d->spec[i];
-		struct block_env env = {
-		    .loop = m->loop, .clock = &m->clock, .stop = on_stop, .opaque = s};
+		struct block_env env = {.loop = m->loop,
+					.clock = &m->clock,
+					.stop = on_stop,
+					.tray = on_tray,
+					.opaque = s};
 		struct block_options o = spec->opt;
 		char why[600], ignored[600];
 

@@ -43,6 +43,8 @@ enum machine_event {
 	MACHINE_END,            /* it ends, or stops with no_shutdown: `end` says why */
 	MACHINE_POWERDOWN,      /* the power button was pressed */
 	MACHINE_IO_ERROR,       /* a disk has stopped the guest; what: its name */
+	MACHINE_TRAY_OPENED,    /* of a drive for media; what: its name */
+	MACHINE_TRAY_CLOSED,
 	MACHINE_DEVICE_DELETED, /* one was unplugged; what: its id, which may be empty */
 };
 

@@ -27,9 +27,10 @@ static void send(struct qmp *q, const char *text, size_t len)
 	chardev_write(&q->stream->chr, (const uint8_t *)"\r\n", 2);
 }
 
-const char *const qmp_event_names[] = {"STOP",           "RESUME",        "RESET",
-				       "SHUTDOWN",       "POWERDOWN",     "GUEST_PANICKED",
-				       "BLOCK_IO_ERROR", "DEVICE_DELETED"};
+const char *const qmp_event_names[] = {
+    "STOP",          "RESUME",         "RESET",          "SHUTDOWN",
+    "POWERDOWN",     "GUEST_PANICKED", "BLOCK_IO_ERROR", "DEVICE_TRAY_MOVED",
+    "DEVICE_DELETED"};
 const unsigned qmp_nr_events = sizeof(qmp_event_names) / sizeof(qmp_event_names[0]);
 
 /* data may be NULL. */
@@ -406,6 +407,16 @@ static void on_io_error(struct qmp *q, const char *device)
 	send_event(q, "BLOCK_IO_ERROR", text);
 }
 
+static void on_tray(struct qmp *q, const char *device, bool open)
+{
+	char name[400], text[900];
+
+	quote(name, sizeof(name), device);
+	snprintf(text, sizeof(text), "{\"device\": %s, \"id\": %s, \"tray-open\": %s}", name, name,
+		 open ? "true" : "false");
+	send_event(q, "DEVICE_TRAY_MOVED", text);
+}
+
 static void on_deleted(struct qmp *q, const char *id)
 {
 	char path[128], name[400], where[500], text[1000];
@@ -431,6 +442,10 @@ static void on_event(void *opaque, enum machine_event event, const char *what)
 		break;
 	case MACHINE_IO_ERROR:
 		on_io_error(opaque, what);
+		break;
+	case MACHINE_TRAY_OPENED:
+	case MACHINE_TRAY_CLOSED:
+		on_tray(opaque, what, event == MACHINE_TRAY_OPENED);
 		break;
 	case MACHINE_DEVICE_DELETED:
 		if (*what)

@@ -182,6 +182,8 @@ struct block_env {
 	 * with the machine lock held, on any thread; must not wait for the vCPUs. May be NULL: then the
 	 * policies that stop report instead. */
 	void (*stop)(void *opaque, struct block *b, const char *message);
+	/* The tray has moved, by whomever. Machine lock held. May be NULL. */
+	void (*tray)(void *opaque, struct block *b, bool open);
 	void *opaque;
 };
 

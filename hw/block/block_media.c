@@ -116,7 +116,11 @@ void block_lock_medium(struct block *b, bool locked)
 
 void block_open_tray(struct block *b, bool open)
 {
+	if (b->tray_open == open)
+		return;
 	b->tray_open = open;
+	if (b->env.tray)
+		b->env.tray(b->env.opaque, b, open);
 }
 
 bool block_tray_is_open(const struct block *b)
@@ -297,7 +301,7 @@ static void take_medium(struct block *b)
 {
 	block_drain(b);
 	close_medium(b);
-	b->tray_open = true;
+	block_open_tray(b, true);
 	tell_changed(b);
 }
 
@@ -337,7 +341,7 @@ int block_change(struct block *b, const char *file, const char *format, bool rea
 	b->image = img;
 	b->path = path;
 	b->opt.read_only = read_only;
-	b->tray_open = false;
+	block_open_tray(b, false);
 	tell_changed(b);
 	return 0;
 }

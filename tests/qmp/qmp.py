@@ -233,12 +233,15 @@ class Suite:
             cd = next(d for d in drives.values() if d["removable"])
             same(cd["inserted"]["ro"], True)
             c.command("eject", device=cd["device"], force=True)
+            tray = {"device": cd["device"], "id": cd["device"]}
+            c.event("DEVICE_TRAY_MOVED", **tray, **{"tray-open": True})
             cd = next(d for d in c.command("query-block") if d["removable"])
             same("inserted" in cd, False)
             c.command("blockdev-change-medium", device=cd["device"], filename=disk + ".iso",
                       format="raw")
             shutil.copy(disk, disk + "2")
             c.refused("blockdev-change-medium", "cannot open", device=cd["device"], filename="/nonexistent/x")
+            c.event("DEVICE_TRAY_MOVED", **tray, **{"tray-open": False})
             c.command("blockdev-change-medium", device=cd["device"], filename=disk + "2", format="raw")
             cd = next(d for d in c.command("query-block") if d["removable"])
             same((cd["inserted"]["file"], cd["inserted"]["ro"]), (disk + "2", True))
