@@ -49,10 +49,6 @@
 #include "hw/pc.h"
 #include "roms/roms.h"
 
-#ifndef DOPPEL_VERSION
-#define DOPPEL_VERSION "0.1"
-#endif
-
 struct app {
 	struct options opt;
 	struct pc_config cfg;
@@ -871,6 +867,7 @@ static int run(struct app *a)
 	m = &a->pc->m;
 	if (monitor_env_init(&a->env, a->pc) < 0)
 		return complain("cannot set up the monitor");
+	a->env.options = &a->opt;
 	a->env.backend = find_backend;
 	a->env.backend_opaque = a;
 	if (a->opt.keymap) {

@@ -882,6 +882,37 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 	return finish_devices(&p);
 }
 
+static void tell_chardev(const struct chardev_spec *s, const char *label, unsigned n,
+			 void (*fn)(void *opaque, const char *label, const char *file),
+			 void *opaque)
+{
+	static const char *const kinds[] = {
+	    [CHR_NULL] = "null", [CHR_STDIO] = "stdio", [CHR_FILE] = "file:",
+	    [CHR_PTY] = "pty",   [CHR_UNIX] = "unix:",  [CHR_TCP] = "tcp:"};
+	char file[MAX_PATH_LEN + 80], name[48];
+
+	if (s->kind == CHR_NONE)
+		return;
+	snprintf(file, sizeof(file), "%s%s%s%s%s", kinds[s->kind], s->path,
+		 s->kind == CHR_TCP ? ":" : "", s->port, s->server ? ",server=on" : "");
+	snprintf(name, sizeof(name), label, n);
+	fn(opaque, *s->id ? s->id : name, file);
+}
+
+void options_chardevs(const struct options *o,
+		      void (*fn)(void *opaque, const char *label, const char *file), void *opaque)
+{
+	for (unsigned n = 0; n < o->nr_serial; n++)
+		tell_chardev(&o->serial[n], "serial%u", n, fn, opaque);
+	for (unsigned n = 0; n < o->nr_debugcon; n++)
+		tell_chardev(&o->debugcon[n].to, "debugcon%u", n, fn, opaque);
+	for (unsigned n = 0; n < o->nr_qmp; n++)
+		tell_chardev(&o->qmp[n], "compat_monitor%u", n, fn, opaque);
+	for (unsigned n = 0; n < o->nr_monitors; n++)
+		tell_chardev(&o->monitor[n], "monitor%u", n, fn, opaque);
+	tell_chardev(&o->gdb, "gdb", 0, fn, opaque);
+}
+
 void options_help(void)
 {
 	printf(

@@ -21,6 +21,8 @@
 #include "hw/fw_cfg.h"
 #include "hw/smbios.h"
 
+#define DOPPEL_VERSION "0.1"
+
 #define MAX_SERIAL   4
 #define MAX_DEBUGCON 2
 #define MAX_CHARDEV  8
@@ -151,6 +153,10 @@ int options_device(struct device_spec *s, const char *text, char *err, size_t er
 int options_arguments(const char *word);
 /* "stdio", "file:P", "unix:P,server,nowait", "tcp:HOST:PORT"... 0, or -1 with one line in err. */
 int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen);
+
+/* Calls fn() for each character device that is open, with QEMU's label and a file name for people. */
+void options_chardevs(const struct options *o,
+		      void (*fn)(void *opaque, const char *label, const char *file), void *opaque);
 
 void options_help(void);
 void options_device_help(void);

@@ -48,6 +48,7 @@ extern const struct command balloon_commands[];
 extern const struct command plug_commands[];
 extern const struct command disk_commands[];
 extern const struct command trace_commands[];
+extern const struct command about_commands[];
 extern const struct command display_commands[], network_commands[];
 extern const struct command machine_commands[], info_commands[], help_commands[], input_commands[];
 

@@ -42,6 +42,7 @@ const struct command *const command_tables[] = {
     network_commands,
     plug_commands,
     trace_commands,
+    about_commands,
     NULL,
 };
 /* clang-format on */

@@ -15,6 +15,7 @@
 
 struct drive_set;
 struct netdev_set;
+struct options;
 struct mon_point;
 struct pc;
 struct profile;
@@ -32,13 +33,15 @@ struct monitor_env {
 	/* Back ends by id, for device_add (struct device_env); or NULL. */
 	void *(*backend)(void *opaque, enum prop_kind kind, const char *id);
 	void *backend_opaque;
-	struct ui *ui;                  /* NULL, or without screens where nobody can look */
-	struct vnc *vnc;                /* or NULL */
+	struct ui *ui;   /* NULL, or without screens where nobody can look */
+	struct vnc *vnc; /* or NULL */
 	struct sendkey keys;
 	struct linux_guest linux_guest;
 	struct debug_listener listener;
-	struct monitor *monitors; /* list, those that are told of stops */
-	struct mon_point *points; /* list, by number (frontend/monitor/points.h) */
+	struct machine_watcher watcher;
+	const struct options *options; /* what it was started with, or NULL */
+	struct monitor *monitors;      /* list, those that are told of stops */
+	struct mon_point *points;      /* list, by number (frontend/monitor/points.h) */
 	int next_point;
 	struct profile *profile; /* or NULL */
 	struct trace *trace;     /* likewise */

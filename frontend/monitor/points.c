@@ -15,6 +15,7 @@
 #include "cpu/vcpu.h"
 #include "frontend/debug/memory.h"
 #include "frontend/monitor/view.h"
+#include "hw/pc.h"
 
 /* ---- conditions, on the vCPU's thread ---- */
 
@@ -81,7 +82,8 @@ static void on_kernel(void *opaque)
 		if (!s)
 			continue;
 		p->spec.at.addr = s->addr;
-		p->spec.at.len = 1;
+		if (p->spec.at.on == WATCH_EXEC)
+			p->spec.at.len = 1;
 		arm(p);
 	}
 	debug_remove(e->debugger, e->kernel_watch);
@@ -102,6 +104,26 @@ static int await_kernel(struct monitor_env *e)
 	if (!e->kernel_watch)
 		e->kernel_watch = debug_add(e->debugger, &spec);
 	return e->kernel_watch < 0 ? e->kernel_watch : 0;
+}
+
+/* The kernel that comes next may be elsewhere. */
+static void on_machine(void *opaque, enum machine_event event, const char *what)
+{
+	struct monitor_env *e = opaque;
+
+	(void)what;
+	if (event != MACHINE_RESET)
+		return;
+	linux_free(&e->linux_guest);
+	for (struct mon_point *p = e->points; p; p = p->next) {
+		if (!p->symbolic || !p->id)
+			continue;
+		p->spec = *points_state(p);
+		debug_remove(e->debugger, p->id);
+		p->id = 0;
+	}
+	if (pending(e))
+		await_kernel(e);
 }
 
 int points_add(struct monitor_env *e, const struct mon_point *from, struct mon_point **out_)
@@ -296,10 +318,13 @@ void points_init(struct monitor_env *e)
 {
 	e->listener = (struct debug_listener){.stopped = on_stop, .opaque = e};
 	debug_listen(e->debugger, &e->listener);
+	e->watcher = (struct machine_watcher){.event = on_machine, .opaque = e};
+	machine_watch(&e->pc->m, &e->watcher);
 }
 
 void points_fini(struct monitor_env *e)
 {
+	machine_unwatch(&e->pc->m, &e->watcher);
 	debug_unlisten(e->debugger, &e->listener);
 	while (e->points)
 		forget(e, e->points);

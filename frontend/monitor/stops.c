@@ -15,6 +15,7 @@
 #include "frontend/monitor/points.h"
 #include "frontend/monitor/view.h"
 #include "hw/pc.h"
+#include "hw/pvpanic.h"
 
 #define MAX_STEPS 100000
 #define MAX_INSN  15
@@ -84,9 +85,8 @@ static void set_break(struct monitor *m, const struct out *o, const struct arg *
 	if (known) {
 		p.spec.at.addr = addr;
 		view_address(m->env, addr, where);
-	} else {
-		p.symbolic = true;
 	}
+	p.symbolic = !physical && is_name(p.what);
 	p.spec.at.len = known;
 	/* A place that is not known yet: one byte, once it is. */
 	if (add(m, o, &p, NULL) == 0)
@@ -130,6 +130,7 @@ static void set_watch(struct monitor *m, const struct out *o, const struct arg *
 	}
 	if (!p.spec.at.len)
 		p.spec.at.len = 1;
+	p.symbolic = v.lvalue && !p.spec.at.physical && is_name(p.what);
 	if (v.lvalue && !p.spec.at.physical)
 		p.has_value = expr_load(&w.env, &v, &p.value) == 0;
 	if (add(m, o, &p, NULL) == 0)
@@ -171,6 +172,34 @@ static const struct {
 
 #define NR_CATCHES (sizeof(catches) / sizeof(catches[0]))
 
+/* By the kernel's own function, and by the device that it tells. */
+static void catch_panic(struct monitor *m, const struct out *o, const char *condition)
+{
+	const struct mon_point points[] = {
+	    {.what = "panic",
+	     .symbolic = true,
+	     .spec = {.at = {.on = WATCH_EXEC}, .cpu = DEBUG_ALL_CPUS}},
+	    {.what = "pvpanic",
+	     .spec = {.at = {.on = WATCH_OUT, .addr = PVPANIC_PORT, .len = 1},
+		      .cpu = DEBUG_ALL_CPUS}},
+	};
+	struct mon_point p;
+	struct view w;
+
+	for (unsigned n = 0; n < 1u + m->pc->cfg.pvpanic; n++) {
+		p = points[n];
+		snprintf(p.condition, sizeof(p.condition), "%s", condition);
+		view_begin(&w, m, o);
+		if (n == 0 && w.linux_guest) {
+			p.spec.at.addr = linux_symbol(w.linux_guest, "panic");
+			p.spec.at.len = p.spec.at.addr != 0;
+		}
+		if (add(m, o, &p, NULL) == 0)
+			out(o, "catchpoint %d: %s\n", m->env->next_point, p.what);
+		view_end(&w);
+	}
+}
+
 static void cmd_catch(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	struct mon_point p = {.spec = {.cpu = DEBUG_ALL_CPUS}};
@@ -180,12 +209,17 @@ static void cmd_catch(struct monitor *m, const struct out *o, const struct arg *
 
 	for (n = 0; n < NR_CATCHES && strcmp(catches[n].name, a[0].text) != 0; n++)
 		;
-	if (n == NR_CATCHES) {
-		out(o, "catch exception, interrupt, cr, msr, in, out, port or triple-fault\n");
-		return;
-	}
 	split_condition(a[1].given ? a[1].text : "", where, sizeof(where), p.condition,
 			sizeof(p.condition));
+	if (strcmp(a[0].text, "panic") == 0) {
+		catch_panic(m, o, p.condition);
+		return;
+	}
+	if (n == NR_CATCHES) {
+		out(o,
+		    "catch exception, interrupt, cr, msr, in, out, port, triple-fault or panic\n");
+		return;
+	}
 	snprintf(p.what, sizeof(p.what), "%s", a[0].text);
 	p.spec.at = (struct watch_point){.on = (uint16_t)catches[n].on, .len = catches[n].all};
 	view_begin(&w, m, o);
@@ -450,7 +484,8 @@ const struct command stop_commands[] = {
     {"awatch", "[-s:SIZE] [-p] PLACE...", cmd_awatch, "stop after a read or write",
      "awatch -p -s 4096 0xb8000"},
     {"catch", "WHAT [NUMBER...]", cmd_catch,
-     "stop after an exception, interrupt, write of a cr or msr, in, out, port, triple-fault",
+     "stop after an exception, interrupt, write of a cr or msr, in, out, port, triple-fault; at a "
+     "panic",
      "catch exception 14 if $cr2 < 4096"},
     {"delete", "[N]", cmd_delete, "remove one of these, or all", "delete 1"},
     {"enable", "N", cmd_enable, "let it stop the guest again", "enable 1"},

@@ -14,8 +14,15 @@
 #include "frontend/stream.h"
 #include "hw/pc.h"
 
-const struct qmp_command *const qmp_tables[] = {qmp_control_commands, qmp_query_commands,
-						qmp_device_commands, NULL};
+/* clang-format off: a line each */
+const struct qmp_command *const qmp_tables[] = {
+    qmp_control_commands,
+    qmp_query_commands,
+    qmp_device_commands,
+    qmp_schema_commands,
+    NULL,
+};
+/* clang-format on */
 
 /* ---- to the client ---- */
 

@@ -54,6 +54,7 @@ struct qmp_command {
 
 /* Each ends with an entry without a name. */
 extern const struct qmp_command qmp_control_commands[], qmp_query_commands[], qmp_device_commands[];
+extern const struct qmp_command qmp_schema_commands[];
 extern const struct qmp_command *const qmp_tables[];
 
 void qmp_error(struct qmp_call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -290,44 +290,27 @@ static void blockstats(struct qmp_call *c)
 
 /* ---- character devices ---- */
 
-static void one_chardev(struct qmp_call *c, const struct chardev_spec *s, const char *label,
-			bool *first)
-{
-	static const char *const kinds[] = {
-	    [CHR_NULL] = "null", [CHR_STDIO] = "stdio", [CHR_FILE] = "file:",
-	    [CHR_PTY] = "pty",   [CHR_UNIX] = "unix:",  [CHR_TCP] = "tcp:"};
-	char file[MAX_PATH_LEN + 80];
+struct chardev_list {
+	FILE *f;
+	bool first;
+};
 
-	if (s->kind == CHR_NONE)
-		return;
-	snprintf(file, sizeof(file), "%s%s%s%s%s", kinds[s->kind], s->path,
-		 s->kind == CHR_TCP ? ":" : "", s->port, s->server ? ",server=on" : "");
-	fputs(*first ? "{" : ", {", c->out);
-	*first = false;
-	text(c->out, "label", s->id[0] ? s->id : label, ", ");
-	text(c->out, "filename", file, ", \"frontend-open\": true}");
+static void one_chardev(void *opaque, const char *label, const char *file)
+{
+	struct chardev_list *l = opaque;
+
+	fputs(l->first ? "{" : ", {", l->f);
+	l->first = false;
+	text(l->f, "label", label, ", ");
+	text(l->f, "filename", file, ", \"frontend-open\": true}");
 }
 
 static void chardevs(struct qmp_call *c)
 {
-	const struct options *o = c->q->options;
-	bool first = true;
-	char label[32];
+	struct chardev_list l = {c->out, true};
 
 	fputc('[', c->out);
-	for (unsigned n = 0; n < o->nr_serial; n++) {
-		snprintf(label, sizeof(label), "serial%u", n);
-		one_chardev(c, &o->serial[n], label, &first);
-	}
-	for (unsigned n = 0; n < o->nr_debugcon; n++) {
-		snprintf(label, sizeof(label), "debugcon%u", n);
-		one_chardev(c, &o->debugcon[n].to, label, &first);
-	}
-	for (unsigned n = 0; n < o->nr_qmp; n++) {
-		snprintf(label, sizeof(label), "compat_monitor%u", n);
-		one_chardev(c, &o->qmp[n], label, &first);
-	}
-	one_chardev(c, &o->gdb, "gdb", &first);
+	options_chardevs(c->q->options, one_chardev, &l);
 	fputc(']', c->out);
 }
 

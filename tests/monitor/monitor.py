@@ -84,8 +84,18 @@ class Suite:
 
     def commands(self):
         """The table: names cut short, examples, and words that are none."""
-        m = self.start("commands", "-monitor", "stdio")
+        m = self.start("commands", "-monitor", "stdio", "-name", "guest=one", "-serial", "null")
         m.expect(PROMPT, 20)
+        m.wants("info version", r"doppel \d")
+        m.wants("info name", "one\n$")
+        m.wants("info uuid", "0{8}-0{4}-")
+        m.wants("info chardev", "serial0: filename=null")
+        m.wants("info kvm", "kvm support: ")
+        m.wants("info memory_size_summary", "base memory: 134217728")
+        m.wants("info qdm", 'name "virtio-blk-pci", bus PCI')
+        m.wants("catch panic", "catchpoint 1: panic")
+        m.wants("info b", "no kernel yet.* panic")
+        m.wants("delete", "^$")
         m.wants("info stat", "VM status: running")
         m.wants("st", "may be several commands")
         m.wants("help screendump", "as in: screendump")
@@ -212,6 +222,11 @@ class Suite:
         m.wants("info tlb", r"\n0000000000401000: 0000\w+ ")
         m.wants("info registers", r"CPU#0 in do_sys_openat2\nRAX=(.|\n)*[XY]MM15=")
         m.runs("finish", r"(?=CPU#0 > 0x\w+ <\w+\+0x\w+>)")
+        m.ask("delete")
+        n = m.wants("break start_kernel", r"breakpoint \d+ at 0xffffffff").split()[-4]
+        m.ask("system_reset")
+        m.runs("cont", f"{n}: breakpoint, start_kernel")
+        m.wants("info registers", "CPU#0 in start_kernel\n")
         m.type("q\n")
         m.wait(20)
         return "ok"
@@ -286,6 +301,13 @@ class Suite:
         m.ask("cont")
         time.sleep(1)
         m.wants("dmesg", "BUG: kernel NULL pointer dereference, address: 0+" + hit[2])
+        m.wants("catch panic", "catchpoint 3: panic\n$")
+        m.toggle()
+        m.type("\necho c >/proc/sysrq-trigger\n")
+        m.expect("3: breakpoint, panic", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("bt", "(?s)#0 +0x\\w+ panic\n.*sysrq")
         m.type("q\n")
         m.wait(20)
         return f"vfs_read+0x{hit[1]}"

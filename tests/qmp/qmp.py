@@ -269,6 +269,11 @@ class Suite:
                 if name.startswith("query-"):
                     c.command(name)
             same("STOP" in [x["name"] for x in c.command("query-events")], True)
+            schema = {x["name"]: x for x in c.command("query-qmp-schema")}
+            same({x["name"] for x in c.command("query-commands")} - set(schema), set())
+            same({"name": "cpu-index", "type": "int", "default": None} in
+                 schema[schema["human-monitor-command"]["arg-type"]]["members"], True)
+            same([x for x in schema.values() if x.get("arg-type", "any") not in schema], [])
             same(c.command("query-memory-size-summary")["base-memory"], 128 << 20)
 
     def plug(self):
