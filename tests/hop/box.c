@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * What random programs run on: RAM, a few ports and a page of device memory, interrupts on request. Software
- * engines are driven here, one bounded run after another; with all engines the vCPU's thread of accel/cpus.c
+ * engines are driven here, one bounded run after another; with all engines the vCPU's thread of accel/cpus_thread.c
  * runs it and this one asks it to move.
  */
 #include <errno.h>
