@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -326,35 +329,52 @@ static void watch(struct vnc *v, bool on)
 	pthread_mutex_unlock(&v->m->lock);
 }
 
-/* Clients of RFB wait to be greeted. The library looks for those of WebSockets, which do not, and waits for
- * all that they have to say. */
-static bool speaks_first(int fd)
+/* Gives a connection to the library. It first looks for four bytes of a client of WebSockets, which it would wait for on
+ * this thread, and spin for when only some of them come. So it is born on a socket where it finds that this is none, and
+ * gets the connection in its place. */
+static rfbClientPtr new_client(struct vnc *v, int fd)
 {
-	char c;
+	char greeting[sz_rfbProtocolVersionMsg];
+	rfbClientPtr cl = NULL;
+	int pair[2];
+	ssize_t n;
 
-	return recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return NULL;
+	/* It uses select(). */
+	if (fd < FD_SETSIZE && pair[0] < FD_SETSIZE && pair[1] < FD_SETSIZE &&
+	    write(pair[0], "RFB ", 4) == 4)
+		cl = v->lib.NewClient(v->rfb, pair[1]);
+	else
+		close(pair[1]);
+	n = cl ? recv(pair[0], greeting, sizeof(greeting), MSG_DONTWAIT) : 0;
+	if (n > 0 && send(fd, greeting, (size_t)n, MSG_NOSIGNAL) != n)
+		shutdown(fd, SHUT_RDWR); /* its thread sees the end */
+	if (cl)
+		dup3(fd, cl->sock, O_CLOEXEC);
+	close(pair[0]);
+	return cl;
 }
 
 static void take_client(struct vnc *v, int listener)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC), some = 1, much = 1 << 16;
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
 	rfbClientPtr cl;
 
 	if (fd < 0)
 		return;
-	if (vnc_clients(v) >= MAX_CLIENTS || speaks_first(fd)) {
+	if (vnc_clients(v) >= MAX_CLIENTS) {
 		close(fd);
 		return;
 	}
+	/* A unix socket knows of no such thing. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	watch(v, true);
 	take_news(v);
-	/* A part of what it looks for would make it look again and again. */
-	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &much, sizeof(much));
-	cl = v->lib.NewClient(v->rfb, fd);
-	if (!cl)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &some, sizeof(some));
-	v->lib.StartOnHoldClient(cl);
+	cl = new_client(v, fd);
+	close(fd);
+	if (cl)
+		v->lib.StartOnHoldClient(cl);
 }
 
 static void join_gone(struct vnc *v)

@@ -439,6 +439,36 @@ class Suite:
         finally:
             g.close()
 
+    def vnc_silent(self):
+        """Clients that say a part of something, and then nothing: others are served at once, and nothing spins."""
+        self.built(["-vnc", ":0"])
+        path = self.path("silent.sock")
+        g = self.start("vnc_silent", "-display", f"vnc=unix:{path}")
+        silent = []
+
+        def ticks():
+            with open(f"/proc/{g.proc.pid}/stat") as f:
+                return sum(int(n) for n in f.read().rsplit(")", 1)[1].split()[11:13])
+
+        try:
+            check("unix socket" in g.ask("info vnc"), "info vnc does not tell of it")
+            for said in (b"", b"\x16", b"GE", b"GET ", b"RFB 003", b"RFB 003.008\n\1"):
+                silent.append(connect(path))
+                silent[-1].sendall(said)
+                client = Rfb(path)
+                client.picture()
+                client.close()
+            g.ask("stop")
+            before = ticks()
+            time.sleep(2)
+            check(ticks() - before < os.sysconf("SC_CLK_TCK"), "clients that wait keep a processor busy")
+            g.type("quit\n")
+            check(g.wait(20) == 0, "quit does not give status 0")
+        finally:
+            for s in silent:
+                s.close()
+            g.close()
+
     def vnc_password(self):
         """With password=on nobody comes in until there is one, and then who knows it."""
         self.built(["-vnc", ":0"])
@@ -517,7 +547,7 @@ class Suite:
             g.close()
 
 
-CASES = ["sdl", "sdl_stays", "sdl_quiet", "gpu_resize", "gpu_cursor", "vnc", "vnc_unix", "vnc_password", "vnc_hostile"]
+CASES = ["sdl", "sdl_stays", "sdl_quiet", "gpu_resize", "gpu_cursor", "vnc", "vnc_unix", "vnc_silent", "vnc_password", "vnc_hostile"]
 
 
 def main():
