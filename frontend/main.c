@@ -875,6 +875,15 @@ static int run(struct app *a)
 		if (!a->keymap)
 			return complain("%s", a->err);
 	}
+	for (unsigned i = 0; i < a->opt.nr_symbols; i++) {
+		int r = symbols_add(&a->env.symbols, a->opt.symbols[i], 0, a->err, sizeof(a->err));
+
+		if (r < 0)
+			return complain("-symbols: %s", a->err);
+		if (r > 0)
+			fprintf(stderr, "doppel: -symbols: %s\n", a->err);
+	}
+	a->env.linux_guest.file = symbols_kernel(&a->env.symbols);
 	if (open_drives(a) || open_netdevs(a) || open_audiodevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)

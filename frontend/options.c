@@ -119,6 +119,14 @@ static int on_bios(struct parse *p, const char *arg)
 	return 0;
 }
 
+static int on_symbols(struct parse *p, const char *arg)
+{
+	if (p->o->nr_symbols == MAX_SYMFILES)
+		return fail(p, "-symbols can be given at most %d times", MAX_SYMFILES);
+	p->o->symbols[p->o->nr_symbols++] = arg;
+	return 0;
+}
+
 static int on_rom_dir(struct parse *p, const char *arg)
 {
 	if (p->o->nr_rom_dirs == MAX_ROM_DIRS)
@@ -729,6 +737,8 @@ static const struct option table[] = {
      "the guest's keyboard, as en-us (default), de or fr:bepo, for VNC and curses"},
 
     {"", NULL, NULL, "Debugging"},
+    {"symbols", "FILE", on_symbols,
+     "symbols for the monitor: vmlinux, System.map, a module or a folder of them, a program"},
     {"gdb", "DEV", on_gdb, "wait for gdb there, as in tcp::1234 or unix:PATH"},
     {"s", NULL, on_s, "the same as -gdb tcp::1234"},
     {"d", "ITEM[,...]", on_log, "write down what the guest does: int, exec, in_asm...; -d help"},

@@ -32,6 +32,7 @@
 #define MAX_ROM_DIRS 8
 #define MAX_FW_FILES 16
 #define MAX_PATH_LEN 1024
+#define MAX_SYMFILES 16
 
 struct pc_board;
 
@@ -126,6 +127,8 @@ struct options {
 		bool has_port;
 		uint16_t port;
 	} debugcon[MAX_DEBUGCON];
+	const char *symbols[MAX_SYMFILES];
+	unsigned nr_symbols;
 	unsigned nr_debugcon;
 	uint16_t debugcon_port; /* -global isa-debugcon.iobase */
 	struct chardev_spec chardev[MAX_CHARDEV];

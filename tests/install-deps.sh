@@ -7,7 +7,7 @@ set -u
 need_build="gcc libc6-dev make binutils zlib1g-dev"
 need_check="$need_build libzstd-dev qemu-utils libcriterion-dev libcapstone-dev python3 lz4 libslirp-dev gdb"
 need_check="$need_check libsdl2-dev libvncserver-dev libxkbcommon-dev xkb-data xvfb xdotool x11-apps imagemagick openbox wmctrl vncsnapshot"
-need_check="$need_check tigervnc-tools"
+need_check="$need_check tigervnc-tools libdw-dev"
 
 case ${1:-} in
 build) want=$need_build ;;

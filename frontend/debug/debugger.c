@@ -332,7 +332,8 @@ static void tell(struct debugger *d, const struct debug_stop *stop)
 
 	d->last = *stop;
 	d->has_stopped = true;
-	for (struct debug_listener *l = d->listeners; l; l = next) {
+	/* One of them may let it go on: to the others it has not stopped. */
+	for (struct debug_listener *l = d->listeners; l && d->pc->m.stopped; l = next) {
 		next = l->next;
 		if (l->stopped)
 			l->stopped(l->opaque, stop);

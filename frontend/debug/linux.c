@@ -15,17 +15,15 @@
 #include "frontend/debug/memory.h"
 #include "hw/pc.h"
 
-#define WINDOW_LO  0xffffffff80000000ull
-#define WINDOW_HI  0xffffffffc0000000ull
-#define STEP       0x200000ull
-#define IMAGE_MAX  (256ull << 20)
-#define GAP_MAX    4 /* steps that are not mapped any more, within the image */
-#define BTF_MAX    (64u << 20)
-#define PTI_USER   0x1000ull /* of CR3: the page table that user code has */
-#define AGAIN_NS   200000000
-#define MAX_CPUS   64
-#define MODULE_MAX 4096
-#define SYMS_MAX   100000u
+#define WINDOW_LO 0xffffffff80000000ull
+#define WINDOW_HI 0xffffffffc0000000ull
+#define STEP      0x200000ull
+#define IMAGE_MAX (256ull << 20)
+#define GAP_MAX   4 /* steps that are not mapped any more, within the image */
+#define BTF_MAX   (64u << 20)
+#define PTI_USER  0x1000ull /* of CR3: the page table that user code has */
+#define AGAIN_NS  200000000
+#define MAX_CPUS  64
 
 static int read_by(struct pc *pc, const struct paging *pg, uint64_t addr, void *buf, size_t len)
 {
@@ -90,6 +88,7 @@ static void forget(struct linux_guest *g)
 	g->btf = NULL;
 	memset(g->offsets, 0, sizeof(g->offsets));
 	g->orc_entry = 0;
+	g->modules_mark = 0;
 	free(g->orc.ips);
 	free(g->orc.entries);
 	memset(&g->orc, 0, sizeof(g->orc));
@@ -125,6 +124,30 @@ static void use_kernel_table(struct linux_guest *g)
 		g->paging = pg;
 }
 
+/* The symbols of a file instead, if its kernel is what is there. */
+static int read_file_symbols(struct linux_guest *g)
+{
+	static const char banner[] = "Linux version ";
+	const struct symbol *text = g->file ? symtab_find(g->file, "_text") : NULL;
+	const struct symbol *mark = g->file ? symtab_find(g->file, "linux_banner") : NULL;
+	uint64_t slide = text ? g->text - text->addr : 0;
+	char there[sizeof(banner) - 1];
+	int err = 0;
+
+	symtab_free(&g->symbols);
+	if (!text || !mark || linux_read(g, mark->addr + slide, there, sizeof(there)) < 0 ||
+	    memcmp(there, banner, sizeof(there)) != 0)
+		return -ENOENT;
+	for (size_t n = 0; n < g->file->nr && err == 0; n++) {
+		const struct symbol *s = &g->file->by_addr[n];
+
+		/* What is below is of per-CPU areas, and does not move. */
+		err = symtab_add(&g->symbols, s->addr + (s->addr >= WINDOW_LO ? slide : 0), s->size,
+				 s->type, s->name, strlen(s->name));
+	}
+	return err;
+}
+
 static bool find(struct linux_guest *g, const struct vcpu *v, uint64_t cr3)
 {
 	const struct symbol *s;
@@ -140,6 +163,8 @@ static bool find(struct linux_guest *g, const struct vcpu *v, uint64_t cr3)
 		return false;
 	err = kallsyms_read(&g->symbols, image, g->end - g->text);
 	free(image);
+	if (err < 0)
+		err = read_file_symbols(g);
 	if (err < 0 || symtab_sort(&g->symbols) < 0)
 		return false;
 	s = symtab_find(&g->symbols, "_text");
@@ -204,7 +229,7 @@ uint64_t linux_symbol(struct linux_guest *g, const char *name)
 	return s ? s->addr : 0;
 }
 
-struct btf *linux_btf(struct linux_guest *g)
+static struct btf *read_btf(struct linux_guest *g)
 {
 	uint64_t start = linux_symbol(g, "__start_BTF"), stop = linux_symbol(g, "__stop_BTF");
 	uint8_t *data;
@@ -224,6 +249,13 @@ struct btf *linux_btf(struct linux_guest *g)
 	return g->btf;
 }
 
+const struct types *linux_types(struct linux_guest *g)
+{
+	const struct btf *b = read_btf(g);
+
+	return b ? btf_types(b) : NULL;
+}
+
 uint64_t linux_percpu(struct linux_guest *g, uint64_t offset, unsigned cpu)
 {
 	uint64_t table = linux_symbol(g, "__per_cpu_offset"), base;
@@ -235,9 +267,9 @@ uint64_t linux_percpu(struct linux_guest *g, uint64_t offset, unsigned cpu)
 
 static int64_t look_up(struct linux_guest *g, const char *type, const char *path, uint64_t *size)
 {
-	struct btf *b = linux_btf(g);
-	uint32_t id = b ? btf_find(b, BTF_STRUCT, type) : 0;
-	struct btf_member m = {0};
+	const struct types *b = linux_types(g);
+	uint32_t id = b ? type_find(b, TYPE_STRUCT, type) : 0;
+	struct type_member m = {0};
 	int64_t off = 0;
 
 	while (id && *path) {
@@ -248,17 +280,17 @@ static int64_t look_up(struct linux_guest *g, const char *type, const char *path
 			return -1;
 		memcpy(name, path, n);
 		name[n] = 0;
-		if (!btf_member_find(b, id, name, &m) || m.bits)
+		if (!type_member_find(b, id, name, &m) || m.bits)
 			return -1;
 		off += m.bit_offset / 8;
 		id = m.type;
 		path += n + (path[n] == '.');
-		if (*path && btf_kind(b, btf_strip(b, id)) == BTF_ARRAY) /* its first element */
-			id = btf_target(b, btf_strip(b, id));
+		if (*path && type_kind(b, type_strip(b, id)) == TYPE_ARRAY) /* its first element */
+			id = type_target(b, type_strip(b, id));
 	}
 	if (!id)
 		return -1;
-	*size = btf_size(b, id);
+	*size = type_size(b, id);
 	return off;
 }
 
@@ -315,52 +347,4 @@ uint64_t linux_current(struct linux_guest *g, unsigned cpu)
 		at = at && off >= 0 ? linux_percpu(g, at + (uint64_t)off, cpu) : 0;
 	}
 	return at && linux_read(g, at, &task, 8) == 0 ? task : 0;
-}
-
-/* A module's own table: ELF symbols and a string table. */
-static void read_module(struct linux_guest *g, uint64_t mod)
-{
-	uint64_t table, symtab, strtab, nr;
-	char name[64], full[256 + 64];
-
-	if (linux_member(g, mod, "module", "kallsyms", &table) < 0 ||
-	    linux_member(g, table, "mod_kallsyms", "symtab", &symtab) < 0 ||
-	    linux_member(g, table, "mod_kallsyms", "strtab", &strtab) < 0 ||
-	    linux_member(g, table, "mod_kallsyms", "num_symtab", &nr) < 0)
-		return;
-	int64_t at = linux_offset(g, "module", "name", NULL);
-	if (at < 0 || linux_string(g, mod + (uint64_t)at, name, sizeof(name)) < 0)
-		return;
-	for (uint64_t n = 1; n < nr && n < SYMS_MAX; n++) {
-		struct {
-			uint32_t name;
-			uint8_t info, other;
-			uint16_t section;
-			uint64_t value, size;
-		} sym;
-
-		if (linux_read(g, symtab + n * sizeof(sym), &sym, sizeof(sym)) < 0 ||
-		    linux_string(g, strtab + sym.name, full, 256) < 0)
-			return;
-		if (!sym.value || !sym.section || !*full)
-			continue;
-		symtab_add(&g->modules, sym.value, sym.size, (sym.info & 15) == 2 ? 't' : 'd', full,
-			   strlen(full));
-	}
-}
-
-void linux_read_modules(struct linux_guest *g)
-{
-	uint64_t list = linux_symbol(g, "modules"), at = list;
-	int64_t off = linux_offset(g, "module", "list", NULL);
-
-	symtab_free(&g->modules);
-	if (!list || off < 0)
-		return;
-	for (unsigned n = 0; n < MODULE_MAX; n++) {
-		if (linux_read(g, at, &at, 8) < 0 || at == list)
-			break;
-		read_module(g, at - (uint64_t)off);
-	}
-	symtab_sort(&g->modules);
 }

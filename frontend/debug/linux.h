@@ -17,6 +17,7 @@
 
 struct btf;
 struct pc;
+struct types;
 struct vcpu;
 
 /* Where there is one, in guest memory. */
@@ -30,8 +31,10 @@ struct linux_guest {
 	struct paging paging; /* by which the whole kernel is reached */
 	uint64_t text, end;   /* of its image */
 	struct symtab symbols;
-	struct symtab modules; /* of its modules, as of the last linux_read_modules() */
-	struct btf *btf;       /* or NULL */
+	struct symtab modules;     /* of its modules, as of the last linux_read_modules() */
+	uint64_t modules_mark;     /* of the list then */
+	const struct symtab *file; /* symbols of a kernel that has none in its memory; or NULL */
+	struct btf *btf;           /* or NULL */
 	bool btf_tried;
 	uint8_t mark[64]; /* what is at mark_at as long as it is this kernel */
 	uint64_t mark_at;
@@ -66,7 +69,7 @@ int linux_read(struct linux_guest *g, uint64_t addr, void *buf, size_t len);
 /* A string of at most len - 1 bytes, unprintable ones replaced. 0 or -EFAULT. */
 int linux_string(struct linux_guest *g, uint64_t addr, char *buf, size_t len);
 /* Types, or NULL where the kernel has none. */
-struct btf *linux_btf(struct linux_guest *g);
+const struct types *linux_types(struct linux_guest *g);
 /* The address of a symbol; 0: there is none. */
 uint64_t linux_symbol(struct linux_guest *g, const char *name);
 /* Where a CPU has its copy of a per-CPU variable. */
@@ -78,7 +81,5 @@ int linux_member(struct linux_guest *g, uint64_t base, const char *type, const c
 		 uint64_t *out);
 /* The task that runs on a CPU; 0: not known. */
 uint64_t linux_current(struct linux_guest *g, unsigned cpu);
-/* Reads the modules' symbols anew. */
-void linux_read_modules(struct linux_guest *g);
 
 #endif

@@ -68,7 +68,7 @@ int symtab_add(struct symtab *s, uint64_t addr, uint64_t size, char type, const 
 	return 0;
 }
 
-static bool is_text(const struct symbol *s)
+bool symbol_is_text(const struct symbol *s)
 {
 	return s->type == 't' || s->type == 'T' || s->type == 'w' || s->type == 'W';
 }
@@ -94,7 +94,9 @@ static int compare_name(const void *x, const void *y)
 
 	if (r)
 		return r;
-	return is_text(a) != is_text(b) ? (is_text(a) ? -1 : 1) : a->addr < b->addr ? -1 : 1;
+	return symbol_is_text(a) != symbol_is_text(b) ? (symbol_is_text(a) ? -1 : 1)
+	       : a->addr < b->addr                    ? -1
+						      : 1;
 }
 
 int symtab_sort(struct symtab *s)

@@ -38,6 +38,8 @@ const struct symbol *symtab_at(const struct symtab *s, uint64_t addr);
 const struct symbol *symtab_find(const struct symtab *s, const char *name);
 /* The first in the order of names that begins with the text, and those after it: for completion. */
 const struct symbol *symtab_prefix(const struct symtab *s, const char *text, size_t nth);
+/* Is it code? */
+bool symbol_is_text(const struct symbol *s);
 /* A file as nm or /proc/kallsyms print it (System.map). 0, or -errno; -EINVAL: it is not one. */
 int symtab_load_map(struct symtab *s, const char *path);
 

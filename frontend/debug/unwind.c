@@ -1,304 +1,84 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * ORC says for each range of instructions how the caller's stack pointer is computed, where its frame pointer is, and whether
- * there are registers of an interrupted context (arch/x86/include/asm/orc_types.h). The layout of its entries has
- * changed over time; BTF says which one a kernel has.
+ * Which way a frame is left by: the kernel's ORC tables, call frame information of a file, or frame pointers.
  */
 #include "frontend/debug/unwind.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/vcpu.h"
-#include "frontend/debug/btf.h"
+#include "frontend/debug/expr.h"
 #include "frontend/debug/linux.h"
 #include "frontend/debug/memory.h"
-
-enum {
-	REG_UNDEFINED,
-	REG_PREV_SP,
-	REG_DX,
-	REG_DI,
-	REG_BP,
-	REG_SP,
-	REG_R10,
-	REG_R13,
-	REG_BP_INDIRECT,
-	REG_SP_INDIRECT,
-};
-
-#define MAX_ENTRIES (1u << 24)
-
-enum kind { KIND_END, KIND_CALL, KIND_REGS, KIND_REGS_PARTIAL };
-
-/* struct pt_regs */
-enum {
-	PT_R13 = 2,
-	PT_R10 = 7,
-	PT_BP = 4,
-	PT_DX = 12,
-	PT_DI = 14,
-	PT_IP = 16,
-	PT_CS,
-	PT_FLAGS,
-	PT_SP
-};
-
-struct orc {
-	int16_t sp_offset, bp_offset;
-	unsigned sp_reg, bp_reg;
-	enum kind kind;
-};
-
-static int read64(struct linux_guest *g, uint64_t addr, uint64_t *out)
-{
-	return linux_read(g, addr, out, 8);
-}
-
-/* An entry's bits, by name. */
-static bool field(struct btf *b, uint32_t id, uint64_t raw, const char *name, unsigned *out)
-{
-	struct btf_member m;
-
-	if (!btf_member_find(b, id, name, &m) || m.bit_offset > 47 || m.bits > 16)
-		return false;
-	*out = (unsigned)(raw >> m.bit_offset & ((1u << (m.bits ? m.bits : 16)) - 1));
-	return true;
-}
-
-static bool decode(struct linux_guest *g, uint64_t raw, struct orc *out)
-{
-	struct btf *b = linux_btf(g);
-	uint32_t id;
-	unsigned type, end = 0;
-
-	if (b && !g->orc_entry)
-		g->orc_entry = btf_find(b, BTF_STRUCT, "orc_entry");
-	id = g->orc_entry;
-	/* The offsets are the first four bytes in all of them. */
-	out->sp_offset = (int16_t)raw;
-	out->bp_offset = (int16_t)(raw >> 16);
-	if (!id || !field(b, id, raw, "sp_reg", &out->sp_reg) ||
-	    !field(b, id, raw, "bp_reg", &out->bp_reg) || !field(b, id, raw, "type", &type))
-		return false;
-	if (field(b, id, raw, "end", &end)) /* up to 6.3 */
-		out->kind = end         ? KIND_END
-			    : type == 0 ? KIND_CALL
-			    : type == 1 ? KIND_REGS
-					: KIND_REGS_PARTIAL;
-	else
-		out->kind = type < 2    ? KIND_END
-			    : type == 2 ? KIND_CALL
-			    : type == 3 ? KIND_REGS
-					: KIND_REGS_PARTIAL;
-	return true;
-}
-
-/* The kernel's own table is large, and does not change. */
-static void copy_table(struct linux_guest *g, const struct orc_table *t)
-{
-	if (g->orc.tried || !t->nr || t->nr > MAX_ENTRIES)
-		return;
-	g->orc.tried = true;
-	g->orc.ips = malloc(t->nr * 4);
-	g->orc.entries = malloc(t->nr * 6);
-	if (g->orc.ips && g->orc.entries && linux_read(g, t->ips, g->orc.ips, t->nr * 4) == 0 &&
-	    linux_read(g, t->entries, g->orc.entries, t->nr * 6) == 0)
-		g->orc.nr = t->nr;
-}
-
-static bool search(struct linux_guest *g, const struct orc_table *t, uint64_t ip, struct orc *out)
-{
-	uint64_t lo = 0, hi = t->nr, raw = 0;
-	bool copied = false;
-	int32_t off;
-
-	if (ip >= g->text && ip < g->end) {
-		copy_table(g, t);
-		copied = g->orc.nr == t->nr;
-	}
-	while (lo < hi) {
-		uint64_t mid = lo + (hi - lo) / 2;
-
-		if (copied)
-			off = g->orc.ips[mid];
-		else if (linux_read(g, t->ips + 4 * mid, &off, 4) < 0)
-			return false;
-		if (t->ips + 4 * mid + (uint64_t)(int64_t)off <= ip)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (!lo)
-		return false;
-	if (copied)
-		memcpy(&raw, g->orc.entries + 6 * (lo - 1), 6);
-	else if (linux_read(g, t->entries + 6 * (lo - 1), &raw, 6) < 0)
-		return false;
-	return decode(g, raw, out);
-}
-
-/* The table of the kernel itself, or of the module that an address is in. */
-static bool find_table(struct linux_guest *g, uint64_t ip, struct orc_table *t)
-{
-	uint64_t list, at, nr;
-	int64_t off;
-
-	if (ip >= g->text && ip < g->end) {
-		if (!g->orc.at.ips) {
-			g->orc.at.ips = linux_symbol(g, "__start_orc_unwind_ip");
-			g->orc.at.nr =
-			    (linux_symbol(g, "__stop_orc_unwind_ip") - g->orc.at.ips) / 4;
-			g->orc.at.entries = linux_symbol(g, "__start_orc_unwind");
-		}
-		*t = g->orc.at;
-		return t->ips && t->entries;
-	}
-	list = at = linux_symbol(g, "modules");
-	off = linux_offset(g, "module", "list", NULL);
-	for (unsigned n = 0; list && off >= 0 && n < 4096; n++) {
-		uint64_t mod, base, size = 0;
-
-		if (read64(g, at, &at) < 0 || at == list)
-			break;
-		mod = at - (uint64_t)off;
-		if (linux_member(g, mod, "module", "core_layout.base", &base) == 0)
-			linux_member(g, mod, "module", "core_layout.size", &size);
-		else if (linux_member(g, mod, "module", "mem.base", &base) ==
-			 0) /* the first is text */
-			linux_member(g, mod, "module", "mem.size", &size);
-		if (ip - base >= size)
-			continue;
-		if (linux_member(g, mod, "module", "arch.orc_unwind_ip", &t->ips) < 0 ||
-		    linux_member(g, mod, "module", "arch.orc_unwind", &t->entries) < 0 ||
-		    linux_member(g, mod, "module", "arch.num_orcs", &nr) < 0)
-			return false;
-		t->nr = (uint32_t)nr;
-		return true;
-	}
-	return false;
-}
-
-/* ---- one step ---- */
-
-static int from_regs(struct linux_guest *g, uint64_t at, bool partial, struct frame *f)
-{
-	uint64_t iret[5], regs[PT_SP + 1] = {0};
-
-	if (linux_read(g, at + (partial ? 0 : 8 * PT_IP), iret, sizeof(iret)) < 0 ||
-	    (!partial && linux_read(g, at, regs, 8 * PT_IP) < 0))
-		return -ENOENT;
-	f->ip = iret[0];
-	f->sp = iret[3];
-	if (!partial) {
-		f->bp = regs[PT_BP];
-		f->di = regs[PT_DI];
-		f->dx = regs[PT_DX];
-		f->r10 = regs[PT_R10];
-		f->r13 = regs[PT_R13];
-	}
-	f->user = (iret[1] & 3) == 3;
-	f->call = false;
-	f->regs = true;
-	return 0;
-}
-
-static int by_orc(struct linux_guest *g, struct frame *f)
-{
-	struct frame was = *f;
-	struct orc_table t;
-	struct orc o;
-	uint64_t sp, at;
-
-	if (!find_table(g, f->ip, &t) || !search(g, &t, f->ip - f->call, &o) || o.kind == KIND_END)
-		return -ENOENT;
-	switch (o.sp_reg) {
-	case REG_SP:
-		sp = f->sp;
-		break;
-	case REG_BP:
-		sp = f->bp;
-		break;
-	case REG_R10:
-		sp = f->r10;
-		break;
-	case REG_R13:
-		sp = f->r13;
-		break;
-	case REG_DI:
-		sp = f->di;
-		break;
-	case REG_DX:
-		sp = f->dx;
-		break;
-	case REG_SP_INDIRECT:
-		if (read64(g, f->sp, &sp) < 0)
-			return -ENOENT;
-		break;
-	case REG_BP_INDIRECT:
-		if (read64(g, f->bp + (uint64_t)(int64_t)o.sp_offset, &sp) < 0)
-			return -ENOENT;
-		o.sp_offset = 0;
-		break;
-	default:
-		return -ENOENT;
-	}
-	sp += (uint64_t)(int64_t)o.sp_offset;
-	f->regs = false;
-	if (o.kind != KIND_CALL) {
-		if (from_regs(g, sp, o.kind == KIND_REGS_PARTIAL, f) < 0)
-			return -ENOENT;
-		return f->ip == was.ip && f->sp == was.sp ? -ENOENT : 0;
-	}
-	if (read64(g, sp - 8, &f->ip) < 0 || !f->ip)
-		return -ENOENT;
-	f->sp = sp;
-	f->call = true;
-	at = o.bp_reg == REG_PREV_SP ? sp : was.bp;
-	if (o.bp_reg != REG_UNDEFINED)
-		read64(g, at + (uint64_t)(int64_t)o.bp_offset, &f->bp);
-	/* Interrupts have a stack of their own, so the next one may be anywhere. */
-	return f->sp != was.sp || f->ip != was.ip ? 0 : -ENOENT;
-}
+#include "frontend/debug/symbols.h"
+#include "frontend/debug/unwind_orc.h"
 
 static int by_frame_pointer(struct pc *pc, const struct vcpu *v, struct frame *f)
 {
 	const unsigned size = f->bits / 8;
 	uint64_t ip = 0, bp = 0, base = f->bits == 64 ? 0 : v->seg[SS].base;
 
-	if (!f->bp || debug_read(pc, v, base + f->bp, &bp, size) < 0 ||
-	    debug_read(pc, v, base + f->bp + size, &ip, size) < 0 || !ip)
+	if (!f->gpr[RBP] || debug_read(pc, v, base + f->gpr[RBP], &bp, size) < 0 ||
+	    debug_read(pc, v, base + f->gpr[RBP] + size, &ip, size) < 0 || !ip)
 		return -ENOENT;
 	/* Stacks grow down, and code that has no frame pointers leaves anything there. */
-	if ((bp && bp <= f->bp) || (f->bits == 64 && (uint64_t)((int64_t)ip >> 47) + 1 > 1))
+	if ((bp && bp <= f->gpr[RBP]) || (f->bits == 64 && (uint64_t)((int64_t)ip >> 47) + 1 > 1))
 		return -ENOENT;
-	f->sp = f->bp + 2 * size;
+	f->gpr[RSP] = f->gpr[RBP] + 2 * size;
 	f->ip = ip;
-	f->bp = bp;
+	f->gpr[RBP] = bp;
+	f->known = 1u << RSP | 1u << RBP;
 	f->call = true;
 	f->regs = false;
 	return 0;
 }
 
-int unwind_next(struct pc *pc, const struct vcpu *v, struct linux_guest *g, struct frame *f)
+/* By CFI of a file. */
+static int by_cfi(const struct unwind *u, struct frame *f)
 {
-	if (g && !f->user && f->bits == 64 && f->ip >> 63)
-		return by_orc(g, f);
-	return by_frame_pointer(pc, v, f);
+	struct frame next = *f;
+	struct expr_env env = {
+	    .pc = u->pc, .v = u->v, .linux_guest = u->linux_guest, .symbols = u->symbols};
+	uint64_t cfa;
+
+	if (!u->symbols || symbols_unwind(u->symbols, &env, &next, &cfa) < 0)
+		return -ENOENT;
+	/* Towards the bottom of the stack, or it would go on for ever. */
+	if (!next.regs && cfa <= f->gpr[RSP] && next.ip == f->ip)
+		return -ENOENT;
+	*f = next;
+	return 0;
+}
+
+/* ORC knows the ways into the kernel, CFI where registers are saved: where they agree, both are believed. */
+static int by_both(const struct unwind *u, struct frame *f)
+{
+	struct frame full = *f;
+	int err = unwind_orc(u->linux_guest, f);
+
+	if (err == 0 && !f->regs && by_cfi(u, &full) == 0 && full.gpr[RSP] == f->gpr[RSP] &&
+	    full.ip == f->ip)
+		*f = full;
+	return err;
+}
+
+int unwind_next(const struct unwind *u, struct frame *f)
+{
+	const bool kernel = u->linux_guest && !f->user && f->bits == 64 && f->ip >> 63;
+
+	if (kernel && by_both(u, f) == 0)
+		return 0;
+	if (kernel && linux_symbol(u->linux_guest, "__start_orc_unwind"))
+		return -ENOENT;
+	return by_cfi(u, f) == 0 ? 0 : by_frame_pointer(u->pc, u->v, f);
 }
 
 void unwind_cpu(const struct vcpu *v, struct frame *out)
 {
-	*out = (struct frame){.ip = v->rip,
-			      .sp = v->gpr[RSP],
-			      .bp = v->gpr[RBP],
-			      .di = v->gpr[RDI],
-			      .dx = v->gpr[RDX],
-			      .r10 = v->gpr[R10],
-			      .r13 = v->gpr[R13],
-			      .user = vcpu_cpl(v) == 3,
-			      .bits = debug_code_bits(v)};
+	*out = (struct frame){
+	    .ip = v->rip, .known = 0xffff, .user = vcpu_cpl(v) == 3, .bits = debug_code_bits(v)};
+	memcpy(out->gpr, v->gpr, sizeof(out->gpr));
 }
 
 int unwind_task(struct linux_guest *g, uint64_t task, struct frame *out)
@@ -308,10 +88,11 @@ int unwind_task(struct linux_guest *g, uint64_t task, struct frame *out)
 	int64_t off_ip = linux_offset(g, "inactive_task_frame", "ret_addr", NULL);
 
 	if (linux_member(g, task, "task_struct", "thread.sp", &sp) < 0 || off_bp < 0 ||
-	    off_ip < 0 || read64(g, sp + (uint64_t)off_bp, &bp) < 0 ||
-	    read64(g, sp + (uint64_t)off_ip, &ip) < 0)
+	    off_ip < 0 || linux_read(g, sp + (uint64_t)off_bp, &bp, 8) < 0 ||
+	    linux_read(g, sp + (uint64_t)off_ip, &ip, 8) < 0)
 		return -ENOENT;
-	*out = (struct frame){
-	    .ip = ip, .sp = sp + (uint64_t)off_ip + 8, .bp = bp, .call = true, .bits = 64};
+	*out = (struct frame){.ip = ip, .known = 1u << RSP | 1u << RBP, .call = true, .bits = 64};
+	out->gpr[RSP] = sp + (uint64_t)off_ip + 8;
+	out->gpr[RBP] = bp;
 	return 0;
 }

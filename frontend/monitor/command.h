@@ -49,6 +49,8 @@ extern const struct command plug_commands[];
 extern const struct command disk_commands[];
 extern const struct command trace_commands[];
 extern const struct command about_commands[];
+extern const struct command symbol_commands[], list_commands[], frame_commands[];
+extern const struct command step_commands[];
 extern const struct command display_commands[], network_commands[];
 extern const struct command machine_commands[], info_commands[], help_commands[], input_commands[];
 

@@ -11,14 +11,14 @@
 #include "cpu/vcpu.h"
 #include "frontend/debug/btf.h"
 #include "frontend/debug/linux.h"
+#include "frontend/debug/linux_module.h"
 #include "frontend/debug/unwind.h"
+#include "frontend/monitor/frames.h"
 #include "frontend/monitor/view.h"
 #include "hw/pc.h"
 
 #define UNSLID      0xffffffff81000000ull /* where an image is without KASLR */
 #define MAX_TASKS   100000u
-#define MAX_MODULES 4096u
-#define MAX_FRAMES  128u
 #define MAX_MAPS    100000u
 #define MAX_RECORDS (1u << 20)
 #define MAX_TEXT    1024u
@@ -27,7 +27,7 @@
 static bool begin(struct view *w, struct monitor *m, const struct out *o, bool types)
 {
 	view_begin(w, m, o);
-	if (w->linux_guest && (!types || linux_btf(w->linux_guest)))
+	if (w->linux_guest && (!types || linux_types(w->linux_guest)))
 		return true;
 	out(o, w->linux_guest ? "this kernel has no type information (CONFIG_DEBUG_INFO_BTF)\n"
 			      : "no Linux kernel is found in the guest's memory\n");
@@ -168,21 +168,6 @@ static uint64_t find_task(struct view *w, const struct arg *a)
 
 /* ---- backtraces ---- */
 
-static void backtrace(struct view *w, struct frame *f)
-{
-	char name[128];
-
-	for (unsigned n = 0; n < MAX_FRAMES; n++) {
-		view_symbol(w->m->env, f->ip, f->call, name, sizeof(name));
-		out(w->o, "#%-2u 0x%016" PRIx64 " %s%s\n", n, f->ip, name, f->user ? "(user)" : "");
-		if (unwind_next(w->m->pc, w->v, w->linux_guest, f) < 0)
-			return;
-		if (f->regs)
-			out(w->o, "    -- %s --\n", f->user ? "from user space" : "interrupted");
-	}
-	out(w->o, "    ... more than %u frames\n", MAX_FRAMES);
-}
-
 static void cmd_bt(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	struct frame f;
@@ -192,7 +177,7 @@ static void cmd_bt(struct monitor *m, const struct out *o, const struct arg *a)
 	if (!a[0].given) {
 		view_begin(&w, m, o);
 		unwind_cpu(w.v, &f);
-		backtrace(&w, &f);
+		print_backtrace(&w, &f);
 		view_end(&w);
 		return;
 	}
@@ -207,7 +192,7 @@ static void cmd_bt(struct monitor *m, const struct out *o, const struct arg *a)
 		} else if (unwind_task(w.linux_guest, task, &f) < 0) {
 			out(o, "its stack cannot be read\n");
 		} else {
-			backtrace(&w, &f);
+			print_backtrace(&w, &f);
 		}
 	}
 	view_end(&w);
@@ -238,7 +223,7 @@ static void cmd_task(struct monitor *m, const struct out *o, const struct arg *a
 			    member(g, mm, "mm_struct", "start_stack"));
 		out(o, "\n");
 		if (running_on(&w, task) < 0 && unwind_task(g, task, &f) == 0)
-			backtrace(&w, &f);
+			print_backtrace(&w, &f);
 	}
 	view_end(&w);
 }
@@ -253,7 +238,7 @@ struct ring {
 
 static bool find_ring(struct linux_guest *g, struct ring *r, uint64_t *tail, uint64_t *head)
 {
-	struct btf *b = linux_btf(g);
+	const struct types *b = linux_types(g);
 	uint64_t prb, at = linux_symbol(g, "prb"), bits;
 
 	if (!at || linux_read(g, at, &prb, 8) < 0)
@@ -267,8 +252,8 @@ static bool find_ring(struct linux_guest *g, struct ring *r, uint64_t *tail, uin
 	r->data = member(g, prb, "printk_ringbuffer", "text_data_ring.data");
 	*head = member(g, prb, "printk_ringbuffer", "desc_ring.head_id.counter");
 	*tail = member(g, prb, "printk_ringbuffer", "desc_ring.tail_id.counter");
-	r->desc_size = btf_size(b, btf_find(b, BTF_STRUCT, "prb_desc"));
-	r->info_size = btf_size(b, btf_find(b, BTF_STRUCT, "printk_info"));
+	r->desc_size = type_size(b, type_find(b, TYPE_STRUCT, "prb_desc"));
+	r->info_size = type_size(b, type_find(b, TYPE_STRUCT, "printk_info"));
 	r->state = linux_offset(g, "prb_desc", "state_var.counter", NULL);
 	r->begin = linux_offset(g, "prb_desc", "text_blk_lpos.begin", NULL);
 	r->next = linux_offset(g, "prb_desc", "text_blk_lpos.next", NULL);
@@ -335,34 +320,18 @@ static void cmd_dmesg(struct monitor *m, const struct out *o, const struct arg *
 
 static void cmd_lsmod(struct monitor *m, const struct out *o, const struct arg *a)
 {
+	struct linux_module mod = {0};
 	struct linux_guest *g;
-	uint64_t list, at;
-	int64_t off, name;
 	struct view w;
 
 	(void)a;
 	if (!begin(&w, m, o, true))
 		return;
 	g = w.linux_guest;
-	list = at = linux_symbol(g, "modules");
-	off = linux_offset(g, "module", "list", NULL);
-	name = linux_offset(g, "module", "name", NULL);
 	out(o, "Module                  Size  Used by  Address\n");
-	for (unsigned n = 0; list && off >= 0 && name >= 0 && n < MAX_MODULES; n++) {
-		uint64_t mod, base = 0, size = 0;
-		char text[64];
-
-		if (linux_read(g, at, &at, 8) < 0 || at == list)
-			break;
-		mod = at - (uint64_t)off;
-		if (linux_member(g, mod, "module", "core_layout.base", &base) == 0)
-			size = member(g, mod, "module", "core_layout.size");
-		if (linux_string(g, mod + (uint64_t)name, text, sizeof(text)) < 0)
-			break;
-		out(o, "%-20s %7" PRIu64 "  %7d  0x%" PRIx64 "\n", text, size,
-		    (int)member(g, mod, "module", "refcnt.counter") - 1, base);
-	}
-	linux_read_modules(g);
+	while (linux_next_module(g, &mod))
+		out(o, "%-20s %7" PRIu64 "  %7d  0x%" PRIx64 "\n", mod.name, mod.size,
+		    (int)member(g, mod.addr, "module", "refcnt.counter") - 1, mod.base);
 	view_end(&w);
 }
 
@@ -483,7 +452,7 @@ static void info_kernel(struct monitor *m, const struct out *o, const struct arg
 	out(o, "image 0x%" PRIx64 "-0x%" PRIx64 ", KASLR moved it by 0x%" PRIx64 "\n", g->text,
 	    g->end, (uint64_t)(g->text - UNSLID));
 	out(o, "%zu symbols, %zu of modules, %u types\n", g->symbols.nr, g->modules.nr,
-	    linux_btf(g) ? btf_nr(linux_btf(g)) : 0);
+	    linux_types(g) ? btf_nr(g->btf) : 0);
 	view_end(&w);
 }
 

@@ -236,7 +236,7 @@ static void cmd_set(struct monitor *m, const struct out *o, const struct arg *a)
 			out(o, "%s cannot be set; general registers and $rip can\n", left);
 		else if (expr_eval(&w.env, left, &v) < 0)
 			out(o, "%s\n", w.env.err);
-		else if (!v.lvalue || v.bits || !(size = expr_size(&w.env, v.type)) || size > 8)
+		else if (!v.lvalue || v.bits || !(size = expr_size(v.type)) || size > 8)
 			out(o, "%s is no place in memory; try *(u32 *)ADDR\n", left);
 		else if (debug_write(m->pc, w.v, v.addr, &n, size) < 0)
 			out(o, "nothing is mapped at 0x%" PRIx64 "\n", v.addr);
@@ -393,10 +393,12 @@ static void cmd_cpu(struct monitor *m, const struct out *o, const struct arg *a)
 	char *end;
 	unsigned long n = strtoul(a[0].text, &end, 10);
 
-	if (*end || n >= m->pc->cpus)
+	if (*end || n >= m->pc->cpus) {
 		out(o, "there is no CPU %s; there are 0 to %u\n", a[0].text, m->pc->cpus - 1);
-	else
-		m->cpu = (unsigned)n;
+		return;
+	}
+	m->cpu = (unsigned)n;
+	m->frame = 0;
 }
 
 const struct command memory_commands[] = {

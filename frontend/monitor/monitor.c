@@ -43,6 +43,10 @@ const struct command *const command_tables[] = {
     plug_commands,
     trace_commands,
     about_commands,
+    symbol_commands,
+    list_commands,
+    frame_commands,
+    step_commands,
     NULL,
 };
 /* clang-format on */
@@ -334,6 +338,7 @@ void monitor_env_fini(struct monitor_env *e)
 	debugger_free(e->debugger);
 	e->debugger = NULL;
 	linux_free(&e->linux_guest);
+	symbols_fini(&e->symbols);
 }
 
 void monitor_attach(struct monitor *m, void (*say)(void *opaque, const char *text), void *opaque)

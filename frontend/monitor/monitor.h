@@ -10,6 +10,7 @@
 
 #include "frontend/debug/debugger.h"
 #include "frontend/debug/linux.h"
+#include "frontend/debug/symbols.h"
 #include "frontend/sendkey.h"
 #include "hw/device_type.h"
 
@@ -37,6 +38,7 @@ struct monitor_env {
 	struct vnc *vnc; /* or NULL */
 	struct sendkey keys;
 	struct linux_guest linux_guest;
+	struct symbols symbols;
 	struct debug_listener listener;
 	struct machine_watcher watcher;
 	const struct options *options; /* what it was started with, or NULL */
@@ -47,6 +49,8 @@ struct monitor_env {
 	struct trace *trace;     /* likewise */
 	char *log_file;          /* where `log` goes; NULL: standard error */
 	int kernel_watch;        /* id of what tells of a kernel; 0: none */
+	int module_watch;	 /* of a module */
+	struct stepping *stepping; /* a step over source lines that is not done; or NULL */
 };
 
 /* One who types commands. */
@@ -54,6 +58,8 @@ struct monitor {
 	struct monitor_env *env; /* borrowed */
 	struct pc *pc;
 	unsigned cpu; /* whose registers and memory it looks at */
+	unsigned frame;		   /* of its backtrace, until it runs */
+	struct source_line listed; /* the next one to be listed; line 0: around the frame */
 	/* What nobody asked for: stops. NULL: it is not told. */
 	void (*say)(void *opaque, const char *text);
 	void *say_opaque;

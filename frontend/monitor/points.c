@@ -13,9 +13,15 @@
 #include <string.h>
 
 #include "cpu/vcpu.h"
+#include "frontend/debug/linux_module.h"
 #include "frontend/debug/memory.h"
+#include "frontend/monitor/stepping.h"
 #include "frontend/monitor/view.h"
 #include "hw/pc.h"
+
+#define NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+#define SAME_FRAME                                                                                 \
+	256 /* bytes that a function may take off its caller's stack, as some calling conventions have it */
 
 /* ---- conditions, on the vCPU's thread ---- */
 
@@ -25,7 +31,7 @@ static bool holds(void *opaque, unsigned cpu, const struct watch_hit *hit)
 	struct expr_env env;
 	uint64_t n;
 
-	if (p->sp && debug_cpu(p->env->debugger, cpu)->gpr[RSP] < p->sp)
+	if (p->sp && debug_cpu(p->env->debugger, cpu)->gpr[RSP] - p->sp >= SAME_FRAME)
 		return false;
 	if (!*p->condition)
 		return true;
@@ -71,21 +77,138 @@ static bool pending(const struct monitor_env *e)
 	return false;
 }
 
+/* Not a number, register or the like: what it means may change. */
+bool points_symbolic(const char *what)
+{
+	return strspn(what, NAME "./:-") == strlen(what) && *what && !strchr("0123456789-", *what);
+}
+
+int points_place(struct monitor_env *e, struct expr_env *env, const char *what, uint64_t *addrs,
+		 unsigned max, struct source_line *found, char *err, size_t len)
+{
+	const char *colon = strrchr(what, ':');
+	bool known = true;
+	struct source_line line = {.line = 0};
+	unsigned nr;
+
+	*err = 0;
+	if (found)
+		found->line = 0;
+	if (colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1)) {
+		snprintf(line.file, sizeof(line.file), "%.*s", (int)(colon - what), what);
+		line.line = atoi(colon + 1);
+		nr = symbols_find_line(&e->symbols, &line, addrs, max, &known);
+		if (found)
+			*found = line;
+		if (nr)
+			return known ? (int)nr : 0;
+		if (!e->symbols.files)
+			snprintf(err, len, "%s: symbol-file reads what knows of source lines",
+				 what);
+		/* A module's file is looked at when it is loaded. */
+		for (const struct symfile *f = e->symbols.files; f; f = f->next)
+			if (f->kind == SYMFILE_MODULE && !f->placed)
+				return 0;
+		if (!*err)
+			snprintf(err, len, "%s: no file of symbols has code from there", what);
+		return e->symbols.nr_module_dirs ? 0 : -1;
+	}
+	if (expr_number(env, what, addrs) == 0)
+		return 1;
+	snprintf(err, len, "%s: %s", what, env->err);
+	return strspn(what, NAME ".") == strlen(what) && !strchr("0123456789", *what) ? 0 : -1;
+}
+
+/* Where a point by name is now; false: that is not known. */
+static bool current_place(const struct mon_point *p, struct expr_env *env, uint64_t *addr)
+{
+	uint64_t addrs[POINTS_MAX_PLACES];
+	struct value v;
+	char err[200];
+	int nr;
+
+	if (p->spec.at.on != WATCH_EXEC) { /* a variable */
+		bool ok = expr_eval(env, p->what, &v) == 0 && v.lvalue;
+
+		*addr = ok ? v.addr : 0;
+		return ok;
+	}
+	nr = points_place(p->env, env, p->what, addrs, POINTS_MAX_PLACES, NULL, err, sizeof(err));
+	if (nr > 0)
+		*addr = addrs[p->place < (unsigned)nr ? p->place : 0];
+	return nr > 0;
+}
+
+/* Sets it there, unless it is. */
+static void resolve(struct mon_point *p, struct expr_env *env)
+{
+	uint64_t addr;
+
+	if (!p->symbolic || !current_place(p, env, &addr) || (p->id && addr == p->spec.at.addr))
+		return;
+	if (p->id) {
+		p->spec = *points_state(p);
+		debug_remove(p->env->debugger, p->id);
+	}
+	p->id = 0;
+	p->spec.at.addr = addr;
+	if (p->spec.at.on == WATCH_EXEC)
+		p->spec.at.len = 1;
+	arm(p);
+}
+
+static void on_module(void *opaque)
+{
+	points_resolve(opaque);
+}
+
+/* do_init_module() comes when a module is where it will stay, and before it has executed anything; debuggers may rely on
+ * its name (scripts/gdb/linux/symbols.py). */
+static void await_module(struct monitor_env *e)
+{
+	const struct debug_point spec = {
+	    .at = {.addr = linux_symbol(&e->linux_guest, "do_init_module"),
+		   .len = 1,
+		   .on = WATCH_EXEC},
+	    .cpu = DEBUG_ALL_CPUS,
+	    .enabled = true,
+	    .act = on_module,
+	    .opaque = e,
+	};
+	int id;
+
+	if (e->module_watch || !spec.at.addr)
+		return;
+	id = debug_add(e->debugger, &spec);
+	e->module_watch = id > 0 ? id : 0;
+}
+
+void points_resolve(struct monitor_env *e)
+{
+	struct linux_guest *g = &e->linux_guest;
+	struct expr_env env;
+	bool module = false;
+
+	view_env(e, 0, &env);
+	if (!env.linux_guest)
+		return;
+	linux_read_modules(g);
+	symbols_place(&e->symbols, g);
+	for (struct mon_point *p = e->points; p; p = p->next) {
+		resolve(p, &env);
+		/* One that is in a module may be elsewhere the next time. */
+		module |= p->symbolic &&
+			  (!p->id || p->spec.at.addr < g->text || p->spec.at.addr >= g->end);
+	}
+	if (module)
+		await_module(e);
+}
+
 static void on_kernel(void *opaque)
 {
 	struct monitor_env *e = opaque;
 
-	for (struct mon_point *p = e->points; p; p = p->next) {
-		const struct symtab *t = &e->linux_guest.symbols;
-		const struct symbol *s = p->id ? NULL : symtab_find(t, p->what);
-
-		if (!s)
-			continue;
-		p->spec.at.addr = s->addr;
-		if (p->spec.at.on == WATCH_EXEC)
-			p->spec.at.len = 1;
-		arm(p);
-	}
+	points_resolve(e);
 	debug_remove(e->debugger, e->kernel_watch);
 	e->kernel_watch = 0;
 }
@@ -115,6 +238,10 @@ static void on_machine(void *opaque, enum machine_event event, const char *what)
 	if (event != MACHINE_RESET)
 		return;
 	linux_free(&e->linux_guest);
+	symbols_place(&e->symbols, NULL);
+	if (e->module_watch)
+		debug_remove(e->debugger, e->module_watch);
+	e->module_watch = 0;
 	for (struct mon_point *p = e->points; p; p = p->next) {
 		if (!p->symbolic || !p->id)
 			continue;
@@ -139,12 +266,14 @@ int points_add(struct monitor_env *e, const struct mon_point *from, struct mon_p
 	while (*end)
 		end = &(*end)->next;
 	*end = p;
-	err = p->spec.at.len ? arm(p) : await_kernel(e);
+	err = p->spec.at.len ? arm(p) : e->linux_guest.found ? 0 : await_kernel(e);
 	if (err < 0) {
 		*end = NULL;
 		free(p);
 		return err;
 	}
+	if (p->symbolic && e->linux_guest.found)
+		points_resolve(e);
 	if (out_)
 		*out_ = p;
 	return 0;
@@ -176,6 +305,10 @@ void points_remove(struct monitor_env *e, struct mon_point *p)
 	if (e->kernel_watch && !pending(e)) {
 		debug_remove(e->debugger, e->kernel_watch);
 		e->kernel_watch = 0;
+	}
+	if (e->module_watch && !e->points) {
+		debug_remove(e->debugger, e->module_watch);
+		e->module_watch = 0;
 	}
 }
 
@@ -291,8 +424,17 @@ static void on_stop(void *opaque, const struct debug_stop *stop)
 		p = p->next;
 	if (stop->why == STOP_USER)
 		p = NULL;
-	for (struct monitor *m = e->monitors; m && stop->why == STOP_POINT; m = m->next)
-		m->cpu = stop->cpu;
+	for (struct monitor *m = e->monitors; m; m = m->next) {
+		if (stop->why == STOP_POINT)
+			m->cpu = stop->cpu;
+		m->frame = 0;
+		m->listed.line = 0;
+	}
+	/* The end of a call that a step over a line goes on after. */
+	if (stepping_goes_on(e, p, &o)) {
+		forget(e, p);
+		return;
+	}
 	if (stop->why == STOP_GUEST)
 		out(&o, "the guest %s\n",
 		    stop->end == END_PANIC ? "reported a panic" : "shut down");
@@ -302,7 +444,7 @@ static void on_stop(void *opaque, const struct debug_stop *stop)
 		if (e->monitors) {
 			view_begin(&w, e->monitors, &o);
 			out(&o, "CPU#%u ", stop->cpu);
-			view_insn(&w, w.v->seg[CS].base + w.v->rip, false, '>');
+			view_here(&w);
 			view_end(&w);
 		}
 	}
@@ -326,6 +468,7 @@ void points_fini(struct monitor_env *e)
 {
 	machine_unwatch(&e->pc->m, &e->watcher);
 	debug_unlisten(e->debugger, &e->listener);
+	stepping_end(e);
 	while (e->points)
 		forget(e, e->points);
 }

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "frontend/debug/btf.h"
-#include "frontend/debug/linux.h"
 #include "frontend/monitor/view.h"
 
 #define MAX_DEPTH    8
@@ -22,20 +20,13 @@ struct printer {
 	unsigned lines;
 };
 
-static struct btf *types(struct view *w)
+static bool is_char(struct expr_type t)
 {
-	return w->linux_guest ? linux_btf(w->linux_guest) : NULL;
-}
-
-static bool is_char(struct view *w, struct expr_type t)
-{
-	struct btf *b = types(w);
-
 	if (t.ptr)
 		return false;
 	if (t.id & EXPR_BASE)
 		return t.id == EXPR_TYPE(1, true);
-	return b && strcmp(btf_name(b, btf_strip(b, t.id)), "char") == 0;
+	return t.of && strcmp(type_name(t.of, type_strip(t.of, t.id)), "char") == 0;
 }
 
 static void text_at(struct view *w, uint64_t addr, uint64_t max)
@@ -50,9 +41,9 @@ static void text_at(struct view *w, uint64_t addr, uint64_t max)
 	out(w->o, "\"%s\"%s", buf, n == MAX_STRING ? "..." : "");
 }
 
-static void scalar(struct view *w, const struct value *v, struct expr_type t, enum btf_kind kind)
+static void scalar(struct view *w, const struct value *v, struct expr_type t, enum type_kind kind)
 {
-	struct btf *b = types(w);
+	const struct types *b = t.of;
 	const char *name;
 	char buf[VIEW_ADDRESS];
 	uint64_t n;
@@ -63,24 +54,27 @@ static void scalar(struct view *w, const struct value *v, struct expr_type t, en
 		return;
 	}
 	if (t.ptr) {
-		struct expr_type to = {t.id, t.ptr - 1};
+		struct expr_type to = {t.of, t.id, t.ptr - 1};
 
 		view_address(w->m->env, n, buf);
 		out(w->o, n ? "%s" : "NULL", buf);
-		if (n && is_char(w, to) && view_read(w, n, &probe, 1) == 0) {
+		if (n && is_char(to) && view_read(w, n, &probe, 1) == 0) {
 			out(w->o, " ");
 			text_at(w, n, MAX_STRING);
 		}
 		return;
 	}
-	name = b && (kind == BTF_ENUM || kind == BTF_ENUM64) ? btf_enum_name(b, t.id, (int64_t)n)
-							     : NULL;
+	name = b && (kind == TYPE_ENUM || kind == TYPE_ENUM64) ? type_enum_name(b, t.id, (int64_t)n)
+							       : NULL;
 	if (name) {
 		out(w->o, "%s", name);
-	} else if (is_char(w, t)) {
+	} else if (is_char(t)) {
 		out(w->o, (char)n >= ' ' && n < 0x7f ? "%d '%c'" : "%d", (int)(int8_t)n, (int)n);
-	} else if (t.id & EXPR_BASE ? t.id & EXPR_SIGNED : b && btf_signed(b, t.id)) {
-		out(w->o, v->lvalue ? "%" PRId64 : "%" PRId64 " = 0x%" PRIx64, (int64_t)n, n);
+	} else if (t.id & EXPR_BASE ? t.id & EXPR_SIGNED : b && type_signed(b, t.id)) {
+		const uint64_t size = expr_size(t);
+
+		out(w->o, v->lvalue ? "%" PRId64 : "%" PRId64 " = 0x%" PRIx64, (int64_t)n,
+		    size && size < 8 ? n & ((UINT64_C(1) << size * 8) - 1) : n);
 	} else if (t.id == EXPR_U64 && !v->lvalue) {
 		view_address(w->m->env, n, buf);
 		out(w->o, "%" PRIu64 " = %s", n, strchr(buf, '<') ? buf : "");
@@ -99,27 +93,18 @@ static void indent(struct printer *p, unsigned depth)
 	p->lines++;
 }
 
-static void members(struct printer *p, const struct value *v, uint32_t id, unsigned depth)
+static void members(struct printer *p, const struct value *v, struct expr_type t, unsigned depth)
 {
-	struct btf *b = types(p->w);
-	struct btf_member m;
+	struct type_member m;
 
 	out(p->w->o, "{");
-	for (unsigned n = 0; btf_member(b, id, n, &m); n++) {
-		uint64_t unit = btf_size(b, m.type);
-		struct value part = {.type = {.id = m.type}, .lvalue = true};
+	for (unsigned n = 0; type_member(t.of, t.id, n, &m); n++) {
+		struct value part = expr_member(t.of, &m, v->addr);
 
 		if (p->lines > MAX_LINES) {
 			indent(p, depth + 1);
 			out(p->w->o, "...");
 			break;
-		}
-		part.addr = v->addr + m.bit_offset / 8;
-		if (m.bits) {
-			unit = unit ? unit : 1;
-			part.addr = v->addr + m.bit_offset / 8 / unit * unit;
-			part.bit = (uint32_t)(m.bit_offset - (part.addr - v->addr) * 8);
-			part.bits = m.bits;
 		}
 		indent(p, depth + 1);
 		if (*m.name)
@@ -131,14 +116,13 @@ static void members(struct printer *p, const struct value *v, uint32_t id, unsig
 	out(p->w->o, "}");
 }
 
-static void elements(struct printer *p, const struct value *v, uint32_t id, unsigned depth)
+static void elements(struct printer *p, const struct value *v, struct expr_type t, unsigned depth)
 {
-	struct btf *b = types(p->w);
-	struct expr_type of = {.id = btf_target(b, id)};
-	uint64_t size = btf_size(b, of.id);
-	uint32_t nr = btf_elements(b, id);
+	struct expr_type of = {.of = t.of, .id = type_target(t.of, t.id)};
+	uint64_t size = type_size(t.of, of.id);
+	uint32_t nr = type_elements(t.of, t.id);
 
-	if (is_char(p->w, of)) {
+	if (is_char(of)) {
 		text_at(p->w, v->addr, nr);
 		return;
 	}
@@ -158,24 +142,15 @@ static void elements(struct printer *p, const struct value *v, uint32_t id, unsi
 
 static void print_at(struct printer *p, const struct value *v, unsigned depth)
 {
-	struct btf *b = types(p->w);
-	struct expr_type t = v->type;
-	enum btf_kind kind = BTF_INT;
+	const struct expr_type t = expr_strip(v->type);
+	const enum type_kind kind = expr_kind(t);
 
-	if (b && !t.ptr && !(t.id & EXPR_BASE)) {
-		t.id = btf_strip(b, t.id);
-		kind = btf_kind(b, t.id);
-		if (kind == BTF_PTR) {
-			t.id = btf_target(b, t.id);
-			t.ptr = 1;
-		}
-	}
 	if (depth > MAX_DEPTH)
 		out(p->w->o, "{...}");
-	else if (!t.ptr && (kind == BTF_STRUCT || kind == BTF_UNION) && v->lvalue)
-		members(p, v, t.id, depth);
-	else if (!t.ptr && kind == BTF_ARRAY && v->lvalue)
-		elements(p, v, t.id, depth);
+	else if (!t.ptr && (kind == TYPE_STRUCT || kind == TYPE_UNION) && v->lvalue)
+		members(p, v, t, depth);
+	else if (!t.ptr && kind == TYPE_ARRAY && v->lvalue)
+		elements(p, v, t, depth);
 	else
 		scalar(p->w, v, t, kind);
 }
@@ -189,8 +164,8 @@ void print_value(struct view *w, const struct value *v)
 		out(w->o, "\"%.*s\"\n", (int)v->len, v->string);
 		return;
 	}
-	if (v->type.ptr) {
-		expr_describe(&w->env, v->type, type, sizeof(type));
+	if (expr_kind(v->type) == TYPE_PTR) {
+		expr_describe(v->type, type, sizeof(type));
 		out(w->o, "(%s) ", type);
 	}
 	print_at(&p, v, 0);

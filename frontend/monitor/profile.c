@@ -119,6 +119,7 @@ static void sample_cpu(struct profile *p, unsigned cpu)
 	struct monitor_env *e = p->env;
 	const struct vcpu *v = debug_cpu(e->debugger, cpu);
 	char names[MAX_FRAMES + 2][MAX_NAME];
+	struct unwind u = {.pc = e->pc, .v = v};
 	struct linux_guest *g = NULL;
 	unsigned nr = 0;
 	struct frame f;
@@ -129,10 +130,11 @@ static void sample_cpu(struct profile *p, unsigned cpu)
 	}
 	if (linux_find(&e->linux_guest, v))
 		g = &e->linux_guest;
+	u.linux_guest = g;
 	unwind_cpu(v, &f);
 	do
 		frame_name(e, &f, names[nr++]);
-	while (nr < MAX_FRAMES && !f.user && unwind_next(e->pc, v, g, &f) == 0);
+	while (nr < MAX_FRAMES && !f.user && unwind_next(&u, &f) == 0);
 	nr = correct_leaf(p, cpu, names, nr);
 	task_name(g, cpu, names[nr++]);
 	add(p, names, nr);

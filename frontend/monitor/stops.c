@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * break, watch, catch and their kin; step, next, until.
+ * break, watch, catch and their kin.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -8,17 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/decode.h"
 #include "cpu/vcpu.h"
-#include "frontend/debug/memory.h"
-#include "frontend/debug/unwind.h"
 #include "frontend/monitor/points.h"
 #include "frontend/monitor/view.h"
 #include "hw/pc.h"
 #include "hw/pvpanic.h"
-
-#define MAX_STEPS 100000
-#define MAX_INSN  15
 
 /* "WHERE if CONDITION" */
 static void split_condition(const char *text, char *where, size_t len, char *condition, size_t clen)
@@ -34,13 +28,6 @@ static void split_condition(const char *text, char *where, size_t len, char *con
 	}
 	while (*where && where[strlen(where) - 1] == ' ')
 		where[strlen(where) - 1] = 0;
-}
-
-static bool is_name(const char *s)
-{
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.");
-
-	return n && !s[n] && !strchr("0123456789", *s);
 }
 
 static int add(struct monitor *m, const struct out *o, struct mon_point *p, struct mon_point **out_)
@@ -61,39 +48,40 @@ static int add(struct monitor *m, const struct out *o, struct mon_point *p, stru
 static void set_break(struct monitor *m, const struct out *o, const struct arg *a, bool temporary)
 {
 	struct mon_point p = {.spec = {.cpu = DEBUG_ALL_CPUS, .temporary = temporary}};
-	char where[VIEW_ADDRESS];
-	bool known, physical = a[1].given;
+	const char *before = temporary ? "temporary " : "";
+	uint64_t addrs[POINTS_MAX_PLACES];
+	char where[VIEW_ADDRESS], err[200];
 	struct view w;
-	uint64_t addr;
+	int nr = 1;
 
 	if (a[0].given)
 		p.spec.cpu = atoi(a[0].text);
 	split_condition(a[2].given ? a[2].text : "", p.what, sizeof(p.what), p.condition,
 			sizeof(p.condition));
-	p.spec.at = (struct watch_point){.on = WATCH_EXEC, .physical = physical};
+	p.spec.at = (struct watch_point){.on = WATCH_EXEC, .physical = a[1].given};
 	view_begin(&w, m, o);
-	if (!*p.what) {
-		addr = w.v->seg[CS].base + w.v->rip;
-		known = true;
-	} else {
-		known = expr_number(&w.env, p.what, &addr) == 0;
-	}
-	if (!known && (!is_name(p.what) || w.linux_guest)) {
-		out(o, "%s: %s\n", p.what, w.env.err);
+	if (*p.what)
+		nr = points_place(m->env, &w.env, p.what, addrs, POINTS_MAX_PLACES, NULL, err,
+				  sizeof(err));
+	else
+		addrs[0] = w.v->seg[CS].base + w.v->rip;
+	if (nr < 0) {
+		out(o, "%s\n", err);
 		goto end;
 	}
-	if (known) {
-		p.spec.at.addr = addr;
-		view_address(m->env, addr, where);
+	p.symbolic = !a[1].given && points_symbolic(p.what);
+	for (int n = 0; n < nr; n++) {
+		p.spec.at.addr = addrs[n];
+		p.spec.at.len = 1;
+		p.place = (unsigned)n;
+		view_address(m->env, addrs[n], where);
+		if (add(m, o, &p, NULL) == 0)
+			out(o, "%sbreakpoint %d at %s\n", before, m->env->next_point, where);
 	}
-	p.symbolic = !physical && is_name(p.what);
-	p.spec.at.len = known;
 	/* A place that is not known yet: one byte, once it is. */
-	if (add(m, o, &p, NULL) == 0)
-		out(o,
-		    known ? "%sbreakpoint %d at %s\n"
-			  : "%sbreakpoint %d, once there is a kernel with %s\n",
-		    temporary ? "temporary " : "", m->env->next_point, known ? where : p.what);
+	if (!nr && add(m, o, &p, NULL) == 0)
+		out(o, "%sbreakpoint %d, once there is a %s with %s\n", before, m->env->next_point,
+		    w.linux_guest ? "module" : "kernel", p.what);
 end:
 	view_end(&w);
 }
@@ -123,14 +111,14 @@ static void set_watch(struct monitor *m, const struct out *o, const struct arg *
 		goto end;
 	}
 	p.spec.at.addr = v.lvalue ? v.addr : addr;
-	p.spec.at.len = v.lvalue ? expr_size(&w.env, v.type) : 1;
+	p.spec.at.len = v.lvalue ? expr_size(v.type) : 1;
 	if (a[0].given && (expr_number(&w.env, a[0].text, &p.spec.at.len) < 0 || !p.spec.at.len)) {
 		out(o, "-s %s is no size\n", a[0].text);
 		goto end;
 	}
 	if (!p.spec.at.len)
 		p.spec.at.len = 1;
-	p.symbolic = v.lvalue && !p.spec.at.physical && is_name(p.what);
+	p.symbolic = v.lvalue && !p.spec.at.physical && points_symbolic(p.what);
 	if (v.lvalue && !p.spec.at.physical)
 		p.has_value = expr_load(&w.env, &v, &p.value) == 0;
 	if (add(m, o, &p, NULL) == 0)
@@ -317,7 +305,9 @@ static void info_breakpoints(struct monitor *m, const struct out *o, const struc
 		if (!p->nr)
 			continue;
 		if (!p->id)
-			snprintf(where, sizeof(where), "<no kernel yet>");
+			snprintf(where, sizeof(where),
+				 m->env->linux_guest.found ? "<no such module yet>"
+							   : "<no kernel yet>");
 		else if (d->at.on & (WATCH_EXEC | WATCH_READ | WATCH_WRITE))
 			view_address(m->env, d->at.addr, where);
 		out(o, "%-3d %-5s %-8s %s %s, hit %" PRIu64 " times", p->nr,
@@ -337,145 +327,9 @@ static void info_breakpoints(struct monitor *m, const struct out *o, const struc
 	}
 }
 
-/* ---- stepping ---- */
-
-static bool at_rest(struct monitor *m, const struct out *o)
-{
-	if (debug_stopped(m->env->debugger))
-		return true;
-	out(o, "the guest runs: stop it first\n");
-	return false;
-}
-
-static void here(struct monitor *m, const struct out *o)
-{
-	struct view w;
-
-	view_begin(&w, m, o);
-	view_insn(&w, w.v->seg[CS].base + w.v->rip, false, '>');
-	view_end(&w);
-}
-
-static bool one_step(struct monitor *m, const struct out *o)
-{
-	struct debug_stop stop;
-	int err = debug_step(m->env->debugger, m->cpu, &stop);
-
-	if (err < 0)
-		out(o,
-		    err == -EAGAIN ? "CPU#%u is halted: it goes on with an interrupt; cont\n"
-				   : "CPU#%u cannot step\n",
-		    m->cpu);
-	return err == 0 && stop.why == STOP_STEP;
-}
-
-static void cmd_step(struct monitor *m, const struct out *o, const struct arg *a)
-{
-	unsigned long n = a[0].given ? strtoul(a[0].text, NULL, 0) : 1;
-
-	if (!at_rest(m, o))
-		return;
-	if (n > MAX_STEPS)
-		n = MAX_STEPS;
-	while (n-- && one_step(m, o))
-		;
-	here(m, o);
-}
-
-/* Goes on to an address, on this CPU, with the stack pointer not below. */
-static void run_to(struct monitor *m, const struct out *o, uint64_t addr, uint64_t sp)
-{
-	struct mon_point p = {
-	    .spec = {.at = {.addr = addr, .len = 1, .on = WATCH_EXEC},
-		     .cpu = (int)m->cpu,
-		     .enabled = true,
-		     .temporary = true},
-	    .sp = sp,
-	};
-
-	if (points_add(m->env, &p, NULL) < 0)
-		out(o, "out of memory\n");
-	else
-		debug_cont(m->env->debugger);
-}
-
-/* What is left by coming back to what follows it. */
-static bool comes_back(const char *text)
-{
-	static const char *const words[] = {"call", "rep",     "int ", "int1",
-					    "int3", "syscall", "loop", "lock rep"};
-
-	for (size_t n = 0; n < sizeof(words) / sizeof(words[0]); n++)
-		if (strncmp(text, words[n], strlen(words[n])) == 0)
-			return true;
-	return false;
-}
-
-static void cmd_next(struct monitor *m, const struct out *o, const struct arg *a)
-{
-	uint8_t code[MAX_INSN];
-	char text[160] = "";
-	uint64_t addr = 0, sp = 0;
-	struct insn i;
-	struct view w;
-	size_t have = 0;
-
-	(void)a;
-	if (!at_rest(m, o))
-		return;
-	view_begin(&w, m, o);
-	addr = w.v->seg[CS].base + w.v->rip;
-	sp = w.v->gpr[RSP];
-	while (have < MAX_INSN && view_read(&w, addr + have, code + have, 1) == 0)
-		have++;
-	if (decode(&i, code, have, debug_code_bits(w.v) / 8, NULL) == DECODE_OK)
-		insn_print(text, sizeof(text), &i, addr);
-	view_end(&w);
-	if (comes_back(text)) {
-		run_to(m, o, addr + i.len, strncmp(text, "call", 4) == 0 ? sp : 0);
-		return;
-	}
-	one_step(m, o);
-	here(m, o);
-}
-
-static void cmd_finish(struct monitor *m, const struct out *o, const struct arg *a)
-{
-	struct frame f;
-	struct view w;
-	bool ok;
-
-	(void)a;
-	if (!at_rest(m, o))
-		return;
-	view_begin(&w, m, o);
-	unwind_cpu(w.v, &f);
-	ok = unwind_next(m->pc, w.v, w.linux_guest, &f) == 0;
-	view_end(&w);
-	if (!ok)
-		out(o, "it is not known what called this\n");
-	else
-		run_to(m, o, w.v->seg[CS].base + f.ip, f.sp);
-}
-
-static void cmd_until(struct monitor *m, const struct out *o, const struct arg *a)
-{
-	uint64_t addr;
-	struct view w;
-	bool ok;
-
-	if (!at_rest(m, o))
-		return;
-	view_begin(&w, m, o);
-	ok = view_number(&w, a[0].text, &addr);
-	view_end(&w);
-	if (ok)
-		run_to(m, o, addr, 0);
-}
-
 const struct command stop_commands[] = {
     {"break|b|hbreak", "[-c:CPU] [-p] [WHERE...]", cmd_break,
-     "stop before an instruction; WHERE is an expression, or EXPR if CONDITION; -p: physical",
+     "stop before an instruction; WHERE: an expression or FILE:LINE [if CONDITION]; -p: physical",
      "break do_sys_openat2 if (char *)$rsi == \"/etc/passwd\""},
     {"tbreak", "[-c:CPU] [-p] [WHERE...]", cmd_tbreak, "the same, once", "tbreak start_kernel"},
     {"watch", "[-s:SIZE] [-p] PLACE...", cmd_watch, "stop after a write; -p: a physical address",
@@ -496,9 +350,5 @@ const struct command stop_commands[] = {
     {"commands", "N [LINE...]", cmd_commands, "what to do there, separated by ;",
      "commands 1 bt; p $rdi; cont"},
     {"info breakpoints|info b", NULL, info_breakpoints, "what stops the guest", "info breakpoints"},
-    {"step|stepi|si", "[N]", cmd_step, "execute one instruction, or N", "step 10"},
-    {"next|nexti|ni|n", NULL, cmd_next, "the same, but calls and repeated ones as a whole", "next"},
-    {"finish", NULL, cmd_finish, "go on until the function returns", "finish"},
-    {"until|advance", "WHERE...", cmd_until, "go on to there", "until $rip + 10"},
     {0},
 };

@@ -35,5 +35,10 @@ check "-version" timeout -s KILL 20 "$binary" -version
 check "doctor" timeout -s KILL 60 "$binary" doctor --json
 timeout -s KILL 20 "$binary" -nographic -netdev user,id=n >"$dir/user" 2>&1
 check "user networking: by passt" has 'static doppel cannot load libslirp; use passt' "$dir/user"
+echo 'ffffffff81000000 T _text' >"$dir/System.map"
+printf 'symbol-file %s\ninfo symbol-files\nsymbol-file %s\nquit\n' "$dir/System.map" "$binary" |
+	timeout -s KILL 60 "$binary" -display none -serial null -monitor stdio -S >"$dir/symbols" 2>&1
+check "symbols: a System.map" has 'System.map: kernel, not in the guest (yet), 1 symbols' "$dir/symbols"
+check "symbols: no source lines" has 'static doppel cannot load libdw' "$dir/symbols"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -5,6 +5,8 @@
 monitor.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without names, all.
 """
 import argparse
+import glob
+import gzip
 import os
 import random
 import re
@@ -17,6 +19,7 @@ import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../boot"))
+from disks import cpio, initrd_with_modules  # noqa: E402
 from guest import Guest, GuestError  # noqa: E402
 
 PROMPT = r"\(doppel\) "
@@ -62,6 +65,20 @@ class Monitor(Guest):
         match = self.expect(pattern, timeout)
         self.expect(r"> 0x[^\n]*\n", 10)
         return match
+
+    def sync(self):
+        """After what came by itself: the next answer is that of the next question."""
+        self.type("p 0x5a5a + 0\n")
+        self.expect(r"23130 = 0x5a5a\r?\n" + PROMPT, 20)
+
+    def steps(self, line, pattern, timeout=30):
+        """A step, whether or not the guest runs for it."""
+        self.type(line + "\n")
+        self.expect(r"CPU#0 (?=> )", timeout)
+        at = self.seen
+        self.sync()
+        text = self.output[at:self.seen].replace("\r", "")
+        check(re.search(pattern, text), f"{line} does not come to {pattern!r} but {text!r}")
 
     def toggle(self):
         self.type("\x01c")
@@ -312,6 +329,196 @@ class Suite:
         m.wait(20)
         return f"vfs_read+0x{hit[1]}"
 
+    def build(self, name, *flags):
+        """A guest's program from its C source in this folder."""
+        out = os.path.join(self.logs, name)
+        r = subprocess.run(["gcc", "-g", "-O1", "-ffreestanding", "-fno-pie", "-no-pie", "-nostdlib", "-static",
+                            "-fcf-protection=none", "-fno-stack-protector", *flags,
+                            os.path.join(HERE, name + ".c"), "-o", out], capture_output=True, text=True)
+        check(r.returncode == 0, r.stderr)
+        return out
+
+    def lines(self):
+        """Source lines, variables and types by a program's DWARF, on a guest of 32 bits."""
+        elf = self.build("lines", "-m32", "-Wl,--build-id=none,-N,-Ttext=0x100000")
+        m = self.start("lines", "-m", "64M", "-kernel", elf, "-monitor", "stdio", "-serial", "null", "-S", "-symbols",
+                       elf)
+        m.expect(PROMPT, 20)
+        at = {text: n for n, line in enumerate(open(os.path.join(HERE, "lines.c")), 1)
+              for text in ("sum +=", "counter +=", "return got", "middle((int)", "got = leaf") if text in line}
+        m.wants("info symbol-files", r"program, 0x100000-0x10\w+, \d+ symbols, source lines")
+        m.wants("break leaf", r"breakpoint 1 at 0x\w+ <leaf \S*lines.c:\d+>")
+        m.runs("cont", "1: breakpoint, leaf")
+        m.sync()
+        m.wants("bt", r"^#0 +0x\w+ leaf at \S*lines.c:\d+\n#1 +0x\w+ middle\+0x\w+ at \S*lines.c:%d\n"
+                r"#2 +0x\w+ start\+0x\w+ at \S*lines.c:%d\n" % (at["got = leaf"], at["middle((int)"]))
+        m.wants("info args", r"^a = 6.*\no = \(struct outer \*\) 0x\w+ <first>\n$")
+        m.wants("info locals", r"^sum = <optimized out>\n$")
+        m.wants("p *o", r'in = {\n +name = "hello",\n +grid = \[\[1, 2, 3\], \[4, 5, 6\]\],\n +},\n +low = 5,\n'
+                r" +high = 0x11,\n +colour = GREEN,\n +next = 0x\w+ <first>,\n +{\n +whole = -2,\n +half = \[-2, -1\]")
+        m.wants("p o->in.grid[1][2]", "^6$")
+        m.wants("p first.next->next->high", "^0x11$")
+        m.wants("p counter", "^7$")
+        m.wants("p GREEN + 1", "^6 ")
+        m.wants("ptype o", r"^struct outer {\n +0 +struct inner in;\n +32 +unsigned int low : 3;\n(.|\n)*"
+                r"\n +40 +struct outer \*next;\n +44 +union {\n +44 +int whole;\n +44 +short int half\[2\];\n +};\n +} \*\n"
+                "size 48\n$")
+        m.wants("ptype number", "^number = unsigned int$")
+        m.wants("ptype enum colour", r"RED = 0,\n +GREEN = 5,\n")
+        m.wants("ptype struct nosuch", "no struct is called nosuch")
+        m.steps("next", r"<leaf\+0x\w+ \S*lines.c:\d+>.*\n %d\s+sum \+= o->in" % at["sum +="])
+        m.steps("next", r"\n %d\s+counter \+=" % at["counter +="])
+        m.wants("info locals", "^sum = 21 ")
+        m.wants("list", r"^ %d +(.|\n)*\n>%d\s+counter" % (at["counter +="] - 5, at["counter +="]))
+        m.wants("list", r"^ %d " % (at["counter +="] + 5))
+        m.wants("up", r"^#1 +0x\w+ middle\+0x\w+ at \S*lines.c:\d+\n %d\s+int got = leaf" % at["got = leaf"])
+        m.wants("info locals", r"^before = 6.*\ngot = <optimized out>\n$")
+        m.wants("p got", "^<optimized out>$")
+        m.wants("p /x $eip", "0x00000000001000")
+        m.wants("down", "^#0 ")
+        m.wants("down", "innermost")
+        m.wants("frame 77", "no frame 77")
+        m.wants("delete", "^$")
+        m.wants(f"tbreak lines.c:{at['return got'] - 1}", r"temporary breakpoint 2 at .*<middle\+0x\w+ \S*:%d>"
+                % at["return got"])
+        m.runs("cont", "2: breakpoint, lines.c:")
+        m.sync()
+        m.wants("info locals", r"^before = 6.*\ngot = 21 ")
+        m.steps("step", r"\n %d\s+middle\(" % at["middle((int)"])
+        m.steps("step", r"<middle\+0x\w+ (.|\n)*\n \d+\s+int before")
+        m.steps("step", r"\n %d\s+int got = leaf" % at["got = leaf"])
+        m.steps("step", r"<leaf\+0x\w+ (.|\n)*\n \d+ +")
+        m.steps("finish", r"<middle\+0x\w+ ")
+        m.wants("info line leaf", r"^line \d+ of \S*lines.c is 0x\w+ <leaf> to 0x\w+ <leaf")
+        m.wants("info source", "read from .*lines.c")
+        m.wants("break nowhere.c:3", "no file of symbols has code from there")
+        m.wants("break lines.c:40000", "no file of symbols has code from there")
+        # Sources elsewhere: what is said, and both remedies.
+        away = os.path.join(self.logs, "away")
+        os.makedirs(os.path.join(away, "monitor"))
+        moved = os.path.join(self.logs, "moved.c")
+        with open(os.path.join(HERE, "lines.c")) as f, open(moved, "w") as g:
+            g.write(f.read())
+        r = subprocess.run(["gcc", "-g", "-O1", "-c", "-m32", "-ffreestanding", "-fno-pie", moved, "-o", moved + ".o"])
+        check(r.returncode == 0, "gcc fails")
+        os.rename(moved, os.path.join(away, "moved.c"))
+        m.wants(f"add-symbol-file {moved}.o 0x700000", "^$")
+        m.wants("list middle", "lines.c|middle")
+        m.wants("list moved.c:41", r"moved.c:\d+\nits source is not here: directory DIR or set substitute-path")
+        m.wants(f"directory {away}", "^$")
+        m.wants("list moved.c:41", "NOINLINE int middle")
+        m.wants("directory", "^$")
+        m.wants("list moved.c:41", "not here")
+        m.wants(f"set substitute-path {self.logs} {away}", "^$")
+        m.wants("list moved.c:41", "NOINLINE int middle")
+        m.wants("symbol-file /nonexistent", "/nonexistent: No such file")
+        m.wants("symbol-file /etc/passwd", "/etc/passwd is neither an ELF file of x86 nor a System.map")
+        m.wants("info symbol-files", "there are none")
+        m.wants("next", "> 0x")
+        for line in ["info locals", "info args", "list", "list x:1", "info line", "info source", "up", "ptype 5", "ptype",
+                     "directory /nonexistent", "break x.c:1", "symbol-file", "list 5", "frame"]:
+            m.ask(line)
+        m.type("q\n")
+        m.wait(20)
+        return "ok"
+
+    def userland(self):
+        """A program of the guest, from inside the kernel; and a System.map, wherever KASLR has put the kernel."""
+        elf = self.build("caller")
+        initrd = os.path.join(self.logs, "caller.initrd")
+        with open(fetch("initrd"), "rb") as f, open(elf, "rb") as g, open(initrd, "wb") as to:
+            to.write(f.read() + gzip.compress(cpio({"caller": (0o100755, g.read())}), 1))
+        args = ["-m", "512M", "-kernel", fetch("kernel"), "-initrd", initrd, "-append", "console=ttyS0", "-nographic"]
+        m = self.start("userland", *args)
+        m.expect("/ #", 120)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        slide = int(re.search(r"KASLR moved it by 0x(\w+)", m.ask("info kernel"))[1], 16)
+        system_map = os.path.join(self.logs, "System.map")
+        with open(system_map, "w") as f:
+            for name in ("_text", "start_kernel", "linux_banner", "_end"):
+                addr = int(re.search(r"0x(\w+)", m.ask(f"info symbol {name}"))[1], 16) - slide
+                f.write(f"{addr:016x} {'T' if name < 'l' or name == 'start_kernel' else 'D'} {name}\n")
+                if name == "start_kernel":
+                    f.write(f"{addr + 1:016x} T only_in_the_file\n")
+        m.wants(f"symbol-file {elf}", "^$")
+        m.wants("break do_sys_openat2 if current->pid > 1 && (char *)$rsi == \"/nowhere\"", "breakpoint 1")
+        m.toggle()
+        m.type("/caller\n")
+        m.expect("1: breakpoint, do_sys_openat2", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        bt = m.wants("bt", r"-- from user space --\n#\d+ +0x\w+ \w+ (\(inlined\) )?at \S*caller.c:\d+\n(.|\n)*"
+                     r"#\d+ +0x\w+ deep\+0x\w+ at \S*caller.c:\d+\n#\d+ +0x\w+ deep\+0x\w+ at (.|\n)*"
+                     r"#\d+ +0x\w+ main\+0x\w+ at \S*caller.c:\d+\n#\d+ +0x\w+ _start\+0x")
+        frame = re.search(r"#(\d+) +0x\w+ main\+0x", bt)[1]
+        m.wants(f"frame {frame}", r"main\+0x(.|\n)*\n \d+\s+got = deep\(3, text\);")
+        m.wants("info locals", r'^text = \(char \*\) 0x\w+ "/nowhere"\n')
+        m.wants("finish", "")
+        m.expect(r"CPU#0 > 0x\w+ <_start\+0x", 20)
+        m.type("q\n")
+        m.wait(20)
+        # The next boot is elsewhere, which the file does not know.
+        m = self.start("map", *args, "-symbols", system_map, "-S")
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("break only_in_the_file", "breakpoint 1, once there is a kernel")
+        m.wants("tbreak start_kernel", "breakpoint 2, once there is a kernel")
+        m.runs("cont", "2: breakpoint, start_kernel")
+        m.sync()
+        other = int(re.search(r"KASLR moved it by 0x(\w+)", m.ask("info kernel"))[1], 16)
+        m.wants("info symbol-files", r"System.map: kernel, 0x\w+-0x\w+(, moved by 0x%x)?, 5 symbols\n" % other)
+        start = int(re.search(r"0x(\w+)", m.ask("info symbol start_kernel"))[1], 16)
+        m.wants("info b", r"1 +break enabled +0x%016x" % (start + 1))
+        # A kernel whose own table cannot be read, as one without CONFIG_KALLSYMS.
+        with open(system_map, "a") as f:
+            f.write(f"{0xffffffff81000000:016x} T added\n")
+        m.type("q\n")
+        m.wait(20)
+        return f"moved by {slide:#x} and {other:#x}"
+
+    def modules(self):
+        """A breakpoint in a module that is not loaded yet, and its symbols without a file."""
+        initrd = os.path.join(self.logs, "modules.initrd")
+        tree = fetch("fullkernel")
+        initrd_with_modules(initrd, ["loop", "crc16"], full=True)
+        m = self.start("modules", "-m", "512M", "-kernel", glob.glob(tree + "/boot/vmlinuz-*")[0], "-initrd", initrd,
+                       "-append", "console=ttyS0", "-nographic")
+        m.expect("/ #", 240)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("break loop_configure", "breakpoint 1, once there is a module with loop_configure")
+        m.wants("break loop_init", "breakpoint 2, once")
+        m.wants("info b", "<no such module yet> loop_configure")
+        m.toggle()
+        m.type("insmod /m/*loop.ko; losetup /dev/loop0 /bin/busybox\n")
+        m.expect("2: breakpoint, loop_init", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("bt", r"^#0 +0xffffffffc\w+ (init_module|loop_init)(.|\n)*do_one_initcall\+0x(.|\n)*-- from user space")
+        m.wants("lsmod", r"\nloop +\d+ +1 +0xffffffffc")
+        m.runs("cont", "1: breakpoint, loop_configure")
+        m.sync()
+        m.wants("bt", r"^#0 +0xffffffffc\w+ loop_configure\n#1 +0x\w+ lo_ioctl\+0x\w+\n#2 +0x\w+ blkdev_ioctl\+0x"
+                r"(.|\n)*-- from user space")
+        m.wants("x /i loop_configure", "<loop_configure>")
+        m.wants("info symbol loop_configure", "<loop_configure>")
+        # It is elsewhere the next time.
+        first = re.search(r"1 +break enabled +0x(\w+)", m.ask("info b"))[1]
+        m.ask("disable 1")
+        m.wants("break crc16", "once there is a module with crc16")
+        m.ask("cont")
+        m.toggle()
+        m.type("losetup -d /dev/loop0; rmmod loop; insmod /m/*crc16.ko; insmod /m/*loop.ko; echo lo''aded\n")
+        m.expect("2: breakpoint, loop_init", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        second = m.wants("info b", r"1 +break disabled +0x\w+ <loop_configure>(.|\n)*0x\w+ <crc16>")
+        check(first not in second, f"loop is not moved: {second}")
+        m.type("q\n")
+        m.wait(20)
+        return "ok"
+
     def hostile(self):
         """The kernel's tables are not to be trusted: whatever is in them, each command comes to an end."""
         m = self.linux("hostile", "-nographic")
@@ -444,7 +651,7 @@ class Suite:
         return f"{len(calls)} calls, {len(insns)} instructions"
 
 
-CASES = ["commands", "sockets", "boot", "live", "oops", "hostile", "profile", "trace"]
+CASES = ["commands", "sockets", "lines", "boot", "live", "userland", "modules", "oops", "hostile", "profile", "trace"]
 
 
 def main():
