@@ -52,6 +52,16 @@ static int open_stdio(struct backend *b, struct loop *loop)
 	return 0;
 }
 
+static int open_fd(struct backend *b, int fd, struct loop *loop)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return -errno;
+	stream_init(&b->stream, loop, copy, copy, true);
+	return 0;
+}
+
 int backend_open(struct backend **out, const struct chardev_spec *spec, const char *label,
 		 struct loop *loop, int cancel, char *err, size_t errlen)
 {
@@ -75,6 +85,9 @@ int backend_open(struct backend **out, const struct chardev_spec *spec, const ch
 			break;
 		case CHR_TCP:
 			r = backend_open_tcp(b, spec, label, loop, cancel);
+			break;
+		case CHR_VC:
+			r = open_fd(b, spec->fd, loop);
 			break;
 		default:
 			stream_init(&b->stream, loop, -1, -1, true);

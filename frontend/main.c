@@ -60,6 +60,8 @@ struct app {
 	struct textcon textcon;
 	struct keymap *keymap; /* of -k; or NULL */
 	struct ui ui;
+	struct vc *vcs;
+	struct vc_font *font;
 	struct sdl *sdl;
 	struct vnc *vnc;
 	bool has_console;
@@ -357,6 +359,80 @@ static int open_chardev(struct app *a, const struct chardev_spec *spec, const ch
 
 /* ---- windows and remote users ---- */
 
+/* In a's font, which is looked for when it is first needed. */
+static int find_font(struct app *a)
+{
+	struct blob rom;
+	bool found;
+
+	if (a->font)
+		return 0;
+	a->font = calloc(1, sizeof(*a->font));
+	if (!a->font)
+		return complain("out of memory");
+	if (rom_find(&rom, &a->opt, "vgabios-stdvga.bin", a->err, sizeof(a->err)) < 0)
+		return complain("vc needs the font of a VGA BIOS: %s", a->err);
+	found = vc_find_font(a->font, rom.data, rom.len);
+	firmware_free(&rom);
+	return found ? 0 : complain("vc needs the font of a VGA BIOS; vgabios-stdvga.bin has none");
+}
+
+/* The console that a spec names; what goes to a -chardev shares its. */
+static int open_vc(struct app *a, const char *name, struct chardev_spec *spec)
+{
+	int r;
+
+	if (spec->kind != CHR_VC)
+		return 0;
+	for (unsigned i = 0; i < a->opt.nr_chardev && spec->id[0]; i++) {
+		struct chardev_spec *c = &a->opt.chardev[i];
+
+		if (c != spec && strcmp(c->id, spec->id) == 0) {
+			spec->fd = c->fd;
+			return 0;
+		}
+	}
+	if (!a->opt.window)
+		return complain("%s: vc is a console in a window, which -display sdl opens", name);
+	if (find_font(a))
+		return 1;
+	r = vc_open(&a->vcs, name, a->pc->m.loop, a->font, &spec->fd);
+	return r < 0 ? complain("cannot make a console for %s: %s", name, strerror(-r)) : 0;
+}
+
+/* All text consoles, before anything writes to them. */
+static int open_vcs(struct app *a)
+{
+	struct options *o = &a->opt;
+	char name[24];
+	int status = 0;
+
+	pthread_mutex_lock(&a->pc->m.lock);
+	for (unsigned i = 0; i < o->nr_chardev && !status; i++)
+		status = open_vc(a, o->chardev[i].id, &o->chardev[i]);
+	for (unsigned i = 0; i < o->nr_monitors && !status; i++)
+		status = open_vc(a, "monitor", &o->monitor[i]);
+	for (unsigned i = 0; i < o->nr_serial && !status; i++) {
+		snprintf(name, sizeof(name), "serial%u", i);
+		status = open_vc(a, name, &o->serial[i]);
+	}
+	for (unsigned i = 0; i < o->nr_debugcon && !status; i++)
+		status = open_vc(a, "debugcon", &o->debugcon[i].to);
+	for (unsigned i = 0; i < o->nr_qmp && !status; i++)
+		status = open_vc(a, "qmp", &o->qmp[i]);
+	if (!status)
+		status = open_vc(a, "gdb", &o->gdb);
+	pthread_mutex_unlock(&a->pc->m.lock);
+	return status;
+}
+
+static void close_vcs(struct app *a)
+{
+	pthread_mutex_lock(&a->pc->m.lock);
+	vcs_close(a->vcs);
+	pthread_mutex_unlock(&a->pc->m.lock);
+}
+
 /* The screens that they show. Machine lock held. */
 static int open_screens(struct app *a)
 {
@@ -367,7 +443,7 @@ static int open_screens(struct app *a)
 
 	if (!a->opt.window && !a->opt.has_vnc && !a->opt.curses)
 		return 0;
-	r = ui_open(&a->ui, &a->pc->m);
+	r = ui_open(&a->ui, &a->pc->m, a->vcs);
 	if (r == -ENODEV)
 		return complain("%s needs a display; -vga std adds one", who);
 	return r < 0 ? complain("%s cannot show the display: %s", who, strerror(-r)) : 0;
@@ -884,7 +960,7 @@ static int run(struct app *a)
 			fprintf(stderr, "doppel: -symbols: %s\n", a->err);
 	}
 	a->env.linux_guest.file = symbols_kernel(&a->env.symbols);
-	if (open_drives(a) || open_netdevs(a) || open_audiodevs(a) || add_vga(a))
+	if (open_vcs(a) || open_drives(a) || open_netdevs(a) || open_audiodevs(a) || add_vga(a))
 		return 1;
 	for (unsigned i = 0; i < a->opt.nr_devices; i++)
 		if (pc_add_device(a->pc, &a->opt.devices[i], find_backend, a, a->err,
@@ -988,9 +1064,12 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 			close_netdevs(app);
 		if (app->audiodevs)
 			close_audiodevs(app);
+		if (app->vcs)
+			close_vcs(app);
 		drives_leave_loop(app->drives);
 		pc_free(app->pc);
 		keymap_free(app->keymap);
+		free(app->font);
 		if (drives_close(app->drives, app->err, sizeof(app->err)) < 0)
 			status = complain("%s", app->err);
 		close(app->signals);

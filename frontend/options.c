@@ -897,8 +897,8 @@ static void tell_chardev(const struct chardev_spec *s, const char *label, unsign
 			 void *opaque)
 {
 	static const char *const kinds[] = {
-	    [CHR_NULL] = "null", [CHR_STDIO] = "stdio", [CHR_FILE] = "file:",
-	    [CHR_PTY] = "pty",   [CHR_UNIX] = "unix:",  [CHR_TCP] = "tcp:"};
+	    [CHR_NULL] = "null",  [CHR_STDIO] = "stdio", [CHR_FILE] = "file:", [CHR_PTY] = "pty",
+	    [CHR_UNIX] = "unix:", [CHR_TCP] = "tcp:",    [CHR_VC] = "vc"};
 	char file[MAX_PATH_LEN + 80], name[48];
 
 	if (s->kind == CHR_NONE)
@@ -945,7 +945,7 @@ void options_help(void)
 			 table[i].arg ? table[i].arg : "");
 		printf("  %-21s %s\n", left, table[i].help);
 	}
-	printf("\nDEV is [mon:]stdio, file:PATH, pty, unix:PATH[,server[,nowait]], "
+	printf("\nDEV is [mon:]stdio, file:PATH, pty, vc, unix:PATH[,server[,nowait]], "
 	       "tcp:HOST:PORT[,...],\n"
 	       "chardev:ID, null or none.\n"
 	       "On mon:stdio: Ctrl-A x quits, Ctrl-A c switches to the monitor and back, Ctrl-A h\n"

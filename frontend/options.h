@@ -45,6 +45,7 @@ enum chardev_kind {
 	CHR_PTY,
 	CHR_UNIX,
 	CHR_TCP,
+	CHR_VC, /* a console in a window */
 };
 
 struct chardev_spec {
@@ -54,6 +55,7 @@ struct chardev_spec {
 	char path[MAX_PATH_LEN]; /* TCP: the host, empty for this one */
 	char port[8];
 	char id[32]; /* of -chardev */
+	int fd;      /* of CHR_VC, once it is open: our end of it, borrowed */
 };
 
 enum option_action {

@@ -155,8 +155,8 @@ static int parse_socket(struct chardev_spec *s, const char *text, const char *t,
 
 int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen)
 {
-	static const char *const names[] = {"stdio", "mon:stdio", "file", "pty", "unix",
-					    "tcp",   "null",      "none", NULL};
+	static const char *const names[] = {"stdio", "mon:stdio", "file", "pty",  "unix",
+					    "tcp",   "vc",        "null", "none", NULL};
 	const char *t = text, *near;
 
 	memset(s, 0, sizeof(*s));
@@ -177,6 +177,8 @@ int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size
 		s->kind = CHR_NONE;
 	} else if (strcmp(t, "pty") == 0) {
 		s->kind = CHR_PTY;
+	} else if (strcmp(t, "vc") == 0) {
+		s->kind = CHR_VC;
 	} else if (strncmp(t, "file:", 5) == 0) {
 		s->kind = CHR_FILE;
 		return set_path(s, t + 5, err, errlen);
@@ -190,8 +192,11 @@ int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size
 		snprintf(err, errlen,
 			 "%s is not supported yet; the nearest is tcp:HOST:PORT,server", text);
 		return -1;
-	} else if (strcmp(t, "vc") == 0 || strncmp(t, "pipe:", 5) == 0 || *t == '/' ||
-		   strncmp(t, "COM", 3) == 0) {
+	} else if (strncmp(t, "vc:", 3) == 0) {
+		snprintf(err, errlen,
+			 "%s: a text console has 80 columns and 25 rows; the nearest is vc", text);
+		return -1;
+	} else if (strncmp(t, "pipe:", 5) == 0 || *t == '/' || strncmp(t, "COM", 3) == 0) {
 		snprintf(err, errlen, "%s is not supported yet; the nearest is pty", text);
 		return -1;
 	} else {
@@ -243,7 +248,7 @@ int on_gdb(struct parse *p, const char *arg)
 	}
 	if (parse_target(p, "-gdb", arg, s) < 0)
 		return -1;
-	if (s->kind == CHR_FILE || s->mux)
+	if (s->kind == CHR_FILE || s->kind == CHR_VC || s->mux)
 		return fail(p, "-gdb %s: gdb needs tcp::PORT, unix:PATH, stdio or pty", arg);
 	if (s->kind == CHR_TCP || s->kind == CHR_UNIX)
 		s->server = s->nowait = true;
@@ -269,7 +274,7 @@ int add_monitor(struct parse *p, const char *option, const char *dev)
 	if (parse_target(p, option, dev, s) < 0)
 		return -1;
 	if (s->kind == CHR_FILE)
-		return fail(p, "%s %s: a monitor needs stdio, unix:PATH, tcp:HOST:PORT or pty",
+		return fail(p, "%s %s: a monitor needs stdio, unix:PATH, tcp:HOST:PORT, pty or vc",
 			    option, dev);
 	p->o->nr_monitors++;
 	return 0;
@@ -314,7 +319,7 @@ int on_qmp(struct parse *p, const char *arg)
 
 	if (!s || parse_target(p, "-qmp", arg, s) < 0)
 		return -1;
-	if (s->kind == CHR_FILE || s->mux)
+	if (s->kind == CHR_FILE || s->kind == CHR_VC || s->mux)
 		return fail(p, "-qmp %s: a client needs tcp:HOST:PORT, unix:PATH, stdio or pty",
 			    arg);
 	return 0;
@@ -375,7 +380,7 @@ int on_debugcon(struct parse *p, const char *arg)
 
 int on_chardev(struct parse *p, const char *arg)
 {
-	static const char *const kinds[] = {"stdio", "file", "pty", "socket", "null", NULL};
+	static const char *const kinds[] = {"stdio", "file", "pty", "socket", "vc", "null", NULL};
 	struct chardev_spec s = {0};
 	const char *at = arg;
 	struct keyval kv;
@@ -390,6 +395,8 @@ int on_chardev(struct parse *p, const char *arg)
 		s.kind = CHR_FILE;
 	else if (strcmp(kv.key, "pty") == 0)
 		s.kind = CHR_PTY;
+	else if (strcmp(kv.key, "vc") == 0)
+		s.kind = CHR_VC;
 	else if (strcmp(kv.key, "socket") == 0)
 		s.kind = CHR_UNIX;
 	else if (strcmp(kv.key, "null") == 0)

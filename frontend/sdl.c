@@ -56,15 +56,16 @@ static const char *release_keys(const struct sdl *s)
 
 void sdl_set_title(struct sdl *s)
 {
-	char title[256], console[16] = "";
+	char title[256], console[48] = "";
 
-	if (s->ui->nr > 1)
-		snprintf(console, sizeof(console), " %u", s->console + 1);
-	snprintf(title, sizeof(title), "doppel%s%s%s%s (%s)%s%s%s%s", s->opt.name ? " " : "",
-		 s->opt.name ? s->opt.name : "", *console ? ", screen" : "", console,
-		 s->engine ? s->engine : "", s->stopped ? " [Stopped]" : "",
-		 s->grabbed ? " - Press " : "", s->grabbed ? release_keys(s) : "",
-		 s->grabbed ? " to release the mouse" : "");
+	if (sdl_on_vc(s))
+		snprintf(console, sizeof(console), ", %s", sdl_screen(s)->display->name);
+	else if (s->ui->nr > 1)
+		snprintf(console, sizeof(console), ", screen %u", s->console + 1);
+	snprintf(title, sizeof(title), "doppel%s%s%s (%s)%s%s%s%s", s->opt.name ? " " : "",
+		 s->opt.name ? s->opt.name : "", console, s->engine ? s->engine : "",
+		 s->stopped ? " [Stopped]" : "", s->grabbed ? " - Press " : "",
+		 s->grabbed ? release_keys(s) : "", s->grabbed ? " to release the mouse" : "");
 	s->lib.SetWindowTitle(s->window, title);
 }
 
@@ -109,7 +110,7 @@ void sdl_render(struct sdl *s)
 void sdl_show_pointer(struct sdl *s)
 {
 	bool guests = s->absolute && s->cursor.visible && s->cursor.host;
-	bool hide = s->absolute ? !guests && !s->opt.show_cursor : s->grabbed;
+	bool hide = !sdl_on_vc(s) && (s->absolute ? !guests && !s->opt.show_cursor : s->grabbed);
 
 	s->lib.ShowCursor(hide ? SDL_DISABLE : SDL_ENABLE);
 	if (guests)

@@ -59,6 +59,12 @@ static inline struct screen *sdl_screen(struct sdl *s)
 	return &s->ui->screens[s->console];
 }
 
+/* A text console is looked at. */
+static inline bool sdl_on_vc(const struct sdl *s)
+{
+	return s->ui->vc[s->console];
+}
+
 /* ---- the window ---- */
 
 void sdl_set_title(struct sdl *s);

@@ -13,7 +13,11 @@ static void show_console(struct sdl *s, unsigned n)
 {
 	if (n >= s->ui->nr || n == s->console)
 		return;
+	sdl_grab(s, false);
+	s->wish.told = s->wish.pending = false;
 	pthread_mutex_lock(&s->m->lock);
+	/* The keys that have led here stay down for nobody. */
+	ui_release(s->ui);
 	screen_remove_view(sdl_screen(s), &s->shadow.view);
 	s->console = n;
 	screen_add_view(sdl_screen(s), &s->shadow.view);
@@ -91,11 +95,10 @@ static void on_key(struct sdl *s, const SDL_KeyboardEvent *e)
 	/* SDL's scan codes are usages of HID's page 7, then its own; the layout is the guest's business. */
 	enum key key = key_by_hid(e->keysym.scancode);
 
-	if (e->repeat || (down && hotkey(s, e)))
+	if (down && hotkey(s, e))
 		return;
 	pthread_mutex_lock(&s->m->lock);
-	input_key(&s->m->input, key, down);
-	screen_hurry(sdl_screen(s));
+	ui_key(s->ui, s->console, key, down, e->repeat);
 	pthread_mutex_unlock(&s->m->lock);
 }
 
@@ -103,7 +106,7 @@ static void on_focus_lost(struct sdl *s)
 {
 	sdl_grab(s, false);
 	pthread_mutex_lock(&s->m->lock);
-	input_release(&s->m->input);
+	ui_release(s->ui);
 	pthread_mutex_unlock(&s->m->lock);
 }
 
@@ -116,7 +119,7 @@ static void send_pointer(struct sdl *s, int dx, int dy, int x, int y, int dz, in
 {
 	struct input_pointer p = {.dz = dz, .dh = dh, .buttons = s->buttons, .x = dx, .y = dy};
 
-	if (!s->absolute && !s->grabbed)
+	if (sdl_on_vc(s) || (!s->absolute && !s->grabbed))
 		return;
 	if (s->absolute) {
 		SDL_Rect r = sdl_viewport(s);
@@ -149,7 +152,7 @@ static void on_button(struct sdl *s, const SDL_MouseButtonEvent *e)
 					   [SDL_BUTTON_X2] = BUTTON_EXTRA};
 	unsigned bit = e->button < sizeof(buttons) / sizeof(buttons[0]) ? buttons[e->button] : 0;
 
-	if (e->type == SDL_MOUSEBUTTONDOWN && !s->absolute && !s->grabbed) {
+	if (e->type == SDL_MOUSEBUTTONDOWN && !s->absolute && !s->grabbed && !sdl_on_vc(s)) {
 		sdl_grab(s, true); /* this click is not the guest's */
 		return;
 	}

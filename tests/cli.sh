@@ -243,6 +243,9 @@ refuses "has the terminal" -display curses -serial stdio
 refuses "cannot open /nonexistent" -loadvm file:/nonexistent
 refuses "needs a terminal" -display curses
 refuses "-vga qxl.*std" -vga qxl
+refuses "serial0: vc is a console in a window" -serial vc
+refuses "80 columns" -serial vc:100Cx40C
+refuses "-qmp vc: a client needs" -qmp vc
 refuses "virtio-gpu-pci: xres and yres are from 64 to 4095" -device virtio-gpu-pci,xres=63
 refuses "virtio-gpu-pci.*max_outputs" -device virtio-gpu-pci,max_outputs=17
 refuses "virtio-vga: max_outputs is from 1 to 16" -device virtio-vga,max_outputs=0

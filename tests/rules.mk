@@ -143,6 +143,11 @@ snapshot-compile: doppel
 gui-install: doppel
 	@python3 tests/display/installer.py --doppel ./doppel
 
+#: make gui-desktop     Weston in a guest: pictures a second in a window, on a quiet machine
+.PHONY: gui-desktop
+gui-desktop: doppel
+	@python3 tests/display/desktop.py --doppel ./doppel
+
 #: make start-time      milliseconds from exec to a guest's first instructions, on a quiet machine
 .PHONY: start-time
 start-time: doppel

@@ -50,6 +50,11 @@ def debian(arch="amd64"):
     return _made_by("disk.sh", arch)
 
 
+def desktop():
+    """The path of the folder with a Debian system that has Weston; minutes when it is made."""
+    return _made_by("desktop.sh")
+
+
 class Suite:
     """A subclass has `cases`, the names of its methods, and may have `quick`, those that run without names."""
     cases = ()

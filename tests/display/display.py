@@ -261,6 +261,54 @@ class Suite:
         check(updates <= 10 and pixels <= updates * 720 * 16,
               f"{updates} updates of {pixels} pixels in 2 s of a screen that stands still")
 
+    def type_line(self, text):
+        """Into the window that has the focus."""
+        self.xdotool("type", "--delay", "40", text)
+        self.xdotool("key", "Return")
+
+    def sdl_consoles(self):
+        """The monitor and a serial port in consoles of the window, beside the guest's screen."""
+        self.built(["-display", "sdl"])
+        self.display()
+        initrd, dump = fetch("initrd"), self.path("consoles.ppm")
+        g = Guest([self.doppel, "-m", "256M", "-nic", "none", "-display", "sdl", "-name", "con", "-monitor", "vc",
+                   "-serial", "vc", "-kernel", fetch("kernel"), "-initrd", initrd, "-append",
+                   "console=ttyS0 quiet"], self.path("sdl_consoles.log"))
+
+        def shown():
+            return self.grab(w, "console.ppm")
+
+        try:
+            w = self.window("doppel con")
+            self.xdotool("windowfocus", "--sync", w)
+            self.until("there is the guest's screen", lambda: "screen 1" in self.title(w))
+            self.xdotool("key", "ctrl+alt+2")
+            self.until("Ctrl-Alt-2 is the monitor",
+                       lambda: "monitor" in self.title(w) and shown()[:2] == (640, 400))
+            empty = shown()[2]
+            self.type_line("info status")
+            self.until("it shows what is typed and answered", lambda: differing(shown()[2], empty) > 300)
+            self.type_line(f"screendump {dump}")
+            self.until("the monitor does it", lambda: os.path.exists(dump))
+            self.xdotool("key", "ctrl+alt+1")
+            self.until("Ctrl-Alt-1 is the guest's again", lambda: "screen 1" in self.title(w))
+            self.xdotool("key", "ctrl+alt+3")
+            self.until("Ctrl-Alt-3 is the serial port", lambda: "serial0" in self.title(w))
+            # The shell's prompt, and its answer.
+            self.until("the guest writes there", lambda: any(shown()[2]), 60)
+            for _ in range(60):
+                self.type_line("poweroff -f")
+                try:
+                    check(g.wait(2) == 0, "power-off does not give status 0")
+                    break
+                except GuestError as e:
+                    if "did not end" not in str(e):
+                        raise
+            else:
+                check(False, "the guest does not hear what is typed")
+        finally:
+            g.close()
+
     # ---- a guest with the driver of the virtio GPU ----
 
     def start_gpu(self, name, *args):
@@ -547,7 +595,8 @@ class Suite:
             g.close()
 
 
-CASES = ["sdl", "sdl_stays", "sdl_quiet", "gpu_resize", "gpu_cursor", "vnc", "vnc_unix", "vnc_silent", "vnc_password", "vnc_hostile"]
+CASES = ["sdl", "sdl_stays", "sdl_quiet", "sdl_consoles", "gpu_resize", "gpu_cursor", "vnc", "vnc_unix", "vnc_silent",
+         "vnc_password", "vnc_hostile"]
 
 
 def main():

@@ -10,7 +10,7 @@ set -u
 cache=${DOPPEL_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/doppel}/desktop-amd64
 mirror=${DOPPEL_MIRROR:-http://deb.debian.org/debian}
 packages=systemd,systemd-sysv,udev,kmod,login,dbus,util-linux,procps,zstd,initramfs-tools
-packages=$packages,linux-image-amd64,weston,seatd,fonts-dejavu-core
+packages=$packages,linux-image-amd64,weston,fonts-dejavu-core
 # What a change of this makes anew.
 version=1
 
