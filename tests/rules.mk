@@ -116,6 +116,15 @@ fuzz-seeds:
 check-net: doppel
 	@python3 tests/net/net.py --doppel ./doppel all
 
+#: make hostile-peers   ten minutes of garbage from peers of a guest's network (use with MODE=asan or ubsan too; MINUTES=10)
+#: make hostile-vnc     the same from clients of its VNC server
+MINUTES ?= 10
+.PHONY: hostile-peers hostile-vnc
+hostile-peers: $(B)/doppel
+	@python3 tests/net/hostile.py --doppel $< --slow 6 --seed $(SEED) --seconds $$((60 * $(MINUTES)))
+hostile-vnc: $(B)/doppel
+	@python3 tests/display/display.py --doppel $< --slow 6 --seconds $$((60 * $(MINUTES))) vnc_hostile
+
 #: make bench-net       iperf3 in guests beside QEMU's TCG: a table (RUNS=1)
 RUNS ?= 1
 .PHONY: bench-net
