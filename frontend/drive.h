@@ -31,6 +31,7 @@ struct drive_spec {
 	char file[MAX_DRIVE_PATH];
 	char format[16];
 	char serial[64];
+	char group[64]; /* of drives with the same limits; empty: its own */
 	/* Its strings are set when it is opened. */
 	struct block_options opt;
 };

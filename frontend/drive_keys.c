@@ -244,6 +244,8 @@ int drive_set_key(struct parse *p, const struct keyval *kv, struct drive_spec *s
 		return set_policy(p, kv, &o->rerror);
 	if (strcmp(k, "werror") == 0)
 		return set_policy(p, kv, &o->werror);
+	if (strcmp(k, "throttling.group") == 0 || strcmp(k, "group") == 0)
+		return drive_set_text(p, kv, "-drive", s->group, sizeof(s->group));
 	limit = drive_limit(&o->limits, k);
 	if (limit)
 		return set_limit(p, kv, limit);

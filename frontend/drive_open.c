@@ -15,7 +15,23 @@ struct drive_set {
 	void *opaque;
 	struct block *blocks[MAX_DRIVES];
 	unsigned nr;
+	struct {
+		const char *name; /* the options' */
+		struct limit_group *group;
+	} groups[MAX_DRIVES];
+	unsigned nr_groups;
 };
+
+/* NULL without memory. */
+static struct limit_group *find_group(struct drive_set *s, const char *name)
+{
+	for (unsigned i = 0; i < s->nr_groups; i++)
+		if (strcmp(s->groups[i].name, name) == 0)
+			return s->groups[i].group;
+	s->groups[s->nr_groups].name = name;
+	s->groups[s->nr_groups].group = limit_group_new(name);
+	return s->groups[s->nr_groups++].group;
+}
 
 static void on_stop(void *opaque, struct block *b, const char *message)
 {
@@ -69,6 +85,12 @@ struct drive_set *drives_open(const struct drives *d, struct machine *m,
 		o.name = spec->id;
 		o.file = spec->has_file ? spec->file : NULL;
 		o.format = spec->has_format ? spec->format : NULL;
+		o.group = spec->group[0] ? find_group(s, spec->group) : NULL;
+		if (spec->group[0] && !o.group) {
+			snprintf(err, errlen, "out of memory");
+			drives_close(s, ignored, sizeof(ignored));
+			return NULL;
+		}
 		if (block_open(&s->blocks[s->nr], &o, &env, why, sizeof(why)) < 0) {
 			snprintf(err, errlen, "drive %s: %s", spec->id, why);
 			drives_close(s, ignored, sizeof(ignored));
@@ -121,6 +143,8 @@ int drives_close(struct drive_set *s, char *err, size_t errlen)
 			result = -1;
 		}
 	}
+	for (unsigned i = 0; s && i < s->nr_groups; i++)
+		limit_group_free(s->groups[i].group);
 	free(s);
 	return result;
 }

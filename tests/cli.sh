@@ -128,7 +128,7 @@ refuses "rerror=enospc is not known" \
 	-drive "if=none,id=d,file=$dir/garbage" -device ide-hd,drive=d,rerror=enospc
 refuses "each target has one unit" -device virtio-scsi-pci \
 	-drive "if=none,id=d,file=$dir/garbage" -device scsi-hd,drive=d,lun=1
-refuses "throttling.group=g is not supported" -drive "throttling.group=g,file=$dir/garbage"
+refuses "throttling.group= is empty" -drive "throttling.group=,file=$dir/garbage"
 refuses "iops=-5 is not a number" -drive "iops=-5,file=$dir/garbage"
 refuses "ide0-hd0: a burst .-max. needs the limit" -drive "bps_max=5,file=$dir/garbage"
 refuses "total and of reads or writes" -drive "throttling.bps-total=5,bps_rd=4,file=$dir/garbage"

@@ -25,8 +25,9 @@ static struct block *find(struct monitor *m, const struct out *o, const char *na
 
 /* ---- info ---- */
 
-static void print_limits(const struct out *o, const struct limit_config *c)
+static void print_limits(const struct out *o, const struct block *b)
 {
+	const struct limit_config *c = block_limits(b);
 	static const char *const tails[] = {"", "_max", "_max_length"};
 
 	out(o, "    I/O throttling:  ");
@@ -37,7 +38,7 @@ static void print_limits(const struct out *o, const struct limit_config *c)
 			if (n == 0 || v[n])
 				out(o, " %s%s=%" PRIu64, drive_limit_names[k], tails[n], v[n]);
 	}
-	out(o, " iops_size=%" PRIu64 "\n", c->iops_size);
+	out(o, " iops_size=%" PRIu64 " group=%s\n", c->iops_size, block_limit_group(b));
 }
 
 static void print_chain(const struct out *o, const struct image *img)
@@ -93,7 +94,7 @@ static void print_block(const struct out *o, struct block *b, bool verbose)
 	if (opt->detect_zeroes)
 		out(o, "    Detect zeroes:    %s\n", detect[opt->detect_zeroes]);
 	if (limits_any(block_limits(b)))
-		print_limits(o, block_limits(b));
+		print_limits(o, b);
 	if (verbose)
 		print_images(o, block_image(b));
 }

@@ -214,6 +214,11 @@ static void set_limits(struct qmp_call *c)
 		}
 		*n = (uint64_t)j->integer;
 	}
+	if (b && strcmp(qmp_text(c, "group", block_limit_group(b)), block_limit_group(b)) != 0) {
+		qmp_error(c, "Device '%s' is in the group '%s' for good", block_name(b),
+			  block_limit_group(b));
+		return;
+	}
 	why = limits_check(&limits);
 	if (why)
 		qmp_error(c, "%s", why);
@@ -283,7 +288,8 @@ const struct qmp_command qmp_device_commands[] = {
      "bps_wr_max:i? iops_max:i? iops_rd_max:i? iops_wr_max:i? bps_max_length:i? "
      "bps_rd_max_length:i? "
      "bps_wr_max_length:i? iops_max_length:i? iops_rd_max_length:i? iops_wr_max_length:i? "
-     "iops_size:i?",
+     "iops_size:i? "
+     "group:s?",
      set_limits},
     {"block_resize", "device:s? node-name:s? size:i", resize},
     {0},

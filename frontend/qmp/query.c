@@ -176,8 +176,9 @@ static void current_machine(struct qmp_call *c)
 
 /* ---- disks ---- */
 
-static void limits(FILE *f, const struct limit_config *c)
+static void limits(FILE *f, const struct block *b)
 {
+	const struct limit_config *c = block_limits(b);
 	static const char *const tails[] = {"", "_max", "_max_length"};
 
 	for (unsigned k = 0; k < NR_LIMITS; k++) {
@@ -188,6 +189,8 @@ static void limits(FILE *f, const struct limit_config *c)
 				fprintf(f, "\"%s%s\": %" PRIu64 ", ", drive_limit_names[k],
 					tails[n], v[n]);
 	}
+	if (limits_any(c))
+		text(f, "group", block_limit_group(b), ", ");
 	if (c->iops_size)
 		fprintf(f, "\"iops_size\": %" PRIu64 ", ", c->iops_size);
 }
@@ -209,7 +212,7 @@ static void inserted(FILE *f, struct block *b)
 		text(f, "backing_file", below->file->path, ", ");
 	for (; below; below = below->backing)
 		depth++;
-	limits(f, block_limits(b));
+	limits(f, b);
 	fprintf(f,
 		"\"ro\": %s, \"backing_file_depth\": %u, \"encrypted\": false, "
 		"\"detect_zeroes\": \"%s\", \"write_threshold\": 0, \"cache\": {\"writeback\": "

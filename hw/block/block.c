@@ -204,7 +204,7 @@ void block_push(struct block *b)
 
 static void start_in_turn(struct block *b, struct block_req *req)
 {
-	if (!b->limited || req->way == WAY_REFUSED || !block_limit(b, req))
+	if (!b->group->limited || req->way == WAY_REFUSED || !block_limit(b, req))
 		block_start(b, req);
 }
 
@@ -369,7 +369,7 @@ void block_quiesce(struct block *b)
 
 		reap(b);
 		start_plugged(b);
-		block_start_waiting(b, true);
+		block_start_waiting(b);
 		if (!b->nr_in_flight)
 			return;
 		if (!b->ready.first && poll(&p, 1, -1) == 1 && read(b->event, &n, sizeof(n)) < 0)

@@ -154,6 +154,12 @@ enum block_aio { AIO_AUTO, AIO_THREADS, AIO_NATIVE, AIO_URING };
 /* What becomes of writes of nothing but zeroes. */
 enum block_detect { DETECT_OFF, DETECT_ON, DETECT_UNMAP };
 
+/* Drives that share one set of limits, that of whoever has set it last; each has its turn. Lives longer than its
+ * members. NULL without memory. */
+struct limit_group;
+struct limit_group *limit_group_new(const char *name);
+void limit_group_free(struct limit_group *g);
+
 struct block_options {
 	const char *name;   /* copied */
 	const char *file;   /* path; NULL: a drive without a medium */
@@ -170,6 +176,7 @@ struct block_options {
 	enum block_aio aio;
 	enum block_error_policy rerror, werror; /* QEMU's defaults: report, enospc */
 	struct limit_config limits;             /* passed limits_check() */
+	struct limit_group *group;              /* shares its limits; NULL: with nobody */
 };
 
 /* Where a disk lives; borrowed until block_close(). */
@@ -202,6 +209,8 @@ void block_resume(struct block *b);
  * (block_drain(), block_quiesce()) lets all of them go at once; they count against what comes later. */
 void block_set_limits(struct block *b, const struct limit_config *c);
 const struct limit_config *block_limits(const struct block *b);
+/* The group's name; a drive of its own has its own name. */
+const char *block_limit_group(const struct block *b);
 /* How many requests the limits hold back now. */
 unsigned block_waiting(const struct block *b);
 /* How many are held: the machine's state cannot be saved while there are any. */

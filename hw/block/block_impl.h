@@ -20,6 +20,17 @@ struct req_list {
 	struct block_req *first, **last;
 };
 
+/* Limits, and who shares them. */
+struct limit_group {
+	char name[64];
+	struct clock *clock; /* NULL: nobody is limited */
+	struct limits limits;
+	struct timer again;         /* a request that waits may go */
+	struct block *first, *turn; /* members */
+	unsigned nr_waiting[2];     /* requests of all of them, by kind */
+	bool limited;
+};
+
 struct block {
 	char *name, *path;
 	struct image *image; /* NULL: no medium */
@@ -38,11 +49,11 @@ struct block {
 	struct req_list plugged, ready, held;
 	struct block_stats stats;
 
-	struct limits limits;
-	struct timer again;         /* a request that waits may go */
+	struct limit_group own, *group; /* own: it shares its limits with nobody */
+	struct block *next_in_group;
 	struct req_list waiting[2]; /* for the limits: reads, and what writes */
 	unsigned nr_waiting;
-	bool limited, write_first; /* whose turn it is */
+	bool write_first; /* whose turn it is */
 
 	pthread_mutex_t done_lock;
 	struct req_list done;
@@ -83,11 +94,11 @@ void block_on_event(void *opaque, int fd, unsigned events);
 
 /* ---- block_limits.c ---- */
 
-void block_init_limits(struct block *b, const struct limit_config *c);
+void block_init_limits(struct block *b, const struct block_options *o);
 /* Whether a request has to wait: it then is on a list here. Else it has been counted. */
 bool block_limit(struct block *b, struct block_req *req);
-/* Starts what may start now, or all that waits. */
-void block_start_waiting(struct block *b, bool all);
+/* Starts all that waits. */
+void block_start_waiting(struct block *b);
 /* Lets everything go, and forgets the limits: the clock goes. */
 void block_end_limits(struct block *b);
 

@@ -224,7 +224,6 @@ int block_open(struct block **out, const struct block_options *o, const struct b
 	list_init(&b->ready);
 	list_init(&b->held);
 	list_init(&b->done);
-	block_init_limits(b, &o->limits);
 	if (!b->name || !b->pool || b->event < 0)
 		goto no_memory;
 	r = open_medium(b, o, err, errlen);
@@ -233,6 +232,7 @@ int block_open(struct block **out, const struct block_options *o, const struct b
 	r = env->loop ? loop_watch(env->loop, b->event, LOOP_IN, block_on_event, b) : 0;
 	if (r < 0)
 		goto no_memory;
+	block_init_limits(b, o);
 	*out = b;
 	return 0;
 no_memory:
@@ -259,6 +259,7 @@ void block_leave_loop(struct block *b)
 		loop_watch(b->env.loop, b->event, 0, NULL, NULL);
 	b->env.loop = NULL;
 	b->env.stop = NULL;
+	b->env.tray = NULL;
 }
 
 int block_close(struct block *b)

@@ -106,7 +106,8 @@ class Devices(suite.Suite):
                         "-F", "raw", top, "4M"], check=True)
         g = self.boot("media", DISKS, "-cdrom", self.path("one"), "-drive",
                       f"file={self.path('one')},format=raw,if=floppy,read-only=on", "-drive",
-                      f"file={top},if=virtio,id=disk,detect-zeroes=on,throttling.iops-total=9999")
+                      f"file={top},if=virtio,id=disk,detect-zeroes=on,throttling.iops-total=9999,"
+                      "throttling.group=both")
 
         def head(node):
             return g.command(f"dd if=/dev/{node} bs=3 count=1 2>/dev/null; echo").split()
@@ -117,7 +118,8 @@ class Devices(suite.Suite):
                                 f"change ide1-cd0 {self.path('two')} raw",
                                 f"change floppy0 {self.path('two')} raw", "info block")
             check("cannot open" in said, f"a file that is none: {said}")
-            check("tray closed" in said and "iops=9999" in said and "Detect zeroes:    on" in said and
+            check("tray closed" in said and "iops=9999" in said and "group=both" in said and
+                  "Detect zeroes:    on" in said and
                   "chain depth: 1" in said, f"info block: {said}")
             g.type("\n")
             g.expect("# ", 20)

@@ -275,6 +275,48 @@ Test(limits, reads_and_writes_take_turns, .init = setup, .fini = teardown)
 	block_drain(disk);
 }
 
+Test(limits, a_group_shares_and_takes_turns)
+{
+	struct limit_config total = config("iops", 10);
+	struct block_options o = {.name = "disk", .format = "raw", .file = path, .no_lock = true};
+	struct block_env env = {.clock = &clk};
+	struct limit_group *g = limit_group_new("g");
+	struct block_req r[3][8];
+	struct block *disks[3];
+	char err[256];
+
+	setup();
+	block_close(disk);
+	o.group = g;
+	for (unsigned n = 0; n < 3; n++) {
+		cr_assert_eq(block_open(&disks[n], &o, &env, err, sizeof(err)), 0, "%s", err);
+		cr_assert_str_eq(block_limit_group(disks[n]), "g");
+	}
+	/* what one sets holds for all */
+	block_set_limits(disks[1], &total);
+	cr_assert_eq(block_limits(disks[2])->limit[LIMIT_IOPS_TOTAL].avg, 10);
+	for (unsigned n = 0; n < 3; n++) {
+		disk = disks[n];
+		submit(r[n], BLOCK_READ, 8);
+	}
+	cr_assert_eq(block_waiting(disks[0]), 6);
+	cr_assert_eq(block_waiting(disks[1]), 8);
+	for (unsigned n = 0; n < 9; n++)
+		clock_step(&clk, 101 * MS);
+	for (unsigned n = 0; n < 3; n++)
+		cr_assert_eq(block_waiting(disks[n]), n ? 5 : 3, "%u", n);
+	/* one goes: its own go at once, the others' as before */
+	block_close(disks[2]);
+	cr_assert_eq(block_waiting(disks[0]) + block_waiting(disks[1]), 8);
+	clock_step(&clk, 10 * SEC);
+	cr_assert_eq(block_waiting(disks[0]) + block_waiting(disks[1]), 0);
+	block_close(disks[0]);
+	block_close(disks[1]);
+	cr_assert_eq(dones, 24);
+	limit_group_free(g);
+	unlink(path);
+}
+
 Test(limits, a_disk_without_a_clock_has_none)
 {
 	struct block_options o = {.name = "disk", .file = path, .format = "raw"};
