@@ -335,6 +335,8 @@ static int plug(const struct device_args *a, struct pci_func *f, char *err, size
 		}
 		devfn = devfn < 0 ? 0 : devfn;
 		r = pci_port_add(port, f, (uint8_t)devfn);
+		if (r == 0)
+			pcie_port_populate(port);
 	} else {
 		if (devfn < 0)
 			devfn = pci_bus_free_slot(a->env->pci);
@@ -380,6 +382,15 @@ int device_add_pci(const struct device_args *a, struct pci_func *f, struct devic
 		device_boot(a, "%s%s", path, s->type->boot_unit);
 	}
 	return 0;
+}
+
+void pci_unplug(void *device)
+{
+	struct pci_func *f = device, *port = f->port;
+
+	pci_port_remove(f);
+	pci_func_fini(f);
+	pcie_port_changed(port);
 }
 
 int device_create(void **self, const struct device_spec *spec, const struct device_env *env,

@@ -149,6 +149,9 @@ void device_boot(const struct device_args *a, const char *fmt, ...)
 int device_add_pci(const struct device_args *a, struct pci_func *f, struct device *state, char *err,
 		   size_t errlen);
 
+/* unplug() of types of PCI devices behind a root port, whose struct begins with its struct pci_func. */
+void pci_unplug(void *device);
+
 /* Checks that the back ends are there, then makes the device. 0 or -errno with one line in err. */
 int device_create(void **self, const struct device_spec *spec, const struct device_env *env,
 		  char *err, size_t errlen);

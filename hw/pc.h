@@ -233,8 +233,9 @@ int pc_add_device(struct pc *pc, const struct device_spec *spec,
 int pc_plug_device(struct pc *pc, const struct device_spec *spec,
 		   void *(*backend)(void *opaque, enum prop_kind kind, const char *id),
 		   void *opaque, char *err, size_t errlen);
-/* Takes out and frees the device with that id, after what is behind it; watchers are told of each. Machine lock
- * held. 0, or -errno with one line in err. */
+/* Takes out and frees the device with that id, after what is behind it; watchers are told of each. Of PCI devices
+ * the guest has to let go first: that they are gone watchers hear later. Machine lock held. 0, or -errno with one line in
+ * err. */
 int pc_unplug_device(struct pc *pc, const char *id, char *err, size_t errlen);
 
 /* Plans the direct boot of a kernel. The blobs, modules and the command line are borrowed. */

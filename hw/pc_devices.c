@@ -8,6 +8,7 @@
 
 #include "hw/display/display.h"
 #include "hw/pc_impl.h"
+#include "hw/pcie_port.h"
 #include "hw/usb/usb.h"
 
 /* Devices come before the interrupt controllers, as do the chips. */
@@ -122,6 +123,11 @@ void *pc_find_device(const struct pc *pc, const struct device_type *type)
 
 /* ---- while the machine runs ---- */
 
+static bool is_pci(const struct device_type *t)
+{
+	return strcmp(t->bus, "PCI") == 0;
+}
+
 int pc_plug_device(struct pc *pc, const struct device_spec *spec,
 		   void *(*backend)(void *opaque, enum prop_kind kind, const char *id),
 		   void *opaque, char *err, size_t errlen)
@@ -137,12 +143,21 @@ int pc_plug_device(struct pc *pc, const struct device_spec *spec,
 		    spec->type->name);
 		return -ENOTSUP;
 	}
+	if (is_pci(spec->type) && !spec->pci[0]) {
+		snprintf(err, errlen,
+			 "-device %s: it can be plugged into a root port: bus=ID, with -device "
+			 "pcie-root-port,id=ID and -machine q35 at the start",
+			 spec->type->name);
+		return -ENOTSUP;
+	}
 	r = add(pc, spec, true, backend, opaque, err, errlen);
 	if (r < 0)
 		return r;
 	d = new->state;
 	for (unsigned i = 0; i < new->states; i++, d = d->next)
 		device_reset(d);
+	if (is_pci(spec->type))
+		pcie_port_changed(((struct pci_func *)new->self)->port);
 	return 0;
 }
 
@@ -179,20 +194,44 @@ static void unplug(struct pc *pc, struct pc_added *a)
 	machine_notify(&pc->m, MACHINE_DEVICE_DELETED, gone.id);
 }
 
+/* The guest has let go of what is behind the port. */
+static void ejected(void *opaque, struct pci_func *port)
+{
+	struct pc *pc = opaque;
+
+	for (unsigned i = pc->nr_added; i--;) {
+		struct pc_added *a = &pc->added[i];
+		const struct pci_func *f = a->self;
+
+		if (is_pci(a->type) && a->type->unplug && f->port == port)
+			unplug(pc, a);
+	}
+}
+
 int pc_unplug_device(struct pc *pc, const char *id, char *err, size_t errlen)
 {
 	struct pc_added *a = find(pc, id);
+	const struct pci_func *f;
+	int r;
 
 	if (!*id || !a) {
 		snprintf(err, errlen, "there is no device with id=%s", id);
 		return -ENODEV;
 	}
-	if (!a->type->unplug) {
+	f = a->self;
+	if (!a->type->unplug || (is_pci(a->type) && !f->port)) {
 		snprintf(err, errlen,
-			 "%s: a %s cannot be unplugged while the machine runs; USB devices can", id,
-			 a->type->name);
+			 "%s: a %s cannot be unplugged while the machine runs; USB devices can, "
+			 "and disks and network cards behind root ports",
+			 id, a->type->name);
 		return -ENOTSUP;
 	}
-	unplug(pc, a);
-	return 0;
+	if (!is_pci(a->type)) {
+		unplug(pc, a);
+		return 0;
+	}
+	r = pcie_port_ask(f->port, pc->m.loop, ejected, pc);
+	if (r < 0)
+		snprintf(err, errlen, "%s: the guest has been asked to let go of it", id);
+	return r;
 }

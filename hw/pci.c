@@ -515,6 +515,16 @@ int pci_port_add(struct pci_func *port, struct pci_func *f, uint8_t devfn)
 	return 0;
 }
 
+void pci_port_remove(struct pci_func *f)
+{
+	pci_set_intx(f, 0);
+	for (unsigned n = 0; n < NR_BARS; n++)
+		if (f->bar[n].mapped)
+			bar_unmap(f, n);
+	f->port->behind[f->devfn] = NULL;
+	pci_bus_remap(f->bus);
+}
+
 int pci_bus_free_slot(const struct pci_bus *bus)
 {
 	for (int slot = 2; slot < 32; slot++)

@@ -169,6 +169,8 @@ int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn);
 /* The same behind a root port on the bus, where it becomes a PCI Express endpoint: -EINVAL unless the slot is
  * 0, -ENOSPC without room for the capability. */
 int pci_port_add(struct pci_func *port, struct pci_func *f, uint8_t devfn);
+/* Takes a function from behind its port, while the machine runs: it answers nowhere then. */
+void pci_port_remove(struct pci_func *f);
 /* All functions of the tree in the order of their priority, i below PCI_FUNCS; NULL: there is none. */
 struct pci_func *pci_func_at(const struct pci_bus *bus, unsigned i);
 /* The line that the function's interrupt pin, which it has, drives. */

@@ -242,14 +242,32 @@ static uint64_t low_bits(uint64_t v, unsigned size)
 	return size >= 8 ? v : v & ((1ull << (size * 8)) - 1);
 }
 
+/* Takes the lock for an access to a range that was found when the map was of that generation. False, without the lock,
+ * when the map is another by now: the device may be gone. */
+static bool lock_dev(struct aspace *as, uint32_t generation)
+{
+	if (as->dev_lock)
+		pthread_mutex_lock(as->dev_lock);
+	if (atomic_load(&as->generation) == generation)
+		return true;
+	if (as->dev_lock)
+		pthread_mutex_unlock(as->dev_lock);
+	return false;
+}
+
+static void unlock_dev(struct aspace *as)
+{
+	if (as->dev_lock)
+		pthread_mutex_unlock(as->dev_lock);
+}
+
+/* The lock is held. */
 static uint64_t dev_read(struct aspace *as, const struct range *r, uint64_t off, unsigned size)
 {
 	const struct mmio_ops *ops = r->ops;
 	uint64_t v = 0;
 	if (!ops->read)
 		return low_bits(~0ull, size);
-	if (as->dev_lock)
-		pthread_mutex_lock(as->dev_lock);
 	as->uses[r->use].accesses++;
 	if (size < ops->min_size) {
 		uint64_t base = off & ~(uint64_t)(ops->min_size - 1);
@@ -259,19 +277,16 @@ static uint64_t dev_read(struct aspace *as, const struct range *r, uint64_t off,
 		for (unsigned n = 0; n < size; n += step)
 			v |= low_bits(ops->read(r->dev, off + n, step), step) << (n * 8);
 	}
-	if (as->dev_lock)
-		pthread_mutex_unlock(as->dev_lock);
 	return low_bits(v, size);
 }
 
+/* Likewise. */
 static void dev_write(struct aspace *as, const struct range *r, uint64_t off, uint64_t val,
 		      unsigned size)
 {
 	const struct mmio_ops *ops = r->ops;
 	if (!ops->write)
 		return;
-	if (as->dev_lock)
-		pthread_mutex_lock(as->dev_lock);
 	as->uses[r->use].accesses++;
 	if (size < ops->min_size) {
 		uint64_t base = off & ~(uint64_t)(ops->min_size - 1);
@@ -281,13 +296,12 @@ static void dev_write(struct aspace *as, const struct range *r, uint64_t off, ui
 		for (unsigned n = 0; n < size; n += step)
 			ops->write(r->dev, off + n, low_bits(val >> (n * 8), step), step);
 	}
-	if (as->dev_lock)
-		pthread_mutex_unlock(as->dev_lock);
 }
 
 /* Accesses that straddle the end of a range are made byte by byte. */
 uint64_t aspace_read(struct aspace *as, uint64_t addr, unsigned size)
 {
+	uint32_t generation = atomic_load(&as->generation);
 	struct range r;
 	uint64_t v = 0;
 	addr &= as->addr_mask;
@@ -305,7 +319,11 @@ uint64_t aspace_read(struct aspace *as, uint64_t addr, unsigned size)
 		memcpy(&v, r.ram->host + r.ram_off + off, size);
 		return v;
 	case RANGE_DEV:
-		return dev_read(as, &r, off, size);
+		if (!lock_dev(as, generation))
+			return aspace_read(as, addr, size);
+		v = dev_read(as, &r, off, size);
+		unlock_dev(as);
+		return v;
 	}
 	if (size == 1)
 		return 0xff;
@@ -316,6 +334,7 @@ uint64_t aspace_read(struct aspace *as, uint64_t addr, unsigned size)
 
 void aspace_write(struct aspace *as, uint64_t addr, uint64_t val, unsigned size)
 {
+	uint32_t generation = atomic_load(&as->generation);
 	struct range r;
 	addr &= as->addr_mask;
 	bool found = aspace_find(as, addr, &r);
@@ -330,7 +349,12 @@ void aspace_write(struct aspace *as, uint64_t addr, uint64_t val, unsigned size)
 		memcpy(r.ram->host + r.ram_off + off, &val, size);
 		ram_written(r.ram, r.ram_off + off, size);
 	} else if (r.ops) {
+		if (!lock_dev(as, generation)) {
+			aspace_write(as, addr, val, size);
+			return;
+		}
 		dev_write(as, &r, off, val, size);
+		unlock_dev(as);
 	}
 }
 

@@ -69,9 +69,9 @@ static void info_usb(struct monitor *m, const struct out *o, const struct arg *a
 }
 
 const struct command plug_commands[] = {
-    {"device_add", "DEVICE...", add, "plug in a USB device, as by -device",
+    {"device_add", "DEVICE...", add, "plug in a USB device, or one with bus=ROOT-PORT",
      "device_add usb-tablet,id=t"},
-    {"device_del", "ID", del, "unplug a USB device", "device_del t"},
+    {"device_del", "ID", del, "unplug a device", "device_del t"},
     {"info usb", NULL, info_usb, "USB devices", "info usb"},
     {0},
 };

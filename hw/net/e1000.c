@@ -623,4 +623,5 @@ const struct device_type e1000_type = {
     .props = props,
     .create = create,
     .destroy = destroy,
+    .unplug = pci_unplug,
 };

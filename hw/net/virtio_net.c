@@ -660,4 +660,5 @@ const struct device_type virtio_net_type = {
     .props = props,
     .create = create,
     .destroy = destroy,
+    .unplug = pci_unplug,
 };

@@ -393,4 +393,5 @@ const struct device_type nvme_type = {
     .props = props,
     .create = create,
     .destroy = destroy,
+    .unplug = pci_unplug,
 };

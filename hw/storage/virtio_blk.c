@@ -485,4 +485,5 @@ const struct device_type virtio_blk_type = {
     .props = props,
     .create = create,
     .destroy = destroy,
+    .unplug = pci_unplug,
 };

@@ -168,4 +168,5 @@ const struct device_type virtio_rng_type = {
     .props = props,
     .create = create,
     .destroy = destroy,
+    .unplug = pci_unplug,
 };

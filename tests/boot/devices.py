@@ -5,11 +5,13 @@ import glob
 import hashlib
 import http.server
 import os
+import re
 import shutil
 import struct
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import suite  # noqa: E402
@@ -24,6 +26,12 @@ USB = ["usb-common", "usbcore", "xhci-hcd", "xhci-pci", "uhci-hcd", "hid", "usbh
 
 DISKS = ["scsi_common", "scsi_mod", "libata", "ata_piix", "ata_generic", "cdrom", "sr_mod", "floppy",
          "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"]
+
+PCI = ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk",
+       "crct10dif_common", "crct10dif_generic", "crc-t10dif", "crc64", "crc64_rocksoft_generic",
+       "crc64-rocksoft", "t10-pi", "nvme-core", "nvme", "e1000"]
+# In the guest's shell.
+WAIT = "i=0; while ! %s && [ $i -lt 300 ]; do sleep .1; i=$((i+1)); done"
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -53,8 +61,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Devices(suite.Suite):
-    cases = ["usb", "media", "uhci", "hotplug", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
-    quick = ["usb", "media", "uhci", "hotplug", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
+    cases = ["usb", "media", "uhci", "hotplug", "hotplug_pci", "e1000", "rtl8139", "tulip", "tulip_21140", "ipxe", "ipxe_rtl8139", "pxelinux"]
+    quick = ["usb", "media", "hotplug", "hotplug_pci", "e1000", "rtl8139", "tulip_21140", "ipxe_rtl8139"]
 
     def boot(self, name, modules, *args):
         """A guest at its prompt, with the modules loaded."""
@@ -245,10 +253,56 @@ class Devices(suite.Suite):
                     tell("device_del k", "device_del s")
                 keyboards(0)
                 wait("[ ! -e /dev/sda ]", "the disk is still there")
-                said = tell("info usb", "device_del k", "device_del x", "device_add e1000")
+                said = tell("info usb", "device_del k", "device_del x", "device_add e1000,bus=pci.0")
                 check("ID: " not in said and "no device with id=k" in said and
                       "qemu-xhci cannot be unplugged" in said and
-                      "e1000: it cannot be plugged in" in said, said)
+                      "e1000: it can be plugged into a root port" in said, said)
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def hotplug_pci(self):
+        """Disks and a network card in slots of PCI Express: the guest lets go of them when it is asked."""
+        nodes = {"vda": "virtio-blk-pci", "nvme0n1": "nvme,serial=s"}
+        args = ["-M", "q35", "-netdev", "user,id=n"]
+        for n, node in enumerate(["eth0", *nodes]):
+            args += ["-device", f"pcie-root-port,id=p{n}"]
+            if n:
+                with open(self.path(node + ".raw"), "wb") as f:
+                    f.write(os.urandom(MIB))
+                args += ["-drive", f"file={self.path(node + '.raw')},if=none,id=d{n},format=raw"]
+        g = self.boot("hotplug-pci", PCI, *args, "-device", "e1000,id=i0,bus=p0,netdev=n")
+
+        def tell(*lines):
+            said = self.monitor(g, *lines)
+            g.type("\n")
+            g.expect("# ", 20)
+            return said
+
+        try:
+            tell(*(f"device_add {what},drive=d{n},id=i{n},bus=p{n}"
+                   for n, what in enumerate(nodes.values(), 1)))
+            for node in nodes:
+                got = g.command(WAIT % f"[ -e /dev/{node} ]" + f"; sha256sum /dev/{node}", 120)
+                check(sha(self.path(node + ".raw")) in got, f"{node} is read differently: {got}")
+            said = tell("device_add e1000,id=x,bus=p1", *(f"device_del i{n}" for n in range(3)), "device_del i0")
+            check("slot 00.0 is taken" in said and "been asked to let go" in said, said)
+            g.command(WAIT % "[ ! -e /dev/vda -a ! -e /dev/nvme0n1 -a ! -e /sys/class/net/eth0 ]", 60)
+            for _ in range(100):  # a second after its driver the slot's power goes
+                if not re.search("virtio-blk|nvme|e1000", tell("info qtree")):
+                    break
+                time.sleep(.1)
+            else:
+                check(False, "they are still there: " + tell("info qtree"))
+            tell("device_add e1000,id=i0,bus=p0,netdev=n")
+            got = g.command(WAIT % "[ -e /sys/class/net/eth0 ]" + "; ifconfig eth0 10.0.2.15 up; " +
+                            WAIT % "grep -q 1 /sys/class/net/eth0/carrier" + "; ping -c 1 10.0.2.2", 60)
+            check("1 packets received" in got, f"the card does not work: {got}")
+            said = tell("device_add e1000", "device_add virtio-scsi-pci,bus=p1", "device_del p1")
+            check("into a root port" in said and "virtio-scsi-pci: it cannot be plugged in" in said and
+                  "no device with id=p1" not in said and "pcie-root-port cannot be unplugged" in said, said)
             check_log(g.command("dmesg"))
             g.type("poweroff -f\n")
             check(g.wait(60) == 0, "power-off does not give status 0")

@@ -4,12 +4,14 @@
  * random writes to all of it.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "chips.h"
 #include "hw/acpi_pm.h"
 #include "hw/ich9.h"
+#include "hw/loop.h"
 #include "hw/msi.h"
 #include "hw/pcie_port.h"
 #include "hw/q35.h"
@@ -284,6 +286,75 @@ Test(q35, port_windows)
 		pci_config_write(&port.func, BRIDGE_PREF_BASE_HIGH + i, i ? ~0u : 0, 4);
 	pci_config_write(&port.func, BRIDGE_PREF_BASE, 0xfff00000, 4);
 	cr_assert(end.bar[0].mapped && end.bar[2].mapped);
+}
+
+static unsigned slot(unsigned reg)
+{
+	return pci_config_read(&port.func, port.func.express + reg, 2);
+}
+
+static struct loop *loop;
+static unsigned ejections;
+
+static void ejected(void *opaque, struct pci_func *f)
+{
+	(void)opaque;
+	cr_assert_eq(f, &port.func);
+	ejections++;
+	pci_port_remove(&end);
+	pcie_port_changed(f);
+	loop_quit(loop);
+}
+
+/* A device leaves its slot when the guest, asked by the button, has taken the power off; and comes back. */
+Test(q35, port_slot)
+{
+	enum { LINK = 0x12, CTL = 0x18, STATUS = 0x1a };
+	enum { BUTTON = 1, CHANGED = 8, PRESENT = 0x40, LINK_CHANGED = 0x100 };
+	unsigned ctl;
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	struct clock clk;
+
+	clock_init(&clk, true);
+	loop = loop_new(&clk, &lock);
+	plug_port();
+	pcie_port_populate(&port.func);
+	device_reset(&port.func.dev);
+	ctl = port.func.express + CTL;
+	cr_assert_eq(slot(CTL), 0x1c0, "power, and its light");
+	cr_assert_eq(slot(STATUS), PRESENT);
+	cr_assert_eq(slot(LINK) & 0x2000, 0x2000);
+	pci_config_write(&port.func, ctl, 0x1c0 | 0x1029, 2);
+	cr_assert_eq(port.func.intx, 0);
+	cr_assert_eq(pcie_port_ask(&port.func, loop, ejected, NULL), 0);
+	cr_assert_eq(pcie_port_ask(&port.func, loop, ejected, NULL), -EBUSY);
+	cr_assert_eq(slot(STATUS), PRESENT | BUTTON);
+	cr_assert_eq(port.func.intx, 1);
+	pci_config_write(&port.func, port.func.express + STATUS, BUTTON, 2);
+	cr_assert_eq(port.func.intx, 0);
+	pci_config_write(&port.func, ctl, 0x1029 | 0x400 | 0x2c0, 2);
+	cr_assert_eq(slot(STATUS), PRESENT | LINK_CHANGED, "no power; the light blinks");
+	pci_config_write(&port.func, ctl, 0x1029 | 0x400 | 0x3c0, 2);
+	cr_assert_eq(ejections, 0, "not within the guest's access");
+	loop_run(loop);
+	cr_assert_eq(ejections, 1);
+	cr_assert_null(port.behind[0]);
+	cr_assert_eq(slot(STATUS), CHANGED | LINK_CHANGED);
+
+	pci_config_write(&port.func, port.func.express + STATUS, 0x1ff, 2);
+	pci_func_init(&end, "end", 0x1234, 0x9abc, 0xff00, 1);
+	cr_assert_eq(pci_port_add(&port.func, &end, 0), 0);
+	pcie_port_changed(&port.func);
+	cr_assert_eq(slot(STATUS), PRESENT | CHANGED | BUTTON);
+	cr_assert_eq(port.func.intx, 1);
+	pci_config_write(&port.func, ctl, 0x1c0 | 0x1029, 2);
+	cr_assert_eq(slot(LINK) & 0x2000, 0x2000);
+	/* with nobody there to take the power off nothing goes */
+	cr_assert_eq(pcie_port_ask(&port.func, loop, ejected, NULL), 0);
+	device_reset(&port.func.dev);
+	cr_assert_eq(slot(STATUS), PRESENT);
+	cr_assert_eq(pcie_port_ask(&port.func, loop, ejected, NULL), 0, "a reset ends the wait");
+	loop_free(loop);
 }
 
 /* Set up for a boot without firmware: windows around what there is, closed where there is no room. */
