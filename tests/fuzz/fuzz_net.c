@@ -33,6 +33,11 @@ static void put32(uint8_t *p, uint32_t v)
 	put16(p + 2, v & 0xffff);
 }
 
+static unsigned get16(const uint8_t *p)
+{
+	return (unsigned)p[0] << 8 | p[1];
+}
+
 /* An address of the guest's net, or any. */
 static uint32_t address(void)
 {
@@ -220,8 +225,7 @@ static bool next_segment(size_t len)
 	if (len <= head || frame[12] != 8 || frame[14] != 0x45 || frame[23] != 6)
 		return false;
 	put32(frame + 38,
-	      (uint32_t)(frame[38] << 24 | frame[39] << 16 | frame[40] << 8 | frame[41]) +
-		  (uint32_t)(len - head));
+	      ((uint32_t)get16(frame + 38) << 16 | get16(frame + 40)) + (uint32_t)(len - head));
 	put16(frame + 50, 0);
 	set_csum(frame, len, 34, 6, false);
 	return true;
