@@ -104,6 +104,13 @@ fuzz-long:
 		build/fuzz/tests/block/fuzz_qcow2
 	@sh tests/fuzz/long.sh $(HOURS) $(CORPUS) $(DEVICES)
 
+#: make fuzz-check      a minute for each device and for qcow2, under the address sanitizer (FUZZ=60)
+FUZZ ?= 60
+.PHONY: fuzz-check
+fuzz-check:
+	@$(MAKE) --no-print-directory -s MODE=asan SECONDS=$(FUZZ) fuzz-devices
+	@$(MAKE) --no-print-directory -s MODE=asan FUZZ_SECONDS=$(FUZZ) fuzz-qcow2
+
 #: make fuzz-seeds      what fuzz-long has found becomes tests/fuzz/seeds (DEVICES="nvme ahci" CORPUS=folder)
 .PHONY: fuzz-seeds
 fuzz-seeds:
@@ -192,3 +199,9 @@ include tests/hop/rules.mk
 include tests/kvm/rules.mk
 include tests/soak/rules.mk
 include tests/block/rules.mk
+
+# What check.sh runs side by side must be there before.
+.PHONY: check-programs check-programs-asan
+check-programs: doppel $(PRIV_GUESTS) $(addprefix $(B)/tests/,insn/check_capstone insn/fuzz_insn jit/emitted \
+	hop/hop lockstep/lockstep block/crash_qcow2)
+check-programs-asan: $(addprefix $(B)/tests/,fuzz/fuzz_loader fuzz/fuzz_devices fuzz/fuzz_remote block/fuzz_qcow2)
