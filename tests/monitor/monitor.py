@@ -659,7 +659,7 @@ def main():
     p.add_argument("--doppel", default="./doppel")
     p.add_argument("--accel")
     p.add_argument("--logs")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
+    p.add_argument("--slow", type=float, default=5, help="factor on all timeouts")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--rounds", type=int, default=12, help="of hostile")
     p.add_argument("names", nargs="*")
