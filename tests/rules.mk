@@ -76,6 +76,11 @@ $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 debug-overhead: doppel
 	@python3 tests/gdb/overhead.py --doppel ./doppel
 
+#: make gdb-kernel      gdb with the kernel's DWARF and its own scripts (lx-ps, lx-dmesg...), two CPUs, jit and interp (400 MB, minutes)
+.PHONY: gdb-kernel
+gdb-kernel: doppel
+	@python3 tests/gdb/lx.py --doppel ./doppel
+
 #: make profile         a busy guest for ten seconds into a flame graph that shows the right function
 .PHONY: profile
 profile: doppel

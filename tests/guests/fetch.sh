@@ -3,7 +3,7 @@
 #
 # fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer amd64|i386: prints the path of a guest file
 # (of a folder for fullkernel: /boot and /lib/modules with all drivers; for programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware; for
-# installer: what Debian's installer boots from the network), made from Debian's packages on first use and kept
+# installer: what Debian's installer boots from the network; for symbols: kernel's vmlinux with DWARF and its scripts for gdb, 1 GB), made from Debian's packages on first use and kept
 # in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs with its state in the cache. Exit 1 with
 # one line when no package mirror can be reached.
 set -u
@@ -11,9 +11,9 @@ set -u
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
 kernel/amd64 | fullkernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | agent/amd64 | memtest/amd64 | ovmf/amd64 | \
-	installer/amd64) ;;
+	installer/amd64 | symbols/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer|symbols amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -96,6 +96,40 @@ busybox() {
 		rm -rf "$cache/bb"
 	fi
 	echo "$cache/busybox"
+}
+
+symbols() {
+	dir=$cache/symbols
+	if [ ! -f "$dir/vmlinux-gdb.py" ]; then
+		kernel >/dev/null || exit 1
+		rel=$(basename "$cache"/linux/boot/vmlinuz-*)
+		rel=${rel#vmlinuz-} series=$(echo "$rel" | cut -d. -f1,2) tmp=$dir.tmp
+		update
+		rm -rf "$tmp"
+		mkdir -p "$tmp"
+		download "linux-image-$rel-dbg" || die "the package mirror has no linux-image-$rel-dbg"
+		dpkg-deb --fsys-tarfile "$cache"/linux-image-*.deb | tar -xOf - "./usr/lib/debug/boot/vmlinux-$rel" >"$tmp/vmlinux" ||
+			die "no vmlinux in linux-image-$rel-dbg"
+		download "linux-source-$series" || die "the package mirror has no linux-source-$series"
+		dpkg-deb --fsys-tarfile "$cache"/linux-source-*.deb | tar -xOf - "./usr/src/linux-source-$series.tar.xz" |
+			tar -xJC "$tmp" --strip-components=1 "linux-source-$series/scripts/gdb" || die "no scripts in linux-source-$series"
+		rm -f "$cache"/*.deb
+		unpack "linux-headers-$rel" "$tmp/own"
+		unpack "linux-headers-${rel%-cloud-amd64}-common" "$tmp/common"
+		own=$tmp/own/usr/src/linux-headers-$rel common=$tmp/common/usr/src/linux-headers-${rel%-cloud-amd64}-common
+		# As the kernel's scripts/gdb/linux/Makefile makes it.
+		gcc -E -x c -P -nostdinc -D__KERNEL__ -I"$common/arch/x86/include" -I"$own/arch/x86/include/generated" \
+			-I"$common/include" -I"$own/include" -I"$common/arch/x86/include/uapi" \
+			-I"$own/arch/x86/include/generated/uapi" -I"$common/include/uapi" -I"$own/include/generated/uapi" \
+			-include "$common/include/linux/kconfig.h" -include "$common/include/linux/compiler_types.h" \
+			"$tmp/scripts/gdb/linux/constants.py.in" >"$tmp/constants" || die "cannot make the constants of the kernel's scripts for gdb"
+		sed '1,/<!-- end-c-headers -->/d' "$tmp/constants" >"$tmp/scripts/gdb/linux/constants.py"
+		rm -rf "$tmp/own" "$tmp/common" "$tmp/constants"
+		cp "$tmp/scripts/gdb/vmlinux-gdb.py" "$tmp/"
+		rm -rf "$dir"
+		mv "$tmp" "$dir"
+	fi
+	echo "$dir"
 }
 
 initrd() {
