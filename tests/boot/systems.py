@@ -21,8 +21,8 @@ VIRTIO = ["-drive", "file=%s,if=virtio"]
 
 
 class Systems(suite.Suite):
-    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "port", "scsi", "i386", "uefi", "rescue",
-             "installer"]
+    cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "port", "scsi", "i386", "uefi", "uefi_pxe",
+             "uefi_pxe_e1000", "rescue", "installer"]
 
     def start(self, name, *args):
         return super().start(name, "-m", "512M", "-nographic", *args)
@@ -186,6 +186,32 @@ class Systems(suite.Suite):
             g.close()
         self.fsck(disk, 33 * MIB)
         return f"login after {took:.1f} s"
+
+    def uefi_pxe(self, card="virtio-net-pci", start="bootnetx64.efi", rom=",romfile="):
+        """OVMF boots over the network with its own driver: shim and GRUB of Debian's installer, and Linux, by TFTP."""
+        tftp = self.path("tftp-" + card)
+        shutil.copytree(os.path.join(fetch("installer"), "debian-installer"), tftp + "/debian-installer")
+        shutil.copy(fetch("kernel"), tftp + "/vmlinuz")
+        shutil.copy(fetch("initrd"), tftp + "/initrd")
+        with open(tftp + "/debian-installer/amd64/grub/grub.cfg", "w") as f:
+            f.write("serial\nterminal_output serial\necho GRUB by the network\n"
+                    "linux /vmlinuz console=ttyS0 quiet\ninitrd /initrd\nboot\n")
+        g = self.start("pxe-" + card, "-machine", "q35", *self.flash(card), "-netdev",
+                       f"user,id=n,ipv6=off,tftp={tftp},bootfile=debian-installer/amd64/{start}",
+                       "-device", f"{card},netdev=n,bootindex=0{rom}")
+        try:
+            g.expect("GRUB by the network", 200)
+            g.expect(r"/ # ", 200)
+            check("EFI v2" in g.command("dmesg | grep -i efi:"), "the kernel knows of no UEFI")
+            check_log(g.command("dmesg"))
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def uefi_pxe_e1000(self):
+        """The same with the iPXE that OVMF takes from the card's ROM; shim does not get along with iPXE's TFTP."""
+        self.uefi_pxe("e1000", "grubx64.efi", "")
 
     # ---- media ----
 
