@@ -85,7 +85,7 @@ class Guest:
     def monitor(self, *lines):
         """Types lines into the monitor of -nographic, and returns to the guest; what it answers."""
         self.type("\1c")
-        self.expect(r"\(doppel\) ", 10)
+        self.expect(r"\(doppel\) ", 60)
         at = len(self.output)
         for line in lines:
             self.type(line + "\n")

@@ -49,12 +49,12 @@ class Monitored(Guest):
 
     def __init__(self, argv, log):
         super().__init__([*argv, "-serial", "none", "-monitor", "stdio"], log)
-        self.expect(r"\(doppel\) ", 20)
+        self.expect(r"\(doppel\) ", 60)
 
     def ask(self, line):
         """What the monitor answers."""
         self.type(line + "\n")
-        return self.expect(re.escape(line) + r"\r?\n((?s:.*?))\(doppel\) ", 20).group(1)
+        return self.expect(re.escape(line) + r"\r?\n((?s:.*?))\(doppel\) ", 60).group(1)
 
     def wait_screen(self, pattern, seconds=30):
         deadline = time.monotonic() + seconds * self.slow
@@ -151,7 +151,7 @@ class Suite:
         return subprocess.run(["xdotool", *args], capture_output=True, text=True, timeout=20).stdout
 
     def window(self, title):
-        for _ in range(100):
+        for _ in range(600):
             found = self.xdotool("search", "--name", title).split()
             if found:
                 return found[0]
@@ -161,7 +161,7 @@ class Suite:
     def title(self, window):
         return self.xdotool("getwindowname", window)
 
-    def until(self, what, true, seconds=8):
+    def until(self, what, true, seconds=60):
         deadline = time.monotonic() + seconds * Guest.slow
         while not true():
             check(time.monotonic() < deadline, f"it is not so that {what}")
@@ -182,6 +182,10 @@ class Suite:
         xwd = subprocess.run(["xwd", "-silent", "-id", window], capture_output=True, timeout=20).stdout
         subprocess.run(["convert", "xwd:-", "-type", "TrueColor", "-depth", "8", "ppm:" + self.path(name)], input=xwd, check=True, timeout=20)
         return read_ppm(self.path(name))
+
+    def pixel(self, window, x, y):
+        width, _, rgb = self.grab(window, "pixel.ppm")
+        return tuple(rgb[(y * width + x) * 3:][:3])
 
     # ---- windows ----
 
@@ -295,7 +299,7 @@ class Suite:
             self.xdotool("key", "ctrl+alt+3")
             self.until("Ctrl-Alt-3 is the serial port", lambda: "serial0" in self.title(w))
             # The shell's prompt, and its answer.
-            self.until("the guest writes there", lambda: any(shown()[2]), 60)
+            self.until("the guest writes there", lambda: any(shown()[2]), 120)
             for _ in range(60):
                 self.type_line("poweroff -f")
                 try:
@@ -359,25 +363,25 @@ class Suite:
         try:
             w = self.window("doppel gpu")
             self.until("the window has the size that the GPU's monitor prefers",
-                       lambda: self.grab(w, "gpu.ppm")[:2] == (1280, 800), 20)
+                       lambda: self.grab(w, "gpu.ppm")[:2] == (1280, 800))
             check(self.mode(g) == "1280x800", f"the guest's mode is {self.mode(g)}")
             self.xdotool("windowsize", "--sync", w, "1000", "700")
-            self.until("the guest follows the window", lambda: self.mode(g) == "1000x700", 20)
-            self.until("its picture has that size", lambda: self.dump(g)[:2] == (1000, 700), 20)
+            self.until("the guest follows the window", lambda: self.mode(g) == "1000x700")
+            self.until("its picture has that size", lambda: self.dump(g)[:2] == (1000, 700))
             g.command("clear > /dev/tty0; echo hello from the guest > /dev/tty0")
-            self.until("the window shows it", lambda: self.grab(w, "gpu.ppm") == self.dump(g), 20)
+            self.until("the window shows it", lambda: self.grab(w, "gpu.ppm") == self.dump(g))
             check(len(set(self.grab(w, "gpu.ppm")[2])) > 1, "the window is empty")
-            client = Rfb(self.port(g), 20 * Guest.slow)
+            client = Rfb(self.port(g), 60 * Guest.slow)
             check((client.width, client.height) == (1000, 700), "VNC has another size")
             client.picture()
             client.ask_size(900, 600)
-            self.until("the guest follows the client", lambda: self.mode(g) == "900x600", 20)
-            self.until("so does its picture", lambda: self.dump(g)[:2] == (900, 600), 20)
+            self.until("the guest follows the client", lambda: self.mode(g) == "900x600")
+            self.until("so does its picture", lambda: self.dump(g)[:2] == (900, 600))
             self.until("the client has that size",
-                       lambda: client.picture() and (client.width, client.height) == (900, 600), 20)
-            self.until("and the window", lambda: self.grab(w, "gpu.ppm")[:2] == (900, 600), 20)
+                       lambda: client.picture() and (client.width, client.height) == (900, 600))
+            self.until("and the window", lambda: self.grab(w, "gpu.ppm")[:2] == (900, 600))
             self.until("the client sees what the guest shows",
-                       lambda: client.picture() == self.dump(g)[2], 20)
+                       lambda: client.picture() == self.dump(g)[2])
             client.close()
         finally:
             g.close()
@@ -393,22 +397,21 @@ class Suite:
         try:
             w = self.window("doppel gpu")
             self.until("the window has the driver's size",
-                       lambda: self.grab(w, "gpu.ppm")[:2] == (1280, 800), 20)
+                       lambda: self.grab(w, "gpu.ppm")[:2] == (1280, 800))
             self.xdotool("windowmove", "--sync", w, "0", "0", "windowfocus", "--sync", w,
                          "mousemove", "--window", w, "400", "300")
             g.command("clear > /dev/tty0; { /pointer 600 500 & }")
 
             def at(x, y):
-                width, _, rgb = self.grab(w, "gpu.ppm")
-                return tuple(rgb[(y * width + x) * 3:][:3])
+                return self.pixel(w, x, y)
 
             # The mouse is a PS/2 one as yet.
-            self.until("the pointer is drawn", lambda: at(610, 510) == (255, 0, 0), 20)
+            self.until("the pointer is drawn", lambda: at(610, 510) == (255, 0, 0))
             check(at(653, 510) == (0, 255, 0) and at(599, 510) == (0, 0, 0) and at(664, 510) == (0, 0, 0),
                   "the pointer is somewhere else")
             check(at(610, 550)[0] in (127, 128), f"half transparent is {at(610, 550)}")
             check(not any(self.dump(g)[2][(510 * 1280 + 600) * 3:][:192]), "it is in the picture itself")
-            client = Rfb(self.port(g), 20 * Guest.slow, cursor=True)
+            client = Rfb(self.port(g), 60 * Guest.slow, cursor=True)
             client.picture()
             check(client.cursor, "a client is told of no pointer")
             width, height, x, y, pixels, mask = client.cursor
@@ -417,20 +420,59 @@ class Suite:
                   "it looks different")
             client.close()
             g.command("killall pointer; { /pointer 30 40 & }")
-            self.until("it moves", lambda: at(40, 50) == (255, 0, 0) and at(610, 510) == (0, 0, 0), 20)
+            self.until("it moves", lambda: at(40, 50) == (255, 0, 0) and at(610, 510) == (0, 0, 0))
             check(host.pixel(8, 9)[0] != 0xffff0000, "it is the host's pointer, too")
             # With the tablet's driver, the guest's pointer is where the host's is.
             self.load(g, "/m/1*")
             g.command("while [ ! -e /dev/input/event1 ]; do sleep .1; done; { cat /dev/input/event1 > /dev/null & }")
-            self.until("the host's pointer has its looks", lambda: host.pixel(8, 9) == (0xffff0000, (5, 7)), 30)
+            self.until("the host's pointer has its looks", lambda: host.pixel(8, 9) == (0xffff0000, (5, 7)))
             check(host.pixel(40, 9)[0] == 0xff00ff00 and host.pixel(8, 40)[0] == 0x7f7f0000,
                   "the host's pointer looks different")
-            self.until("it is not drawn any more", lambda: at(40, 50) == (0, 0, 0), 20)
+            self.until("it is not drawn any more", lambda: at(40, 50) == (0, 0, 0))
             g.command("killall pointer")
-            self.until("it goes", lambda: host.pixel(8, 9)[0] != 0xffff0000, 20)
+            self.until("it goes", lambda: host.pixel(8, 9)[0] != 0xffff0000)
         finally:
             host.close()
             g.close()
+
+    def gpu_outputs(self):
+        """A second output is connected when it is looked at; a saved machine shows what it did."""
+        self.built(["-display", "sdl"])
+        self.display()
+        args = ["-vga", "virtio", "-device", "virtio-gpu-pci,max_outputs=2", "-name", "gpu"]
+        g = self.start_gpu("gpu_outputs", *args, "-display", "sdl")
+
+        def status():
+            return g.command("cat /sys/class/drm/card1-Virtual-[23]/status").split()
+
+        try:
+            w = self.window("doppel gpu")
+            self.xdotool("windowfocus", "--sync", w)
+            check(status() == ["connected", "disconnected"], f"outputs are {status()}")
+            self.xdotool("key", "ctrl+alt+3")
+            self.until("Ctrl-Alt-3 is the third screen", lambda: "screen 3" in self.title(w))
+            self.until("the guest sees a monitor there", lambda: status() == ["connected"] * 2)
+            g.command("clear > /dev/tty0; echo what is saved > /dev/tty0; { /pointer 600 500 & }")
+            self.xdotool("key", "ctrl+alt+1")
+            self.until("the first shows the guest's console",
+                       lambda: "screen 1" in self.title(w) and any(self.grab(w, "gpu.ppm")[2]))
+            time.sleep(1)
+            state, before = self.path("gpu.state"), self.dump(g)
+            check("rror" not in g.monitor("stop", f"savevm file:{state}"), "it cannot be saved")
+        finally:
+            g.close()
+        h = Guest([*g.argv, "-loadvm", f"file:{state}"], self.path("gpu_loaded.log"))
+        try:
+            w = self.window("doppel gpu")
+            self.until("what was saved is shown again", lambda: self.dump(h) == before)
+            h.monitor("cont")
+            h.type("\n")
+            h.expect(r"/ # ", 240)
+            h.command("echo and more > /dev/tty0")
+            self.until("the driver goes on", lambda: self.dump(h)[2] != before[2])
+            self.until("its pointer is there", lambda: self.pixel(w, 610, 510) == (255, 0, 0))
+        finally:
+            h.close()
 
     # ---- VNC ----
 
@@ -595,7 +637,7 @@ class Suite:
             g.close()
 
 
-CASES = ["sdl", "sdl_stays", "sdl_quiet", "sdl_consoles", "gpu_resize", "gpu_cursor", "vnc", "vnc_unix", "vnc_silent",
+CASES = ["sdl", "sdl_stays", "sdl_quiet", "sdl_consoles", "gpu_resize", "gpu_cursor", "gpu_outputs", "vnc", "vnc_unix", "vnc_silent",
          "vnc_password", "vnc_hostile"]
 
 
