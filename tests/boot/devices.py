@@ -134,7 +134,7 @@ class Devices(suite.Suite):
             check(head("sr0") == ["two"], f"another CD: {head('sr0')}")
             check(head("fd0") == ["two"], f"another floppy: {head('fd0')}")
             # The guest holds a CD that is open.
-            g.command("sleep 1000 < /dev/sr0 & sleep .2")
+            g.command("sleep 1000 < /dev/sr0 & while ! readlink /proc/$!/fd/0 | grep -q sr0; do sleep .1; done")
             said = self.monitor(g, "eject ide1-cd0", "info block ide1-cd0")
             check("is locked" in said and "Removable device: locked" in said, f"eject: {said}")
             said = self.monitor(g, "eject -f ide1-cd0", "info block ide1-cd0", "eject disk")
