@@ -274,13 +274,22 @@ struct audiodev *audiodevs_find(struct audiodev_set *s, const char *id)
 	return NULL;
 }
 
-const struct audiodev *audiodevs_at(const struct audiodev_set *s, unsigned n,
-				    const struct audiodev_spec **spec)
+bool audiodevs_describe(const struct audiodev_set *s, unsigned n, char *text, size_t len)
 {
+	const struct audiodev_spec *spec;
+	const struct audiodev *d;
+
 	if (!s || n >= s->nr)
-		return NULL;
-	*spec = s->at[n].spec;
-	return &s->at[n].dev;
+		return false;
+	spec = s->at[n].spec;
+	d = &s->at[n].dev;
+	snprintf(text, len,
+		 "%s: %s%s%.200s, out %u Hz, %u channel%s, %s; %u voice%s playing, %u recording\n",
+		 spec->id, spec->driver, strcmp(spec->driver, "wav") == 0 ? " to " : "",
+		 strcmp(spec->driver, "wav") == 0 ? spec->path : "", spec->out.frequency,
+		 spec->out.channels, spec->out.channels == 1 ? "" : "s", formats[spec->out.format],
+		 d->playing, d->playing == 1 ? "" : "s", d->recording);
+	return true;
 }
 
 void audiodevs_close(struct audiodev_set *s)

@@ -94,9 +94,8 @@ struct audiodev_set *audiodevs_open(const struct audiodevs *a, const struct audi
 				    char *err, size_t errlen);
 /* By id; NULL: there is none. Empty: what devices use that name none, the first or else silence. */
 struct audiodev *audiodevs_find(struct audiodev_set *s, const char *id);
-/* The n-th with its spec, or NULL. */
-const struct audiodev *audiodevs_at(const struct audiodev_set *s, unsigned n,
-				    const struct audiodev_spec **spec);
+/* Of the n-th one line or more for the monitor's info audio; false: there is none. */
+bool audiodevs_describe(const struct audiodev_set *s, unsigned n, char *text, size_t len);
 /* Machine lock held. Voices that are left play nothing from then on. NULL is harmless. */
 void audiodevs_close(struct audiodev_set *s);
 

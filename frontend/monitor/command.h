@@ -51,7 +51,7 @@ extern const struct command trace_commands[];
 extern const struct command about_commands[];
 extern const struct command symbol_commands[], list_commands[], frame_commands[];
 extern const struct command step_commands[];
-extern const struct command display_commands[], network_commands[];
+extern const struct command display_commands[], network_commands[], audio_commands[];
 extern const struct command machine_commands[], info_commands[], help_commands[], input_commands[];
 
 /* The other `change`, of disks.c: a flag for force, then device, file, format, mode. */

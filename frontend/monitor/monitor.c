@@ -40,6 +40,7 @@ const struct command *const command_tables[] = {
     balloon_commands,
     display_commands,
     network_commands,
+    audio_commands,
     plug_commands,
     trace_commands,
     about_commands,

@@ -393,7 +393,8 @@ static const struct field fields[] = {
     FIELD_EACH(hda_codec, node, stream, 0),
     FIELD_EACH(hda_codec, node, control, 0),
     FIELD_EACH(hda_codec, node, eapd, 0),
-    FIELD_ARRAY(hda_codec, node[FIRST_WIDGET].amp, 0),
+    FIELD_EACH(hda_codec, node, amp[0], 0),
+    FIELD_EACH(hda_codec, node, amp[1], 0),
     FIELD_END,
 };
 

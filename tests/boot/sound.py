@@ -205,6 +205,10 @@ class Sound(suite.Suite):
         try:
             note = self.tones(g, 16, 22050)
             check_log(g.command("dmesg"))
+            said = g.monitor("info audio")
+            check("w: wav to" in said and "0 voices playing, 0 recording" in said, f"info audio: {said}")
+            g.type("\n")
+            g.expect(r"# ", 30)
             self.beep(g)
         finally:
             g.close()

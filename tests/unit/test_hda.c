@@ -386,6 +386,39 @@ Test(hda, a_saved_stream_goes_on)
 	cr_assert_eq(clock_next(&clk), UINT64_MAX);
 }
 
+/* What a table of fields holds is all that a codec knows. */
+Test(hda, a_saved_codec_answers_as_before)
+{
+	static const uint32_t asked[] = {0xa0000, 0xb8000, 0xba000, 0xb0000, 0xb2000,
+					 0xf0600, 0xf0700, 0xf0c00, 0xf1c00, 0xf0500};
+	struct hda_codec copy = {0};
+
+	hda_codec_init(&copy, &hda_duplex_class, &s.dev);
+	for (unsigned nid = 1; nid < 6; nid++) {
+		command(nid, SET_FORMAT | (0x4000 + nid));
+		command(nid, SET_STREAM | (0x10 + nid));
+		command(nid, 0x3a000 | (10 + nid));
+		command(nid, 0x39000 | (20 + nid));
+		command(nid, 0x36000 | (30 + nid));
+		command(nid, 0x35000 | (40 + nid));
+		command(nid, 0x70700 | nid);
+		command(nid, 0x70c00 | nid);
+		command(nid, 0x71d00 | nid);
+		command(nid, 0x70503);
+	}
+	for (const struct field *f = codec->dev.fields; f->name; f++)
+		for (unsigned i = 0; i < f->count; i++) {
+			size_t at = f->offset + (size_t)i * field_stride(f);
+
+			memcpy((uint8_t *)&copy + at, (uint8_t *)codec + at, f->size);
+		}
+	copy.dev.tame(&copy);
+	for (unsigned nid = 1; nid < 6; nid++)
+		for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+			cr_assert_eq(hda_codec_command(&copy, nid << 20 | asked[i]),
+				     command(nid, asked[i]), "node %u, verb %x", nid, asked[i]);
+}
+
 Test(hda, bad_lists_stop_the_stream)
 {
 	fill(OUT, 256, 0, 48000, 1);
