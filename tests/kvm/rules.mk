@@ -4,7 +4,7 @@ $(B)/doppel-static: $(B)/frontend/main.o $(B)/libdoppel.a
 	$(call say,LD)$(CC) -static $(ALL_LDFLAGS) -s -o $@ $^ $(LIBS)
 
 # A unit test for a machine without libraries.
-KVM_TESTS := $(B)/tests/kvm/test_kvm_state $(B)/tests/kvm/test_hop
+KVM_TESTS := $(B)/tests/kvm/test_kvm_state $(B)/tests/kvm/test_hop $(B)/tests/kvm/test_debug
 $(KVM_TESTS): $(B)/tests/kvm/%: tests/unit/%.c tests/tsan/mini.c $(B)/libdoppel.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) -static $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Itests/tsan -s -o $@ $^ $(LIBS)
@@ -15,10 +15,10 @@ $(B)/tests/kvm/hop: $(HOP_OBJS) $(B)/libdoppel.a
 
 KVM_NEEDS := $(B)/doppel-static $(KVM_TESTS) $(B)/tests/kvm/hop $(PRIV_GUESTS)
 
-#: make check-kvm       everything under a real KVM, in QEMU's AMD-V: boots, hops, privileged guests (minutes)
+#: make check-kvm       everything under a real KVM, in QEMU's AMD-V: boots, hops, breakpoints, privileged guests (minutes)
 #: make check-kvm-smoke the state of a vCPU and one boot with hops (half a minute)
 .PHONY: check-kvm check-kvm-smoke
 check-kvm: $(KVM_NEEDS)
-	@sh tests/kvm/check.sh $(B) state unit random boot smp avx bench privileged
+	@sh tests/kvm/check.sh $(B) state unit debug random boot smp avx bench privileged
 check-kvm-smoke: $(KVM_NEEDS)
 	@TIMEOUT=100 sh tests/kvm/check.sh $(B) state hop
