@@ -81,6 +81,11 @@ debug-overhead: doppel
 gdb-kernel: doppel
 	@python3 tests/gdb/lx.py --doppel ./doppel
 
+#: make walkthrough      the sessions of docs/debugging.md, with sources and debug information fetched (400 MB)
+.PHONY: walkthrough
+walkthrough: doppel
+	@python3 tests/monitor/monitor.py --doppel ./doppel bugs vmlinux
+
 #: make profile         a busy guest for ten seconds into a flame graph that shows the right function
 .PHONY: profile
 profile: doppel

@@ -361,6 +361,9 @@ int di_evaluate(struct debuginfo *d, struct di_machine *m, const Dwarf_Op *ops, 
 		case DW_OP_entry_value:
 		case DW_OP_GNU_entry_value:
 			return fail(m, "<optimized out: what it was when the function was called>");
+		case DW_OP_GNU_parameter_ref:
+		case DW_OP_GNU_variable_value:
+			return fail(m, "<optimized out>");
 		case DW_OP_implicit_pointer:
 		case DW_OP_GNU_implicit_pointer:
 			return fail(m, "<a pointer to something that is optimized out>");

@@ -171,7 +171,8 @@ static int from_regs(struct linux_guest *g, uint64_t at, bool partial, struct fr
 	    (!partial && linux_read(g, at, regs, 8 * PT_IP) < 0))
 		return -ENOENT;
 	f->ip = iret[0];
-	f->known = 1u << RSP;
+	/* Code that has not saved the others yet has not changed them either. */
+	f->known |= 1u << RSP;
 	f->gpr[RSP] = iret[3];
 	for (unsigned n = 0; !partial && n < 15; n++) {
 		f->gpr[pt_regs[n]] = regs[n];

@@ -439,10 +439,12 @@ static void on_stop(void *opaque, const struct debug_stop *stop)
 		out(&o, "the guest %s\n",
 		    stop->end == END_PANIC ? "reported a panic" : "shut down");
 	if (stop->why == STOP_POINT) {
+		/* What is loaded is looked at anew by the view: what is said next has its names. */
+		if (e->monitors)
+			view_begin(&w, e->monitors, &o);
 		say_hit(&o, p, stop->cpu, &stop->hit);
 		say_values(&o, p);
 		if (e->monitors) {
-			view_begin(&w, e->monitors, &o);
 			out(&o, "CPU#%u ", stop->cpu);
 			view_here(&w);
 			view_end(&w);

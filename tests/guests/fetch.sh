@@ -1,19 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer amd64|i386: prints the path of a guest file
+# fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer|symbols|headers amd64|i386: prints the path of a guest file
 # (of a folder for fullkernel: /boot and /lib/modules with all drivers; for programs: compiler, interpreters and tools for the benchmark; for ovmf: UEFI firmware; for
-# installer: what Debian's installer boots from the network; for symbols: kernel's vmlinux with DWARF and its scripts for gdb, 1 GB), made from Debian's packages on first use and kept
+# installer: what Debian's installer boots from the network; for symbols: kernel's vmlinux with DWARF and its scripts for gdb, 1 GB; for headers: what modules are built against), made from Debian's packages on first use and kept
 # in $DOPPEL_CACHE (default ~/.cache/doppel). Needs no root: apt runs with its state in the cache. Exit 1 with
 # one line when no package mirror can be reached.
 set -u
 
 what=${1:-} arch=${2:-}
 case "$what/$arch" in
+headers/amd64) ;;
 kernel/amd64 | fullkernel/amd64 | busybox/amd64 | initrd/amd64 | programs/amd64 | nettools/amd64 | agent/amd64 | memtest/amd64 | ovmf/amd64 | \
 	installer/amd64 | symbols/amd64) ;;
 kernel/i386 | busybox/i386 | initrd/i386 | programs/i386) ;;
-*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer|symbols amd64|i386" >&2; exit 1 ;;
+*) echo "usage: fetch.sh kernel|fullkernel|busybox|initrd|programs|nettools|agent|memtest|ovmf|installer|symbols|headers amd64|i386" >&2; exit 1 ;;
 esac
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -153,6 +154,32 @@ initrd() {
 		rm -rf "$root"
 	fi
 	echo "$img"
+}
+
+# Of the cloud kernel, as in 6.1.0-13-cloud-amd64.
+release() {
+	kernel >/dev/null || exit 1
+	basename "$cache"/linux/boot/vmlinuz-* | sed 's/^vmlinuz-//'
+}
+
+headers() {
+	release=$(release) || exit 1
+	tree=$cache/headers/usr/src/linux-headers-$release
+	if [ ! -d "$tree" ]; then
+		rm -rf "$cache/headers.new"
+		mkdir -p "$cache/headers.new"
+		for p in "linux-headers-$release" "linux-headers-${release%-cloud-*}-common" \
+			"linux-kbuild-$(echo "$release" | cut -d. -f1,2)"; do
+			unpack "$p" "$cache/headers.part"
+			cp -a "$cache/headers.part/." "$cache/headers.new/" || die "cannot unpack $p"
+		done
+		rm -rf "$cache/headers.part" "$cache/headers"
+		# It is made for /usr/src.
+		sed -i "s#^include /usr/src/#include $cache/headers/usr/src/#" \
+			"$cache/headers.new/usr/src/linux-headers-$release/Makefile"
+		mv "$cache/headers.new" "$cache/headers"
+	fi
+	echo "$tree"
 }
 
 ovmf() {

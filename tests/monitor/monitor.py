@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A kernel developer's session in the monitor, on Debian's cloud kernel, without a file of symbols.
 
-monitor.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without names, all.
+monitor.py [--doppel PATH] [--accel ENGINE] [--slow FACTOR] [NAME...]; without names, all but those that
+fetch much (make walkthrough).
 """
 import argparse
 import glob
@@ -518,6 +519,136 @@ class Suite:
         m.type("q\n")
         m.wait(20)
         return "ok"
+
+    def module(self):
+        """The module of tests/guests/bugs, built for the cloud kernel, and an initrd that has it."""
+        source = os.path.join(HERE, "../guests/bugs")
+        folder = os.path.join(self.logs, "bugs")
+        os.makedirs(folder)
+        for name in os.listdir(source):
+            with open(os.path.join(source, name)) as f, open(os.path.join(folder, name), "w") as to:
+                to.write(f.read())
+        r = subprocess.run(["make", "-C", fetch("headers"), f"M={folder}", "modules"], capture_output=True, text=True)
+        check(r.returncode == 0, f"the module is not built: {r.stderr}")
+        initrd = os.path.join(folder, "initrd")
+        with open(fetch("initrd"), "rb") as f, open(f"{folder}/bugs.ko", "rb") as g, open(initrd, "wb") as to:
+            to.write(f.read() + gzip.compress(cpio({"bugs.ko": (0o100644, g.read())}), 1))
+        with open(f"{folder}/bugs.c") as f:
+            return folder, initrd, f.read().split("\n")
+
+    def bugs(self):
+        """docs/debugging.md: a use after free and a deadlock, found with the monitor alone."""
+        folder, initrd, source = self.module()
+
+        def line(text, nth=0):
+            return [n for n, at in enumerate(source, 1) if text in at][nth]
+
+        m = self.start("bugs", "-m", "512M", "-kernel", fetch("kernel"), "-initrd", initrd, "-append",
+                       "console=ttyS0 quiet slub_debug=P", "-nographic", "-symbols", f"{folder}/bugs.ko")
+        m.expect("/ #", 120)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("info symbol-files", "bugs.ko: module bugs, not in the guest")
+        m.wants("catch exception 13", "catchpoint 1")
+        m.toggle()
+        m.type("insmod /bugs.ko; echo open 7 > /proc/bugs; sleep 1; echo close 7 > /proc/bugs\n")
+        m.expect(r"1: exception 0xd, value 0x0 at 0x\w+ <tell_peer\+0x\w+ \S*bugs.c:%d>" % line("inbox->heard"), 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("bt", r"interrupted --\n#1 +0x\w+ tell_peer\+0x\w+ at \S*bugs.c:%d\n#2 +0x\w+ on_heartbeat\+0x\w+ at "
+                r"\S*bugs.c:%d\n#3 +0x\w+ call_timer_fn(.|\n)*-- interrupted" % (line("inbox->heard"), line("tell_peer(s,")))
+        m.wants("frame 1", r"#1 (.|\n)*\n %d\s+to->inbox->heard = beat;" % line("inbox->heard"))
+        m.wants("list", r"\n>%d\s+to->inbox->heard" % line("inbox->heard"))
+        m.wants("info args", r"^s = \(struct session \*\) 0x\w+\nbeat = ")
+        m.wants("p *s", r"id = 7,\n +closed = 1,\n(.|\n)*function = 0x\w+ <on_heartbeat \S*bugs.c:\d+>")
+        m.wants("p *s->peer", r'name = "kkkkkkkkkkkkkkkk",\n +inbox = 0x6b6b6b6b6b6b6b6b')
+        # Who has freed it? The same again, from the beginning.
+        m.ask("delete")
+        m.wants("break session_open", r"breakpoint 2 at 0x\w+ <session_open \S*bugs.c:\d+>")
+        m.ask("system_reset")
+        m.ask("cont")
+        m.toggle()
+        m.expect("/ #", 120)
+        m.type("insmod /bugs.ko; echo open 7 > /proc/bugs; sleep 1; echo close 7 > /proc/bugs\n")
+        m.expect("2: breakpoint, session_open", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        m.wants("info args", "^id = 7 ")
+        m.ask("delete")
+        m.wants("tbreak tell_peer", "temporary breakpoint 3")
+        m.runs("cont", "3: breakpoint, tell_peer")
+        m.sync()
+        m.wants("p s->peer->name", '^"peer7"')
+        m.wants("watch s->peer->inbox", "watchpoint 4: 8 bytes")
+        m.runs("cont", "4: write of ")
+        m.sync()
+        bt = m.wants("bt", r"session_close\+0x\w+ at \S*bugs.c:%d\n#\d+ +0x\w+ bugs_write\+0x\w+ at \S*bugs.c:%d\n"
+                     % (line("kfree(s->peer)"), line("session_close(id)", -1)))
+        frame = int(re.search(r"#(\d+) .* session_close", bt)[1])
+        m.wants(f"frame {frame}", r"\n %d\s+kfree\(s->peer\);" % line("kfree(s->peer)"))
+        m.wants("up", r"err = session_close\(id\);")
+        m.wants("info locals", r'^word = "close 7\?"\nid = 7\n')
+
+        # Two processes that wait for each other.
+        m.ask("delete")
+        m.ask("system_reset")
+        m.ask("cont")
+        m.toggle()
+        m.expect("/ #", 120)
+        m.type("insmod /bugs.ko; echo send > /proc/bugs & echo flush > /proc/bugs & sleep 1; echo do''ne\n")
+        m.expect("done", 60)
+        m.toggle()
+        m.expect(PROMPT, 20)
+        waiting = re.findall(r"\n +(\d+) +\d+ D +0x\w+ sh\b", m.ask("ps"))
+        check(len(waiting) == 2, f"{waiting} wait, not two")
+        for pid, function in zip(waiting, ("queue_send", "queue_flush")):
+            lock = "stats_lock" if function == "queue_send" else "queue_lock"
+            at = line(f"mutex_lock(&{lock})", 0 if function == "queue_send" else -1)
+            m.wants(f"bt {pid}", r"__mutex_lock(.|\n)* %s\+0x\w+ at \S*bugs.c:%d\n(.|\n)*bugs_write\+0x" % (function, at))
+            other = waiting[function == "queue_send"]
+            m.wants(f"p ((struct task_struct *)({lock}.owner.counter & ~7))->pid", f"^{other}$|^0x{int(other):x}$")
+        m.wants("ptype queue_lock", r"^struct mutex {\n(.|\n)*owner;")
+        m.type("q\n")
+        m.wait(20)
+        return "ok"
+
+    def vmlinux(self):
+        """Debian's cloud kernel with its debug information."""
+        m = self.linux("vmlinux", "-monitor", "stdio", "-serial", "null", "-S", "-symbols",
+                       os.path.join(fetch("symbols"), "vmlinux"))
+        m.expect(PROMPT, 60)
+        m.wants("tbreak start_kernel", "once there is a kernel")
+        m.runs("cont", r"1: breakpoint, start_kernel\r?\nCPU#0 (?=> 0x\w+ <start_kernel init/main.c:\d+>)")
+        m.sync()
+        m.wants("info symbol-files", r"vmlinux: kernel, 0xffffffff\w+-0xffffffff\w+, moved by 0x\w+, \d{6} symbols, source lines\n")
+        m.wants("list", r"^init/main.c:\d+\nits source is not here")
+        m.steps("next", r"<start_kernel\+0x\w+ init/main.c:\d+>")
+        m.wants("info locals", r"^command_line = (.|\n)*after_dashes = <optimized out>")
+        # The line of its call; from there by a step into it.
+        m.ask("tbreak setup_arch")
+        m.runs("cont", "2: breakpoint, setup_arch")
+        m.sync()
+        call = re.search(r"#1 +0x\w+ start_kernel\+0x\w+ at (init/main.c:\d+)\n", m.ask("bt"))
+        check(call, "setup_arch is not called by start_kernel")
+        m.wants("info args", r"^cmdline_p = \(char \*\*\) 0x\w+ <init_stack")
+        m.wants("info line", r"line \d+ of arch/x86/kernel/setup.c is 0x\w+ <setup_arch>")
+        m.steps("next", r"<setup_arch\+0x\w+ arch/x86/kernel/setup.c:\d+>")
+        m.wants(f"tbreak {call[1]}", r"breakpoint 3 at 0x\w+ <start_kernel\+0x")
+        m.ask("system_reset")
+        m.runs("cont", f"3: breakpoint, {call[1]}")
+        m.sync()
+        m.steps("step", r"<setup_arch\+?\w* arch/x86/kernel/setup.c:\d+>")
+        m.wants("break do_sys_openat2 if how->flags & 0x8000 && (char *)filename == \"/etc/inittab\"", "breakpoint 4")
+        m.runs("cont", "4: breakpoint, do_sys_openat2")
+        m.sync()
+        m.wants("info args", r'^dfd = -100(.|\n)*filename = \(char \*\) 0x\w+ "/etc/inittab"\nhow = \(struct open_how \*\) 0x')
+        m.wants("p *how", "flags = 0x")
+        m.wants("bt", r"\n#\d+ +0x\w+ do_syscall_64\+0x\w+ at arch/x86/entry/common.c:\d+\n(.|\n)*-- from user space")
+        m.wants("p init_task.comm", '^"swapper')
+        m.wants("ptype struct list_head", r"next;\n +8 +struct list_head \*prev;")
+        m.type("q\n")
+        m.wait(20)
+        return call[1]
 
     def hostile(self):
         """The kernel's tables are not to be trusted: whatever is in them, each command comes to an end."""
