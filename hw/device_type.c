@@ -370,8 +370,10 @@ int device_add_pci(const struct device_args *a, struct pci_func *f, struct devic
 	if (s->multifunction)
 		f->start[PCI_HEADER_TYPE] |= 0x80;
 	r = plug(a, f, err, errlen);
-	if (r < 0)
+	if (r < 0) {
+		pci_func_fini(f);
 		return r;
+	}
 	device_add(a, &f->dev);
 	if (f->msix)
 		device_add(a, &f->msix->dev);
