@@ -123,7 +123,7 @@ class Suite:
 
     def built(self, what):
         r = subprocess.run([self.doppel, "-vga", "none", *what], stdin=subprocess.DEVNULL,
-                           capture_output=True, text=True, timeout=20)
+                           capture_output=True, text=True, timeout=120)
         if "not in this build" in r.stderr:
             raise Skip(r.stderr.strip())
 
@@ -148,7 +148,7 @@ class Suite:
         return self.xvfb
 
     def xdotool(self, *args):
-        return subprocess.run(["xdotool", *args], capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(["xdotool", *args], capture_output=True, text=True, timeout=120).stdout
 
     def window(self, title):
         for _ in range(600):
@@ -179,8 +179,8 @@ class Suite:
 
     def grab(self, window, name):
         """The window's picture as xwd sees it."""
-        xwd = subprocess.run(["xwd", "-silent", "-id", window], capture_output=True, timeout=20).stdout
-        subprocess.run(["convert", "xwd:-", "-type", "TrueColor", "-depth", "8", "ppm:" + self.path(name)], input=xwd, check=True, timeout=20)
+        xwd = subprocess.run(["xwd", "-silent", "-id", window], capture_output=True, timeout=120).stdout
+        subprocess.run(["convert", "xwd:-", "-type", "TrueColor", "-depth", "8", "ppm:" + self.path(name)], input=xwd, check=True, timeout=120)
         return read_ppm(self.path(name))
 
     def pixel(self, window, x, y):

@@ -76,7 +76,7 @@ class Packets:
 
     def __init__(self, path):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(120)
         self.sock.connect(path)
         self.buf = b""
         self.send("QStartNoAckMode")

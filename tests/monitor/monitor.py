@@ -46,7 +46,7 @@ def check(ok, text):
 class Monitor(Guest):
     """One stream for the guest's serial line and the monitor; Ctrl-A c goes from one to the other."""
 
-    def ask(self, line, timeout=20):
+    def ask(self, line, timeout=120):
         """A command and what it prints."""
         at = self.seen
         self.proc.stdin.write(line.encode() + b"\n")
@@ -55,12 +55,12 @@ class Monitor(Guest):
         text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", self.output[at:match.start()])
         return text.replace("\r", "").split("\n", 1)[-1]
 
-    def wants(self, line, pattern, timeout=20):
+    def wants(self, line, pattern, timeout=120):
         text = self.ask(line, timeout)
         check(re.search(pattern, text), f"{line} does not say {pattern!r} but {text!r}")
         return text
 
-    def runs(self, line, pattern, timeout=60):
+    def runs(self, line, pattern, timeout=120):
         """A command that lets the guest run until it says why it has stopped, and where."""
         self.type(line + "\n")
         match = self.expect(pattern, timeout)
@@ -72,7 +72,7 @@ class Monitor(Guest):
         self.type("p 0x5a5a + 0\n")
         self.expect(r"23130 = 0x5a5a\r?\n" + PROMPT, 20)
 
-    def steps(self, line, pattern, timeout=30):
+    def steps(self, line, pattern, timeout=120):
         """A step, whether or not the guest runs for it."""
         self.type(line + "\n")
         self.expect(r"CPU#0 (?=> )", timeout)

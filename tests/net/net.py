@@ -144,7 +144,7 @@ class Suite:
 
         say(f"hostfwd_add tcp:127.0.0.1:{port}-:22", r"")
         with socket.create_connection(("127.0.0.1", port), 10) as s:
-            s.settimeout(20)
+            s.settimeout(120)
             check(b"SSH" in s.recv(100), "nobody answers behind hostfwd_add")
         say("info usernet", rf"TCP.HOST_FORWARD.*{port}")
         say(f"hostfwd_remove tcp:127.0.0.1:{port}", r"")
@@ -384,7 +384,7 @@ class Suite:
         for data in (b"\xff" * 100, struct.pack(">I", 70000) + b"x", struct.pack(">I", 69633)):
             with socket.socket(socket.AF_UNIX) as s:
                 s.connect(path)
-                s.settimeout(10)
+                s.settimeout(120)
                 s.sendall(data)
                 while s.recv(65536):
                     pass
@@ -397,7 +397,7 @@ class Suite:
             frame = (b"\xff" * 6 + b"\2\0\0\0\0\1\x08\x06\0\1\x08\0\6\4\0\1\2\0\0\0\0\1"
                      b"\x0a\x09\0\2" + b"\0" * 6 + b"\x0a\x09\0\1")
             s.sendall(struct.pack(">I", len(frame)) + frame)
-            s.settimeout(20)
+            s.settimeout(120)
             seen = b""
             while b"\x08\x06\0\1\x08\0\6\4\0\2\x52\x54" not in seen:
                 more = s.recv(65536)

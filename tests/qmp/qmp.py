@@ -21,7 +21,7 @@ class Client:
 
     def __init__(self, sock, negotiate=True):
         self.sock = sock
-        self.sock.settimeout(20)
+        self.sock.settimeout(120)
         self.file = sock.makefile("rb")
         self.events = []
         self.ids = 0
@@ -333,7 +333,7 @@ class Suite:
             m.ends()
         done = subprocess.run([self.doppel, "-accel", "interp", "-qmp", "stdio"],
                               input=b'{"execute": "qmp_capabilities"}{"execute": "quit", "id": 7}',
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
         same([list(json.loads(x))[0] for x in done.stdout.splitlines()][:3],
              ["QMP", "return", "return"])
 
