@@ -44,6 +44,7 @@ static void zoom(struct sdl *s, int percent)
 	}
 	w = (int)((int64_t)w * percent / 100);
 	h = (int)((int64_t)h * percent / 100);
+	s->wish.told = false; /* from here on the window follows the guest again */
 	if (!s->full && w >= 160 && h >= 100)
 		s->lib.SetWindowSize(s->window, w, h);
 }
