@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from guest_net import SETUP, Guest, GuestError, Skip, check, check_log, fetch, make_initrd  # noqa: E402
+from guest import REPORT  # noqa: E402  (its folder is found by guest_net)
 
 CARD = "virtio-net-pci"
 MAX_GROWTH = 256 << 10  # KiB: what may wait for all links, and malloc
@@ -187,7 +188,8 @@ def resident(pid):
 
 
 def boot(args, folder, peers):
-    argv = [os.path.abspath(args.doppel), *(["-accel", args.accel] if args.accel else []), "-m", "256",
+    # What it says of its peers is not to come between the guest's words.
+    argv = ["sh", "-c", f"exec \"$0\" \"$@\" 2>{folder}/messages", os.path.abspath(args.doppel), *(["-accel", args.accel] if args.accel else []), "-m", "256",
             "-kernel", fetch("kernel"), "-initrd", os.path.join(folder, "initrd.gz"), "-append",
             "console=ttyS0 loglevel=1", "-nographic", "-no-reboot"]
     for n, name in enumerate(["user", *WIRES], 1):
@@ -222,7 +224,9 @@ def hostile(args, folder):
         check_log(g.command("dmesg", 60))
         g.type("poweroff -f\n")
         check(g.wait(60) == 0, "doppel's exit status is not 0")
-        check(not Guest.reports(), "a sanitizer has found something; see the log")
+        with open(os.path.join(folder, "messages"), errors="replace") as f:
+            found = [line for line in f if REPORT.search(line)]
+        check(not found, "".join(found[:10]))
         return f"{sum(peers.counts.values())} connections, {grown} KiB more"
     finally:
         peers.ended.set()
