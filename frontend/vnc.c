@@ -3,15 +3,12 @@
  * libvncserver gives each client threads of its own, so that one that stalls holds up nobody else. Ours, the
  * pump, takes connections, brings the library's frame buffer up to date from a shadow of the screen, and
  * joins the threads of clients that have gone. While there are none, nobody looks at the screen.
- *
- * The library's own listener is not used: it knows no unix sockets, and leaves ended threads unjoined.
  */
 #include "frontend/vnc.h"
 
 #ifdef CONFIG_VNC
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -23,17 +20,15 @@
 #include <sys/eventfd.h>
 #include <sys/select.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "frontend/keysym.h"
 #include "frontend/shadow.h"
 #include "frontend/ui.h"
 #include "frontend/vnc_lib.h"
+#include "frontend/vnc_listen.h"
 #include "hw/machine.h"
 
-#define PORT_BASE   5900
-#define LISTENERS   4
 #define MAX_CLIENTS 32
 #define STALLED_MS  5000 /* who takes nothing for so long is disconnected */
 #define FAREWELL    100  /* tenths of a second that their threads get at the end */
@@ -68,9 +63,7 @@ struct vnc {
 	pthread_t thread;
 	int wake; /* eventfd */
 	atomic_bool closing;
-	int listeners[LISTENERS];
-	unsigned nr_listeners, port;
-	bool bound; /* opt.path is ours */
+	struct vnc_listeners listeners;
 
 	/* The pump's. */
 	rfbScreenInfoPtr rfb;
@@ -431,18 +424,18 @@ static void close_clients(struct vnc *v)
 static void *pump(void *opaque)
 {
 	struct vnc *v = opaque;
-	struct pollfd p[LISTENERS + 1] = {{.fd = v->wake, .events = POLLIN}};
+	struct pollfd p[VNC_LISTENERS + 1] = {{.fd = v->wake, .events = POLLIN}};
 
-	for (unsigned n = 0; n < v->nr_listeners; n++)
-		p[n + 1] = (struct pollfd){.fd = v->listeners[n], .events = POLLIN};
+	for (unsigned n = 0; n < v->listeners.nr; n++)
+		p[n + 1] = (struct pollfd){.fd = v->listeners.fd[n], .events = POLLIN};
 	while (!atomic_load(&v->closing)) {
-		if (poll(p, v->nr_listeners + 1, -1) < 0)
+		if (poll(p, v->listeners.nr + 1, -1) < 0)
 			continue;
 		if (p[0].revents)
 			drain(v->wake);
-		for (unsigned n = 0; n < v->nr_listeners; n++)
+		for (unsigned n = 0; n < v->listeners.nr; n++)
 			if (p[n + 1].revents)
-				take_client(v, v->listeners[n]);
+				take_client(v, v->listeners.fd[n]);
 		join_gone(v);
 		if (v->watching)
 			take_news(v);
@@ -453,91 +446,6 @@ static void *pump(void *opaque)
 }
 
 /* ---- */
-
-static int listen_unix(struct vnc *v, char *err, size_t errlen)
-{
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	memcpy(a.sun_path, v->opt.path, sizeof(a.sun_path));
-	if (fd >= 0) {
-		int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-		/* One that nobody listens to any more is in the way. */
-		if (probe >= 0 && connect(probe, (struct sockaddr *)&a, sizeof(a)) < 0 &&
-		    errno == ECONNREFUSED)
-			unlink(v->opt.path);
-		if (probe >= 0)
-			close(probe);
-		v->listeners[v->nr_listeners++] = fd;
-		v->bound = bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-		if (v->bound && listen(fd, MAX_CLIENTS) == 0)
-			return 0;
-	}
-	snprintf(err, errlen, "-vnc unix:%s: cannot listen there: %s", v->opt.path,
-		 strerror(errno));
-	return -1;
-}
-
-static void close_listeners(struct vnc *v)
-{
-	while (v->nr_listeners)
-		close(v->listeners[--v->nr_listeners]);
-}
-
-/* All addresses of the host, or none: -errno. */
-static int listen_port(struct vnc *v, const struct addrinfo *list, unsigned port)
-{
-	int err = -EADDRNOTAVAIL;
-
-	for (const struct addrinfo *a = list; a && v->nr_listeners < LISTENERS; a = a->ai_next) {
-		int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		int one = 1;
-
-		if (fd < 0)
-			continue; /* a host without IPv6 */
-		v->listeners[v->nr_listeners++] = fd;
-		/* The port is at the same place for both families. */
-		((struct sockaddr_in *)a->ai_addr)->sin_port = htons((uint16_t)port);
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (a->ai_family == AF_INET6)
-			setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-		if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, MAX_CLIENTS) == 0)
-			continue;
-		err = -errno;
-		if (err == -EADDRNOTAVAIL || err == -EAFNOSUPPORT) {
-			close(fd);
-			v->nr_listeners--;
-			continue;
-		}
-		close_listeners(v);
-		return err;
-	}
-	return v->nr_listeners ? 0 : err;
-}
-
-static int listen_tcp(struct vnc *v, char *err, size_t errlen)
-{
-	const struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-	const char *host = *v->opt.host ? v->opt.host : NULL;
-	struct addrinfo *list = NULL;
-	int r = getaddrinfo(host, "0", &hints, &list);
-
-	if (r) {
-		snprintf(err, errlen, "-vnc %s: no such host: %s", v->opt.host, gai_strerror(r));
-		return -1;
-	}
-	r = -EADDRINUSE;
-	for (unsigned d = v->opt.display; r == -EADDRINUSE && d <= v->opt.to; d++) {
-		v->port = PORT_BASE + d;
-		r = listen_port(v, list, v->port);
-	}
-	freeaddrinfo(list);
-	if (r < 0)
-		snprintf(err, errlen, "-vnc %s:%u: cannot listen on port %u: %s", v->opt.host,
-			 v->opt.display, v->port, strerror(-r));
-	return r;
-}
 
 static int make_rfb(struct vnc *v)
 {
@@ -573,9 +481,7 @@ static void free_vnc(struct vnc *v)
 	if (v->rfb)
 		v->lib.ScreenCleanup(v->rfb);
 	free(v->pixels);
-	close_listeners(v);
-	if (v->bound)
-		unlink(v->opt.path);
+	vnc_listen_end(&v->listeners, &v->opt);
 	if (v->wake >= 0)
 		close(v->wake);
 	shadow_fini(&v->shadow);
@@ -601,7 +507,7 @@ int vnc_open(struct vnc **out, struct ui *ui, const struct vnc_options *opt, cha
 	shadow_init(&v->shadow, wake, v);
 	pthread_mutex_init(&v->clients_lock, NULL);
 	v->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if ((*opt->path ? listen_unix(v, err, errlen) : listen_tcp(v, err, errlen)) < 0) {
+	if (vnc_listen(&v->listeners, &v->opt, err, errlen) < 0) {
 		free_vnc(v);
 		return -1;
 	}
@@ -639,7 +545,7 @@ bool vnc_set_password(struct vnc *v, const char *password)
 
 unsigned vnc_port(const struct vnc *v)
 {
-	return *v->opt.path ? 0 : v->port;
+	return *v->opt.path ? 0 : v->listeners.port;
 }
 
 unsigned vnc_clients(struct vnc *v)
