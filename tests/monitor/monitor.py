@@ -471,9 +471,27 @@ class Suite:
         m.wants("info symbol-files", r"System.map: kernel, 0x\w+-0x\w+(, moved by 0x%x)?, 5 symbols\n" % other)
         start = int(re.search(r"0x(\w+)", m.ask("info symbol start_kernel"))[1], 16)
         m.wants("info b", r"1 +break enabled +0x%016x" % (start + 1))
-        # A kernel whose own table cannot be read, as one without CONFIG_KALLSYMS.
-        with open(system_map, "a") as f:
-            f.write(f"{0xffffffff81000000:016x} T added\n")
+        # A file of another build is used, with a warning.
+        fake = os.path.join(self.logs, "fake")
+        with open(fake + ".S", "w") as f:
+            f.write(".globl _start, _text, linux_banner, _end\n_start: _text: nop\nlinux_banner: nop\n_end:\n")
+        r = subprocess.run(["gcc", "-nostdlib", "-static", "-no-pie", "-Wl,-Ttext=0xffffffff81000000,--build-id=0x12345678",
+                            fake + ".S", "-o", fake], capture_output=True, text=True)
+        check(r.returncode == 0, r.stderr)
+        m.wants(f"add-symbol-file {fake}", "fake is of another build than what the guest runs")
+        # A kernel whose own table cannot be read, as one without CONFIG_KALLSYMS: the file's is used.
+        text, end, banner = (int(re.search(r"0x(\w+)", m.ask(f"info symbol {s}"))[1], 16)
+                             for s in ("__start_rodata", "__end_rodata", "linux_banner"))
+        m.wants(f"memsave {text:#x} {end - text:#x} {self.logs}/rodata", "^$")
+        with open(f"{self.logs}/rodata", "rb") as f:
+            tables = [text + at.start() for at in re.finditer(b"0\x001\x002\x003\x004\x005\x006", f.read())]
+        m.ask(f"symbol-file {system_map}")
+        for table in tables:
+            m.ask(f"set *(u64 *){table:#x} = 0x1111111111111111")
+        m.ask(f"set *(u8 *){banner + 40:#x} = 64")
+        time.sleep(0.25)
+        m.wants("info kernel", r"\n5 symbols, 0 of modules")
+        m.wants("info symbol only_in_the_file", f"0x{start + 1:016x} <only_in_the_file>")
         m.type("q\n")
         m.wait(20)
         return f"moved by {slide:#x} and {other:#x}"
