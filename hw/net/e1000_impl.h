@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Between the parts of the 82540EM: registers and interrupts (e1000.c), sending (e1000_tx.c), receiving
- * (e1000_rx.c). Names and chapters are those of the manual.
+ * Between the parts of the 82540EM: registers and interrupts (e1000.c), PHY and EEPROM (e1000_phy.c), sending
+ * (e1000_tx.c), receiving (e1000_rx.c). Names and chapters are those of the manual.
  */
 #ifndef HW_NET_E1000_IMPL_H
 #define HW_NET_E1000_IMPL_H
@@ -81,6 +81,7 @@ enum e1000_reg {
 	WUFC = 0x5808,
 	MANC = 0x5820,
 };
+enum { DEVICE_ID = 0x100e, SUBSYS_VENDOR = 0x1af4, SUBSYS_DEVICE = 0x1100 };
 enum { MTA_WORDS = 128, RA_ENTRIES = 16, VFTA_WORDS = 128 };
 
 #define CTRL_VME (1u << 30)
@@ -118,7 +119,19 @@ void e1000_count(struct e1000 *e, unsigned reg, uint32_t n);
 void e1000_count64(struct e1000 *e, unsigned reg, uint64_t n);
 /* Of the registers of packets by size: first is that of 64 bytes. len is with FCS. */
 void e1000_count_size(struct e1000 *e, unsigned first, size_t len);
+
+/* ---- e1000_phy.c ---- */
+
+void e1000_phy_reset(struct e1000 *e);
+/* Brings the PHY and STATUS up to date with the link. */
+void e1000_update_link(struct e1000 *e);
+void e1000_mdic_write(struct e1000 *e, uint32_t val);
 bool e1000_loopback(const struct e1000 *e);
+/* With the card's address. */
+void e1000_fill_eeprom(struct e1000 *e);
+uint32_t e1000_eecd_read(const struct e1000 *e);
+void e1000_eecd_write(struct e1000 *e, uint32_t val);
+void e1000_eerd_write(struct e1000 *e, uint32_t val);
 
 /* ---- e1000_tx.c ---- */
 
