@@ -25,6 +25,9 @@ struct keyval {
  * no name and are too long for a path. */
 bool next_keyval(const char **at, struct keyval *kv);
 
+/* A decimal number up to max. 0, or -1. */
+int parse_uint(const char *s, unsigned max, unsigned *out);
+
 /* "help" or QEMU's older "?". */
 bool is_help(const char *s);
 
@@ -41,8 +44,22 @@ int on_uuid(struct parse *p, const char *arg);
 int on_smbios(struct parse *p, const char *arg);
 int on_fw_cfg(struct parse *p, const char *arg);
 
+/* options_machine.c */
+int on_boot(struct parse *p, const char *arg);
+int on_m(struct parse *p, const char *arg);
+int on_smp(struct parse *p, const char *arg);
+int on_cpu(struct parse *p, const char *arg);
+int on_accel(struct parse *p, const char *arg);
+int on_enable_kvm(struct parse *p, const char *arg);
+int on_machine(struct parse *p, const char *arg);
+int on_rtc(struct parse *p, const char *arg);
+int on_icount(struct parse *p, const char *arg);
+
+/* options_chardev.c */
 int on_serial(struct parse *p, const char *arg);
 int on_debugcon(struct parse *p, const char *arg);
+/* One more console; has_port: not at the default. */
+int add_debugcon(struct parse *p, const struct chardev_spec *to, bool has_port, uint16_t port);
 int on_chardev(struct parse *p, const char *arg);
 int on_gdb(struct parse *p, const char *arg);
 /* A monitor for people, at a DEV as of -serial. */
@@ -56,5 +73,6 @@ int on_global(struct parse *p, const char *arg);
 
 /* After the last option: defaults and conflicts. */
 int finish_devices(struct parse *p);
+int finish_chardevs(struct parse *p);
 
 #endif
