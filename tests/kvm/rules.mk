@@ -15,10 +15,10 @@ $(B)/tests/kvm/hop: $(HOP_OBJS) $(B)/libdoppel.a
 
 KVM_NEEDS := $(B)/doppel-static $(KVM_TESTS) $(B)/tests/kvm/hop $(PRIV_GUESTS)
 
-#: make check-kvm       everything under a real KVM, in QEMU's AMD-V: boots, hops, breakpoints, privileged guests (minutes)
+#: make check-kvm       everything under a real KVM, in QEMU's AMD-V: boots, hops, breakpoints, gdb, privileged guests (minutes)
 #: make check-kvm-smoke the state of a vCPU and one boot with hops (half a minute)
 .PHONY: check-kvm check-kvm-smoke
 check-kvm: $(KVM_NEEDS)
-	@sh tests/kvm/check.sh $(B) state unit debug random boot smp avx bench privileged
+	@sh tests/kvm/check.sh $(B) state unit debug gdb random boot smp avx bench privileged
 check-kvm-smoke: $(KVM_NEEDS)
 	@TIMEOUT=100 sh tests/kvm/check.sh $(B) state hop
