@@ -58,7 +58,7 @@ static bool constant(struct parser *p, const char *name, struct value *v)
 	int64_t n;
 
 	if (!(t && type_constant(t, name, &n)) &&
-	    !(p->env->symbols && symbols_constant(p->env->symbols, p->env, name, &n)))
+	    !(p->env->symbols && symbols_constant(p->env->symbols, name, &n)))
 		return false;
 	*v = expr_u64((uint64_t)n);
 	return true;

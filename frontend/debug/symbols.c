@@ -340,9 +340,8 @@ bool symbols_type(struct symbols *s, const struct expr_env *env, bool own, enum 
 	return false;
 }
 
-bool symbols_constant(struct symbols *s, const struct expr_env *env, const char *name, int64_t *out)
+bool symbols_constant(struct symbols *s, const char *name, int64_t *out)
 {
-	(void)env;
 	for (struct symfile *f = s->files; f; f = f->next)
 		if (f->debug && type_constant(debuginfo_types(f->debug), name, out))
 			return true;

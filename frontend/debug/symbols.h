@@ -94,8 +94,7 @@ bool symbols_locals(struct symbols *s, struct expr_env *env, bool arguments,
 /* A type by name: own: only of the module or program that runs, which may differ from the kernel's. */
 bool symbols_type(struct symbols *s, const struct expr_env *env, bool own, enum type_kind kind,
 		  const char *name, struct expr_type *out);
-bool symbols_constant(struct symbols *s, const struct expr_env *env, const char *name,
-		      int64_t *out);
+bool symbols_constant(struct symbols *s, const char *name, int64_t *out);
 /* As debuginfo_unwind(). */
 int symbols_unwind(struct symbols *s, struct expr_env *env, struct frame *f, uint64_t *cfa);
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frontend/monitor/command.h"
 #include "frontend/monitor/profile.h"
+#include "frontend/monitor/view.h"
 
 #define HZ       99
 #define MAX_TOP  20
@@ -108,9 +108,15 @@ static void cmd_report(struct monitor *m, const struct out *o, const struct arg 
 	    "%" PRIu64 " samples of running CPUs, %" PRIu64 " of halted ones; they took %.2f%%\n",
 	    root->total, profile_idle(m->env->profile),
 	    since ? 100.0 * (double)spent / (double)since : 0);
-	for (unsigned n = 0; n < t->nr && n < MAX_TOP; n++)
-		out(o, "%6.2f%% %s\n", 100.0 * (double)t->f[n].self / (double)root->total,
-		    t->f[n].name);
+	for (unsigned n = 0; n < t->nr && n < MAX_TOP; n++) {
+		char line[280] = "";
+		uint64_t addr;
+
+		if (symbols_find(&m->env->symbols, t->f[n].name, &addr, NULL))
+			view_line(m->env, addr, false, line, sizeof(line));
+		out(o, "%6.2f%% %s%s%s\n", 100.0 * (double)t->f[n].self / (double)root->total,
+		    t->f[n].name, *line ? " at " : "", line);
+	}
 	free(t);
 }
 
