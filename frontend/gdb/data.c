@@ -13,7 +13,7 @@
 #include "hw/pc.h"
 
 /* A client may ask for any number; more than this is a mistake. */
-#define MAX_POINTS 4096
+#define MAX_POINTS (1u << 20)
 #define CRC_MAX    (64ull << 20) /* bytes that one packet has summed up */
 
 static struct vcpu *vcpu(struct gdb_stub *s)
