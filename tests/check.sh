@@ -100,7 +100,6 @@ suite bench python3 tests/cli/bench.py --doppel ./doppel
 suite endings python3 tests/boot/ends.py --doppel ./doppel
 suite "networks" python3 tests/net/net.py --doppel ./doppel
 suite "hostile peers" python3 tests/net/hostile.py --doppel ./doppel
-suite "saved networks" python3 tests/net/saved.py --doppel ./doppel
 suite "boots with disks" python3 tests/boot/disks.py --doppel ./doppel
 suite "devices" python3 tests/boot/devices.py --doppel ./doppel
 suite "boots, interpreted" python3 tests/boot/boot.py --doppel ./doppel --accel interp

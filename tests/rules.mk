@@ -132,6 +132,7 @@ fuzz-seeds:
 .PHONY: check-net
 check-net: doppel
 	@python3 tests/net/net.py --doppel ./doppel all
+	@python3 tests/net/saved.py --doppel ./doppel
 
 #: make hostile-peers   ten minutes of garbage from peers of a guest's network (use with MODE=asan or ubsan too; MINUTES=10)
 #: make hostile-vnc     the same from clients of its VNC server
