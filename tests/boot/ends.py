@@ -8,6 +8,7 @@ import argparse
 import fcntl
 import os
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -78,6 +79,17 @@ class Ends:
             raise Failed(f"status {status}, not {want}")
         return time.monotonic() - t0
 
+    def is_raw(self, proc, slave, master, when):
+        """Waits until the guest has the terminal."""
+        end = time.monotonic() + self.limit
+        while termios.tcgetattr(slave)[3] & termios.ECHO:
+            if proc.poll() is not None:
+                raise Failed(f"ended by itself: {os.read(master, 4096)!r}")
+            if time.monotonic() > end:
+                proc.kill()
+                raise Failed(f"the terminal is not raw {when}")
+            time.sleep(0.02)
+
     def guest(self, code, *args, sig=signal.SIGTERM, keys=None, run=0.3):
         """On a terminal of its own; ended by a signal or by keys."""
         master, slave = os.openpty()
@@ -85,11 +97,10 @@ class Ends:
             before = termios.tcgetattr(slave)
             p = subprocess.Popen([self.doppel, "-kernel", self.kernel(code), "-m", "64M", *args],
                                  stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+            self.is_raw(p, slave, master, "while the guest runs")
             time.sleep(run)
             if p.poll() is not None:
                 raise Failed(f"ended by itself: {os.read(master, 4096)!r}")
-            if termios.tcgetattr(slave)[3] & termios.ECHO:
-                raise Failed("the terminal is not raw while the guest runs")
             if keys:
                 os.write(master, keys)
                 sig, want = 0, 0
@@ -113,15 +124,13 @@ class Ends:
             p = subprocess.Popen([self.doppel, "-kernel", self.kernel(GUESTS["spin"]), "-serial",
                                   "stdio", "-monitor", "none"], stdin=slave, stdout=slave,
                                  stderr=slave, start_new_session=True)
-            time.sleep(0.4)
+            self.is_raw(p, slave, master, "while the guest runs")
             p.send_signal(signal.SIGTSTP)
             _, status = os.waitpid(p.pid, os.WUNTRACED)
             if not os.WIFSTOPPED(status) or termios.tcgetattr(slave) != before:
                 raise Failed("not stopped, or the terminal is not as it was")
             p.send_signal(signal.SIGCONT)
-            time.sleep(0.3)
-            if termios.tcgetattr(slave)[3] & termios.ECHO:
-                raise Failed("the terminal is not raw again")
+            self.is_raw(p, slave, master, "again")
             return self.end(p, signal.SIGTERM, 128 + signal.SIGTERM)
         finally:
             os.close(master)
@@ -143,12 +152,18 @@ class Ends:
     def no_input(self, **how):
         """Without input the guest goes on: the built-in one prints its banner and waits."""
         p = subprocess.Popen([self.doppel], stdout=subprocess.PIPE, start_new_session=True, **how)
-        time.sleep(1)
-        if p.poll() is not None:
-            raise Failed(f"ended by itself with status {p.returncode}")
+        end, said = time.monotonic() + self.limit, b""
+        while b"guest> " not in said:
+            left = end - time.monotonic()
+            if left < 0:
+                p.kill()
+                raise Failed(f"no prompt but {said!r}")
+            if select.select([p.stdout], [], [], left)[0]:
+                more = os.read(p.stdout.fileno(), 4096)
+                if not more:
+                    raise Failed(f"ended by itself with status {p.wait()}")
+                said += more
         took = self.end(p, signal.SIGTERM, 128 + signal.SIGTERM)
-        if b"guest> " not in p.stdout.read():
-            raise Failed("no prompt")
         return took
 
     def cases(self):
