@@ -186,7 +186,7 @@ class Ends:
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--seconds", type=float, default=1.0)
+    p.add_argument("--seconds", type=float, default=20.0)
     p.add_argument("names", nargs="*")
     a = p.parse_args()
     passed = failed = 0
