@@ -386,6 +386,8 @@ static void loaded(void *state)
 	e1000_update_link(e);
 	update_irq(e);
 	net_flush(&e->end);
+	/* What a link that was busy had to leave; this one has refused nothing, so it will not ask. */
+	e1000_send(e);
 }
 
 void e1000_init(struct e1000 *e, struct clock *clock)

@@ -388,6 +388,8 @@ static void loaded(void *state)
 	update_irq(r);
 	arm_timer(r);
 	net_flush(&r->end);
+	/* What a link that was busy had to leave; this one has refused nothing, so it will not ask. */
+	rtl8139_send_ring(r);
 }
 
 void rtl8139_init(struct rtl8139 *r, struct clock *clock)

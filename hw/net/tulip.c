@@ -280,6 +280,8 @@ static void loaded(void *state)
 	update_irq(t);
 	arm_timer(t);
 	net_flush(&t->end);
+	/* What a link that was busy had to leave; this one has refused nothing, so it will not ask. */
+	tulip_send(t);
 }
 
 void tulip_init(struct tulip *t, struct clock *clock, bool as_21140)

@@ -190,6 +190,18 @@ Test(e1000, sends_frames_in_pieces)
 	cr_assert_eq(get16(out.data + 14), 0x123);
 }
 
+/* Saved while the link was busy, and loaded where it is not. */
+Test(e1000, goes_on_sending_when_loaded)
+{
+	out.full = true;
+	desc(DATA, 100 | EOP | IFCS | RS, 0);
+	desc(DATA, 100 | EOP | IFCS | RS, 0);
+	cr_assert_eq(out.nr, 0);
+	out.full = e->end.refused = false;
+	e->state.loaded(e);
+	cr_expect_eq(out.nr, 2);
+}
+
 static void context(size_t len, unsigned mss)
 {
 	uint64_t where = 14 | 24 << 8 | 33 << 16 | 34ull << 32 | 50ull << 40;

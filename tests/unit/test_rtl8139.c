@@ -222,6 +222,20 @@ Test(rtl8139, rings_receive)
 	cr_assert_eq(get(&g, RX, 4) >> 31, 0);
 }
 
+/* Saved while the link was busy, and loaded where it is not. */
+Test(rtl8139, goes_on_sending_when_loaded)
+{
+	cplus();
+	put(&g, TX, 3u << 30 | 3u << 28 | 100, 4);
+	put(&g, TX + 8, DATA, 8);
+	out.full = true;
+	wr(TPPOLL, 0x40, 1);
+	cr_assert_eq(out.nr, 0);
+	out.full = r->end.refused = false;
+	r->state.loaded(r);
+	cr_expect_eq(out.nr, 1);
+}
+
 /* Drivers that poll give descriptors back without touching a register. */
 Test(rtl8139, frames_wait_for_descriptors)
 {

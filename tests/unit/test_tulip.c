@@ -159,6 +159,18 @@ Test(tulip, transceiver_and_srom)
 	cr_assert_eq(b[b[27] + 5], 1); /* an MII block */
 }
 
+/* Saved while the link was busy, and loaded where it is not. */
+Test(tulip, goes_on_sending_when_loaded)
+{
+	out.full = true;
+	desc(TX, FS | LS | END | 70, DATA, 0);
+	set_csr(1, 1);
+	cr_assert_eq(out.nr, 0);
+	out.full = t->end.refused = false;
+	t->state.loaded(t);
+	cr_expect_eq(out.nr, 1);
+}
+
 Test(tulip, sends)
 {
 	for (unsigned i = 0; i < 300; i++)
