@@ -99,11 +99,13 @@ class Rfb:
 
     def picture(self):
         """All of it, as the RGB bytes of a PPM."""
-        size, pixels = None, False
-        while not pixels or size != (self.width, self.height):
+        size = None
+        while size != (self.width, self.height):
             size = (self.width, self.height)
             self.request(0)
-            pixels = self.receive()
+            # The server tells the size first. To ask again now would make it begin with that again.
+            while not self.receive():
+                pass
         rgb = bytearray(self.width * self.height * 3)
         rgb[0::3], rgb[1::3], rgb[2::3] = self.pixels[2::4], self.pixels[1::4], self.pixels[0::4]
         return bytes(rgb)
