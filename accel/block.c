@@ -352,7 +352,7 @@ uint16_t block_key(const struct core *c)
 	if (c->watch_execs && watch_exec_page(c->watch_execs, lin))
 		key |= BLOCK_WATCHED;
 	if (c->mode == 8) /* does not see its segments */
-		key |= (uint64_t)(int32_t)lin == lin ? BLOCK_FIXED : 0;
+		key |= near_zero(lin) ? BLOCK_FIXED : 0;
 	else
 		key |= (unsigned)c->flat << 4 | (c->v.seg[SS].attr & SEG_DB ? 1 << 6 : 0);
 	return (uint16_t)key;

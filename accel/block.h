@@ -39,6 +39,12 @@ enum chain { CHAIN_TAKEN, CHAIN_NEXT, CHAIN_NONE };
  * is not another page's either, so that the translation can have addresses for constants. */
 #define BLOCK_FIXED (1u << 15)
 
+/* Whether an immediate operand of 64-bit code can be this. */
+static inline bool near_zero(uint64_t v)
+{
+	return v == (uint64_t)(int32_t)v;
+}
+
 /* Which TLB of the translator blocks use: one for each access mode, and one for supervisor code while the
  * PCID has bit 11 set. Guests that isolate page tables have the user's there, and come through on the way
  * into and out of the kernel: its own entries must not go each time. In bits 7 and 8 of the key. */

@@ -172,12 +172,6 @@ void perf_block(struct engine_cpu *e, const struct block *b, uint64_t rip, const
 		const uint8_t *to, const char *what);
 void perf_evicted(struct jit *j, const uint8_t *from, const uint8_t *to);
 
-/* Whether an immediate operand of 64-bit code can be this. */
-static inline bool near_zero(uint64_t v)
-{
-	return v == (uint64_t)(int32_t)v;
-}
-
 /* page_rip = page of S1. Clobbers flags. */
 static inline void emit_set_page(struct emit *e)
 {
