@@ -3,20 +3,17 @@
 """desktop.py --doppel DOPPEL [--logs DIR] [--seconds 10]: Weston in a Debian guest at 1280x800, with a terminal that
 scrolls and a client that draws as often as it may, in a window under Xvfb: pictures that the window gets a second, which
 must be 20. For a host that does nothing else meanwhile. The system is made by tests/guests/desktop.sh."""
-import argparse
 import os
 import re
-import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "boot"))
 sys.path.insert(0, HERE)
-from display import Suite  # noqa: E402
-from guest import Guest, GuestError  # noqa: E402
-from suite import Skip, check, desktop  # noqa: E402
+from display import Suite, options, run_alone  # noqa: E402
+from guest import Guest  # noqa: E402
+from suite import check, desktop  # noqa: E402
 
 LEAST = 20  # pictures a second
 # A terminal's program that writes 25 lines a second.
@@ -73,31 +70,10 @@ class Desktop(Suite):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--logs")
+    p = options()
     p.add_argument("--seconds", type=float, default=10, help="to count for")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
     a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-desktop-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Desktop(a.doppel, logs)
-    t0 = time.monotonic()
-    status = 0
-    try:
-        note = suite.run(a.seconds)
-        print(f"ok    desktop  {time.monotonic() - t0:.1f} s: {note} (pictures in {logs})")
-    except Skip as e:
-        print(f"skip  desktop: {e}")
-    except (GuestError, OSError, subprocess.SubprocessError) as e:
-        print(f"FAIL  desktop: {e}\n      (logs in {logs})")
-        status = 1
-    for other in [*suite.others, suite.xvfb]:
-        if other:
-            other.terminate()
-            other.wait()
-    sys.exit(status)
+    run_alone(Desktop, a, "desktop", a.seconds)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,13 @@ class Suite:
     def path(self, name):
         return os.path.join(self.logs, name)
 
+    def end(self):
+        """What has been started beside guests ends."""
+        for other in [*self.others, self.xvfb]:
+            if other:
+                other.terminate()
+                other.wait()
+
     def start(self, name, *args):
         return Monitored([self.doppel, "-m", "64M", *MENU, *args], self.path(name + ".log"))
 
@@ -641,18 +648,46 @@ CASES = ["sdl", "sdl_stays", "sdl_quiet", "sdl_consoles", "gpu_resize", "gpu_cur
          "vnc_password", "vnc_hostile"]
 
 
-def main():
+def options():
+    """What every test with a window is told."""
     p = argparse.ArgumentParser()
     p.add_argument("--doppel", default="./doppel")
     p.add_argument("--logs")
     p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
+    return p
+
+
+def open_suite(kind, a, name):
+    """A suite of that kind, for the arguments a."""
+    logs = a.logs or tempfile.mkdtemp(prefix=f"doppel-{name}-")
+    os.makedirs(logs, exist_ok=True)
+    Guest.slow = a.slow
+    return kind(a.doppel, logs)
+
+
+def run_alone(kind, a, name, *args):
+    """The run() of a suite that is one case of its own."""
+    suite = open_suite(kind, a, name)
+    t0 = time.monotonic()
+    status = 0
+    try:
+        note = suite.run(*args)
+        print(f"ok    {name}  {time.monotonic() - t0:.1f} s{': ' + note if note else ''} (pictures in {suite.logs})")
+    except Skip as e:
+        print(f"skip  {name}: {e}")
+    except (GuestError, RfbError, OSError, subprocess.SubprocessError) as e:
+        print(f"FAIL  {name}: {e}\n      (logs in {suite.logs})")
+        status = 1
+    suite.end()
+    sys.exit(status)
+
+
+def main():
+    p = options()
     p.add_argument("--seconds", type=float, default=8, help="of garbage")
     p.add_argument("names", nargs="*")
     a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-display-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Suite(a.doppel, logs)
+    suite = open_suite(Suite, a, "display")
     passed = failed = skipped = 0
     for name in a.names or CASES:
         t0 = time.monotonic()
@@ -670,13 +705,10 @@ def main():
             print(f"skip  {name}: {e}", flush=True)
         except (GuestError, RfbError, OSError, AssertionError, subprocess.SubprocessError) as e:
             failed += 1
-            print(f"FAIL  {name}: {e}\n      (logs in {logs})", flush=True)
-    for other in [*suite.others, suite.xvfb]:
-        if other:
-            other.terminate()
-            other.wait()
+            print(f"FAIL  {name}: {e}\n      (logs in {suite.logs})", flush=True)
+    suite.end()
     if not failed and not a.logs:
-        shutil.rmtree(logs, ignore_errors=True)
+        shutil.rmtree(suite.logs, ignore_errors=True)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)
 

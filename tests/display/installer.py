@@ -4,21 +4,19 @@
 once, with a USB tablet: a click by VNC leaves its first screen, a click into the window its second one.
 
 The installer is Debian's package debian-installer-12-netboot-amd64, fetched by apt into the cache."""
-import argparse
 import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "boot"))
 sys.path.insert(0, HERE)
 from boot import Skip, check  # noqa: E402
-from display import Monitored, Suite  # noqa: E402
-from guest import Guest, GuestError  # noqa: E402
-from rfb import Rfb, RfbError  # noqa: E402
+from display import Monitored, Suite, options, run_alone  # noqa: E402
+from guest import Guest  # noqa: E402
+from rfb import Rfb  # noqa: E402
 
 PACKAGE = "debian-installer-12-netboot-amd64"
 FOLDER = "usr/lib/debian-installer/images/12/amd64/gtk/debian-installer/amd64"
@@ -95,30 +93,7 @@ class Installer(Suite):
 
 
 def main():
-    p = argparse.ArgumentParser()
-    p.add_argument("--doppel", default="./doppel")
-    p.add_argument("--logs")
-    p.add_argument("--slow", type=float, default=1, help="factor on all timeouts")
-    a = p.parse_args()
-    logs = a.logs or tempfile.mkdtemp(prefix="doppel-installer-")
-    os.makedirs(logs, exist_ok=True)
-    Guest.slow = a.slow
-    suite = Installer(a.doppel, logs)
-    t0 = time.monotonic()
-    status = 0
-    try:
-        suite.run()
-        print(f"ok    installer  {time.monotonic() - t0:.1f} s (pictures in {logs})")
-    except Skip as e:
-        print(f"skip  installer: {e}")
-    except (GuestError, RfbError, OSError, subprocess.SubprocessError) as e:
-        print(f"FAIL  installer: {e}\n      (logs in {logs})")
-        status = 1
-    for other in [*suite.others, suite.xvfb]:
-        if other:
-            other.terminate()
-            other.wait()
-    sys.exit(status)
+    run_alone(Installer, options().parse_args(), "installer")
 
 
 if __name__ == "__main__":
