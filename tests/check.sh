@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 mode=${1:-release}
 build=build/$mode
 jobs=$(nproc 2>/dev/null || echo 2)
-fuzz=${FUZZ:-10} # seconds for each device
+fuzz=${FUZZ:-60} # seconds for each device
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0 failed=0 skipped=0
