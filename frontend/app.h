@@ -50,6 +50,9 @@ struct app {
 	unsigned nr_modules;
 	int signals; /* signalfd of what we handle */
 	int dying;   /* signalfd of what ends us: never read, only looked at */
+	int ready;   /* -daemonize: whom to tell that the guest starts; -1: nobody */
+	int pidfile; /* locked; -1: none */
+	char *pid_path;
 	char err[1024];
 	char engine_note[1024]; /* said once nothing else can go wrong */
 	const struct run_hooks *hooks;
@@ -78,6 +81,12 @@ int app_open_screens(struct app *a);
 /* Windows and VNC. Machine lock not held. */
 int app_open_ui(struct app *a);
 void app_close_ui(struct app *a);
+
+/* app_process.c: before any thread starts. Nonzero: this process is done, with *status. */
+int app_start_process(struct app *a, int *status);
+/* Nothing can fail any more: -daemonize lets go of the terminal, and of who waits there. */
+int app_is_ready(struct app *a);
+void app_end_process(struct app *a);
 
 /* app_signals.c: before any thread starts, so that all inherit the mask. */
 int app_block_signals(struct app *a);

@@ -262,19 +262,19 @@ static int start_log(struct app *a)
 	return 0;
 }
 
-/* Before the guest begins; -loadvm. */
+/* Before the guest begins. */
 static int on_start(void *opaque)
 {
 	struct app *a = opaque;
 
 	if (start_log(a))
 		return -1;
-	if (!a->opt.loadvm)
-		return 0;
-	if (snapshot_load(a->pc, a->drives, a->opt.loadvm, a->err, sizeof(a->err)) == 0)
-		return 0;
-	complain("%s", a->err);
-	return -1;
+	if (a->opt.loadvm &&
+	    snapshot_load(a->pc, a->drives, a->opt.loadvm, a->err, sizeof(a->err)) < 0) {
+		complain("%s", a->err);
+		return -1;
+	}
+	return app_is_ready(a) ? -1 : 0;
 }
 
 static struct block *flash(struct app *a, unsigned n)
@@ -397,6 +397,7 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 	if (!app)
 		return complain("out of memory");
 	app->hooks = hooks;
+	app->ready = app->pidfile = -1;
 	if (argc > 1 && strcmp(argv[1], "img") == 0) {
 		free(app);
 		return img_main(argc - 1, argv + 1);
@@ -405,7 +406,8 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		complain("%s", app->err);
 	} else if (app->opt.action != ACT_RUN) {
 		status = help(app);
-	} else if (!configure(app) && !app_read_images(app)) {
+	} else if (app_start_process(app, &status) == 0 && !configure(app) &&
+		   !app_read_images(app)) {
 		status = app_block_signals(app);
 		if (status == 0)
 			status = run(app);
@@ -425,6 +427,7 @@ static int run_guest(int argc, char **argv, const struct run_hooks *hooks)
 		close(app->signals);
 		close(app->dying);
 	}
+	app_end_process(app);
 	app_free_images(app);
 	free(app);
 	return status;

@@ -224,19 +224,6 @@ static int on_keymap(struct parse *p, const char *arg)
 	return 0;
 }
 
-/* NAME or guest=NAME; what else there may be is for QEMU's processes. */
-static int on_name(struct parse *p, const char *arg)
-{
-	const char *at = arg;
-	struct keyval kv;
-
-	while (next_keyval(&at, &kv))
-		if (!kv.has_val || strcmp(kv.key, "guest") == 0)
-			snprintf(p->o->name, sizeof(p->o->name), "%.127s",
-				 kv.has_val ? kv.val : kv.key);
-	return 0;
-}
-
 static int on_log(struct parse *p, const char *arg)
 {
 	const char *at = arg;
@@ -378,6 +365,11 @@ static const struct option table[] = {
     {"no-reboot", NULL, on_no_reboot, "exit instead of rebooting"},
     {"no-shutdown", NULL, on_no_shutdown, "stop instead of exiting on power-off"},
 
+    {"", NULL, NULL, "As a process of the host"},
+    {"name", "NAME[,process=P]", on_name, "what windows call the guest, and the process"},
+    {"daemonize", NULL, on_daemonize, "go to the background once the guest starts"},
+    {"pidfile", "FILE", on_pidfile, "write the PID there; the file goes when doppel ends"},
+
     {"", NULL, NULL, "For the host's profiler"},
     {"perfmap", NULL, on_perfmap, "name translated code in /tmp/perf-PID.map, for perf report"},
     {"jitdump", NULL, on_jitdump, "write it to ./jit-PID.dump, for perf inject --jit"},
@@ -389,7 +381,7 @@ static const struct option table[] = {
     /* Accepted because scripts give them; they ask for what is the case anyway. */
     {"nodefaults", NULL, on_nodefaults, NULL},
     {"no-user-config", NULL, ignore, NULL},
-    {"name", "NAME", on_name, NULL},
+    {"overcommit", "mem-lock=off,cpu-pm=off", on_overcommit, NULL},
     {"sdl", NULL, on_sdl, NULL},
     {"full-screen", NULL, on_full_screen, NULL},
     {"parallel", "none", on_parallel, NULL},
@@ -413,8 +405,6 @@ static const struct {
     {"acpitable", "nothing"},
     {"incoming", "nothing"},
     {"trace", "-d, or the monitor's trace"},
-    {"daemonize", "the shell's &"},
-    {"pidfile", "the shell's $!"},
     {"watchdog", "-no-reboot"},
     {"action", "-no-reboot and -no-shutdown"},
     {"sandbox", "nothing"},

@@ -124,6 +124,9 @@ struct options {
 	/* -d, -D and -dfilter; NULL: not given */
 	const char *log_items, *log_file, *log_filter;
 	char name[128]; /* -name */
+	char process[16];
+	const char *pidfile; /* or NULL */
+	bool daemonize;
 	struct {
 		struct chardev_spec to;
 		bool has_port;

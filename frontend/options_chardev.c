@@ -402,7 +402,7 @@ int finish_chardevs(struct parse *p)
 		s->mux = !o->monitor_none;
 		if (o->monitor_stdio)
 			s->kind = CHR_NONE;
-		if (o->curses || stdio)
+		if (o->curses || stdio || o->daemonize)
 			s->kind = CHR_NULL;
 	}
 	for (unsigned i = 0; i < o->nr_serial; i++) {
@@ -418,6 +418,9 @@ int finish_chardevs(struct parse *p)
 			o->debugcon[i].port = o->debugcon_port;
 	}
 	stdio += o->monitor_stdio;
+	if (o->daemonize && (stdio || o->curses || o->nographic))
+		return fail(p, "-daemonize leaves the terminal; send serial ports and monitors "
+			       "elsewhere, as to unix:PATH,server,nowait");
 	if (o->curses && stdio)
 		return fail(p,
 			    "-display curses has the terminal; send serial ports elsewhere (Ctrl-A "

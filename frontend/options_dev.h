@@ -40,6 +40,13 @@ int on_sdl(struct parse *p, const char *arg);
 int on_full_screen(struct parse *p, const char *arg);
 int on_vnc(struct parse *p, const char *arg);
 
+/* options_process.c */
+int on_name(struct parse *p, const char *arg);
+int on_pidfile(struct parse *p, const char *arg);
+int on_daemonize(struct parse *p, const char *arg);
+int on_overcommit(struct parse *p, const char *arg);
+
+/* options_firmware.c */
 int on_uuid(struct parse *p, const char *arg);
 int on_smbios(struct parse *p, const char *arg);
 int on_fw_cfg(struct parse *p, const char *arg);

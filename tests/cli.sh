@@ -109,6 +109,27 @@ for word in help '?'; do
 done
 answers "iobase=" -device isa-debug-exit,help
 
+# ---- processes ----
+run -daemonize -pidfile "$dir/pid" -name process=doppeltest -display none -serial null -S
+pid=$(cat "$dir/pid")
+[ $status -eq 0 ] && [ "$(cat "/proc/$pid/comm")" = doppeltest ] && [ ! -s "$dir/out" ]
+verdict $? "a daemon" -daemonize
+refuses "$dir/pid: a process that runs has it" -pidfile "$dir/pid"
+kill "$pid"
+for i in $(seq 100); do
+	[ -e "$dir/pid" ] || break
+	sleep 0.1
+done
+[ ! -e "$dir/pid" ]
+verdict $? "the PID's file goes" -pidfile
+refuses "cannot open kernel /nonexistent" -daemonize -kernel /nonexistent
+refuses "cannot open /nonexistent/pid: No such file" -pidfile /nonexistent/pid
+refuses "leaves the terminal" -daemonize -serial mon:stdio
+refuses "leaves the terminal" -daemonize -nographic
+refuses "a23456789b123456 has more than 15 characters" -name process=a23456789b123456
+refuses "foo= is not known" -name guest=a,foo=b
+refuses "mem-lock=on is not supported" -overcommit mem-lock=on
+
 # ---- words that are no options ----
 refuses "-kernle is not known; did you mean -kernel" -kernle x
 refuses "-zzzzzz is not known; -help" -zzzzzz
