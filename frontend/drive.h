@@ -73,6 +73,8 @@ struct drive_set *drives_open(const struct drives *d, struct machine *m,
 			      size_t errlen);
 /* By id; NULL: there is none. */
 struct block *drives_find(struct drive_set *s, const char *id);
+/* How `change` and blockdev-change-medium call it: "retain", "read-only", "read-write". */
+bool drives_access(const char *name, enum block_access *out);
 /* One after the other; NULL at the end. */
 struct block *drives_at(struct drive_set *s, unsigned index);
 /* Before the machine's loop goes, and after its devices have gone. */

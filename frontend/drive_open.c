@@ -111,6 +111,18 @@ struct block *drives_find(struct drive_set *s, const char *id)
 	return NULL;
 }
 
+bool drives_access(const char *name, enum block_access *out)
+{
+	static const char *const names[] = {"retain", "read-only", "read-write"};
+
+	for (unsigned i = 0; i < 3; i++)
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum block_access)i;
+			return true;
+		}
+	return false;
+}
+
 struct block *drives_at(struct drive_set *s, unsigned index)
 {
 	return s && index < s->nr ? s->blocks[index] : NULL;

@@ -147,18 +147,21 @@ void monitor_change_medium(struct monitor *m, const struct out *o, const struct 
 {
 	const char *mode = a[4].given ? a[4].text : "retain";
 	struct block *b = find(m, o, a[1].text);
+	enum block_access access;
 	char err[1024];
-	bool read_only;
 
 	if (!b)
 		return;
-	read_only = strcmp(mode, "read-only") == 0 ||
-		    (strcmp(mode, "retain") == 0 && block_options(b)->read_only);
-	if (!read_only && strcmp(mode, "read-write") != 0 && strcmp(mode, "retain") != 0)
+	if (!drives_access(mode, &access))
 		out(o, "there is no mode %s; there are retain, read-only, read-write\n", mode);
-	else if (block_change(b, a[2].text, a[3].given ? a[3].text : NULL, read_only, a[0].given,
-			      err, sizeof(err)) < 0)
+	else if (block_change(b, a[2].text, a[3].given ? a[3].text : NULL, access, a[0].given, err,
+			      sizeof(err)) < 0)
 		out(o, "%s\n", err);
+	else if (block_image(b)->snapshot && !block_read_only(b))
+		out(o,
+		    "%s has snapshot=on: what is written is lost at the end, unless 'commit %s' "
+		    "keeps it (mode read-write writes the file itself)\n",
+		    block_name(b), block_name(b));
 }
 
 /* ---- sizes and contents ---- */

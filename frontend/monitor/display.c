@@ -72,9 +72,9 @@ const struct command display_commands[] = {
     {"set_password", "vnc PASSWORD", cmd_set_password,
      "what VNC clients must know, with -vnc ...,password=on", "set_password vnc secret"},
     {"change", "-f DEVICE FILE [FORMAT] [MODE]", cmd_change,
-     "put another medium in (mode: retain, read-only or read-write; -f: although the guest holds "
-     "the old one), or "
-     "'change vnc password PASSWORD'",
+     "put another medium in (mode: retain, read-only, or read-write, which writes the file itself "
+     "also under -snapshot; -f: although the guest holds the old one), or 'change vnc password "
+     "PASSWORD'",
      "change ide1-cd0 other.iso"},
     {0},
 };

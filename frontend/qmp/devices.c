@@ -172,15 +172,15 @@ static void change_medium(struct qmp_call *c)
 {
 	const char *mode = qmp_text(c, "read-only-mode", "retain");
 	struct block *b = disk(c);
+	enum block_access access;
 	char err[512];
-	bool read_only;
 
 	if (!b)
 		return;
-	read_only = strcmp(mode, "read-only") == 0 ||
-		    (strcmp(mode, "retain") == 0 && block_options(b)->read_only);
-	if (block_change(b, qmp_text(c, "filename", ""), qmp_text(c, "format", NULL), read_only,
-			 qmp_bool(c, "force", false), err, sizeof(err)) < 0)
+	if (!drives_access(mode, &access))
+		qmp_error(c, "Parameter 'read-only-mode' does not accept value '%.200s'", mode);
+	else if (block_change(b, qmp_text(c, "filename", ""), qmp_text(c, "format", NULL), access,
+			      qmp_bool(c, "force", false), err, sizeof(err)) < 0)
 		qmp_error(c, "%s", err);
 }
 

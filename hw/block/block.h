@@ -220,10 +220,13 @@ int block_flush_now(struct block *b);
 /* The monitor's eject and change, which wait. Without force, a locked medium stays: -EBUSY, and the guest is
  * asked for it. -ENOTSUP for a drive that is not removable. One line in err. */
 int block_eject(struct block *b, bool force, char *err, size_t errlen);
+/* What a new medium is for: as the one before, not to be written, or to be written itself, even where the drive
+ * has snapshot=on. */
+enum block_access { BLOCK_RETAIN, BLOCK_READ_ONLY, BLOCK_READ_WRITE };
 /* Another file, with the drive's own options but for what is said here; format as in block_options. If it
  * cannot be opened, the old medium stays. */
-int block_change(struct block *b, const char *file, const char *format, bool read_only, bool force,
-		 char *err, size_t errlen);
+int block_change(struct block *b, const char *file, const char *format, enum block_access access,
+		 bool force, char *err, size_t errlen);
 /* Brings what the image has to its backing file, for `commit`: then it has nothing of its own. The backing file
  * stays open for writing. Waits. 0, or -errno and one line in err. */
 int block_commit(struct block *b, char *err, size_t errlen);

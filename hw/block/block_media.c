@@ -315,8 +315,8 @@ int block_eject(struct block *b, bool force, char *err, size_t errlen)
 	return r;
 }
 
-int block_change(struct block *b, const char *file, const char *format, bool read_only, bool force,
-		 char *err, size_t errlen)
+int block_change(struct block *b, const char *file, const char *format, enum block_access access,
+		 bool force, char *err, size_t errlen)
 {
 	struct block_options o = b->opt;
 	struct image *img;
@@ -332,7 +332,10 @@ int block_change(struct block *b, const char *file, const char *format, bool rea
 	}
 	o.file = file;
 	o.format = format;
-	o.read_only = read_only;
+	if (access != BLOCK_RETAIN)
+		o.read_only = access == BLOCK_READ_ONLY;
+	if (access == BLOCK_READ_WRITE)
+		o.snapshot = false;
 	r = open_image(b, &o, &img, err, errlen);
 	if (r < 0) {
 		free(path);
@@ -341,7 +344,7 @@ int block_change(struct block *b, const char *file, const char *format, bool rea
 	take_medium(b);
 	b->image = img;
 	b->path = path;
-	b->opt.read_only = read_only;
+	b->opt.read_only = o.read_only;
 	block_open_tray(b, false);
 	tell_changed(b);
 	return 0;

@@ -228,7 +228,7 @@ static void insert_cd(bool force)
 	char path[64], err[256];
 
 	path_of(cd_fd, path);
-	block_change(world.cd, path, "raw", true, force, err, sizeof(err));
+	block_change(world.cd, path, "raw", BLOCK_READ_ONLY, force, err, sizeof(err));
 }
 
 /* From now on the host's disk fails, or works again. */

@@ -241,6 +241,8 @@ class Suite:
                       format="raw")
             shutil.copy(disk, disk + "2")
             c.refused("blockdev-change-medium", "cannot open", device=cd["device"], filename="/nonexistent/x")
+            c.refused("blockdev-change-medium", "does not accept value 'rw'", device=cd["device"], filename=disk,
+                      **{"read-only-mode": "rw"})
             c.event("DEVICE_TRAY_MOVED", **tray, **{"tray-open": False})
             c.command("blockdev-change-medium", device=cd["device"], filename=disk + "2", format="raw")
             cd = next(d for d in c.command("query-block") if d["removable"])

@@ -137,13 +137,16 @@ Test(media, the_guest_may_hold_it, .init = setup, .fini = teardown)
 	block_attach(disk, &user, NULL);
 	block_lock_medium(disk, true);
 	cr_assert_eq(block_eject(disk, false, err, sizeof(err)), -EBUSY);
-	cr_assert_eq(block_change(disk, in_dir("b"), NULL, true, false, err, sizeof(err)), -EBUSY);
+	cr_assert_eq(
+	    block_change(disk, in_dir("b"), NULL, BLOCK_READ_ONLY, false, err, sizeof(err)),
+	    -EBUSY);
 	cr_assert(strstr(err, "locked"), "%s", err);
 	cr_assert_eq(asked, 2);
 	cr_assert_eq(byte_at(5), 0xaa);
 	/* the guest gives it */
 	block_open_tray(disk, true);
-	cr_assert_eq(block_change(disk, in_dir("b"), NULL, true, false, err, sizeof(err)), 0);
+	cr_assert_eq(
+	    block_change(disk, in_dir("b"), NULL, BLOCK_READ_ONLY, false, err, sizeof(err)), 0);
 	cr_assert_eq(changes, 2);
 	cr_assert_eq(byte_at(5), 0xbb);
 	cr_assert(!block_tray_is_open(disk));
@@ -156,14 +159,17 @@ Test(media, the_guest_may_hold_it, .init = setup, .fini = teardown)
 Test(media, what_cannot_be_opened_leaves_the_old_one, .init = setup, .fini = teardown)
 {
 	open_disk((struct block_options){.removable = true, .format = "raw"}, "a");
-	cr_assert_eq(block_change(disk, in_dir("none"), NULL, false, false, err, sizeof(err)),
-		     -ENOENT);
+	cr_assert_eq(
+	    block_change(disk, in_dir("none"), NULL, BLOCK_READ_WRITE, false, err, sizeof(err)),
+	    -ENOENT);
 	cr_assert(strstr(err, "none"), "%s", err);
 	cr_assert_eq(byte_at(0), 0xaa);
-	cr_assert_eq(block_change(disk, in_dir("b"), "raw", true, false, err, sizeof(err)), 0);
+	cr_assert_eq(
+	    block_change(disk, in_dir("b"), "raw", BLOCK_READ_ONLY, false, err, sizeof(err)), 0);
 	cr_assert(block_read_only(disk));
 	cr_assert_eq(run(BLOCK_WRITE, 0, &(uint8_t[512]){0}, 512), -EROFS);
-	cr_assert_eq(block_change(disk, in_dir("a"), "raw", false, false, err, sizeof(err)), 0);
+	cr_assert_eq(
+	    block_change(disk, in_dir("a"), "raw", BLOCK_READ_WRITE, false, err, sizeof(err)), 0);
 	cr_assert_eq(run(BLOCK_WRITE, 0, &(uint8_t[512]){1}, 512), 0);
 	cr_assert_eq(file_byte("a", 0), 1);
 }
@@ -172,8 +178,9 @@ Test(media, a_disk_is_not_removable, .init = setup, .fini = teardown)
 {
 	open_disk((struct block_options){.format = "raw"}, "a");
 	cr_assert_eq(block_eject(disk, true, err, sizeof(err)), -ENOTSUP);
-	cr_assert_eq(block_change(disk, in_dir("b"), "raw", false, true, err, sizeof(err)),
-		     -ENOTSUP);
+	cr_assert_eq(
+	    block_change(disk, in_dir("b"), "raw", BLOCK_READ_WRITE, true, err, sizeof(err)),
+	    -ENOTSUP);
 	cr_assert_eq(byte_at(0), 0xaa);
 }
 
@@ -215,6 +222,30 @@ Test(media, commit_of_what_would_be_lost, .init = setup, .fini = teardown)
 	cr_assert_eq(file_byte("a", 0), 1);
 	cr_assert_eq(run(BLOCK_WRITE, 512, one, 512), 0);
 	cr_assert_eq(file_byte("a", 512), 0xaa);
+}
+
+Test(media, another_medium_under_snapshot, .init = setup, .fini = teardown)
+{
+	uint8_t one[512];
+
+	memset(one, 1, sizeof(one));
+	open_disk((struct block_options){.format = "raw", .snapshot = true, .removable = true},
+		  "a");
+	cr_assert_eq(block_change(disk, in_dir("b"), "raw", BLOCK_RETAIN, false, err, sizeof(err)),
+		     0);
+	cr_assert_eq(run(BLOCK_WRITE, 0, one, 512), 0);
+	cr_assert_eq(byte_at(0), 1);
+	cr_assert_eq(file_byte("b", 0), 0xbb);
+	/* what was asked for by name is written */
+	cr_assert_eq(
+	    block_change(disk, in_dir("a"), "raw", BLOCK_READ_WRITE, false, err, sizeof(err)), 0);
+	cr_assert_eq(run(BLOCK_WRITE, 0, one, 512), 0);
+	cr_assert_eq(file_byte("a", 0), 1);
+	/* and that was this medium's alone */
+	cr_assert_eq(block_change(disk, in_dir("b"), "raw", BLOCK_RETAIN, false, err, sizeof(err)),
+		     0);
+	cr_assert_eq(run(BLOCK_WRITE, 0, one, 512), 0);
+	cr_assert_eq(file_byte("b", 0), 0xbb);
 }
 
 Test(media, commit_is_refused_where_it_would_do_harm, .init = setup, .fini = teardown)
