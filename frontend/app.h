@@ -65,6 +65,7 @@ int complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int app_read_images(struct app *a);
 void app_free_images(struct app *a);
 int app_add_fw_files(struct app *a);
+int app_add_option_roms(struct app *a);
 
 /* app_chardevs.c: a chardev for a device, or NULL when it leads nowhere. Machine lock held. */
 int app_open_chardev(struct app *a, const struct chardev_spec *spec, const char *label,

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,6 +154,44 @@ int app_add_fw_files(struct app *a)
 			free((void *)b.data);
 		if (r < 0)
 			return complain("%s", a->err);
+	}
+	return 0;
+}
+
+/* By the name of the file alone, as SeaBIOS shows it. */
+static int add_option_rom(struct app *a, const struct blob *b, int bootindex)
+{
+	const char *base = strrchr(b->name, '/');
+	char name[FW_CFG_NAME];
+
+	base = base ? base + 1 : b->name;
+	if ((size_t)snprintf(name, sizeof(name), "genroms/%s", base) >= sizeof(name))
+		return complain("-option-rom %s: its name is too long; there is room for %zu "
+				"characters",
+				base, sizeof(name) - sizeof("genroms/"));
+	if (b->len < 3 || b->data[0] != 0x55 || b->data[1] != 0xaa)
+		return complain("-option-rom %s: it is no option ROM, which begins with 55 AA",
+				b->name);
+	if (pc_add_fw_file(a->pc, name, b->data, b->len, a->err, sizeof(a->err)) < 0)
+		return complain("-option-rom: %s", a->err);
+	if (bootindex >= 0)
+		pc_add_boot_rom(a->pc, bootindex, name);
+	return 0;
+}
+
+int app_add_option_roms(struct app *a)
+{
+	for (unsigned i = 0; i < a->opt.nr_option_roms; i++) {
+		const char *path = a->opt.option_rom[i].path;
+		struct blob b;
+		int r;
+
+		if (rom_find(&b, &a->opt, path, a->err, sizeof(a->err)) < 0)
+			return complain("-option-rom: %s", a->err);
+		r = add_option_rom(a, &b, a->opt.option_rom[i].bootindex);
+		firmware_free(&b);
+		if (r)
+			return r;
 	}
 	return 0;
 }

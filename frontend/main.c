@@ -113,6 +113,14 @@ static int help(const struct app *a)
 	case ACT_LOG_HELP:
 		printf("%s\n", trace_log_help);
 		break;
+	case ACT_DISPLAY_HELP:
+		printf("Available display backend types:\nnone\ncurses\nsdl\nvnc=[HOST]:N\n");
+		break;
+	case ACT_VGA_HELP:
+		printf("none                 no graphic card\n"
+		       "std                  standard VGA (default)\n"
+		       "virtio               Virtio VGA\n");
+		break;
 	case ACT_RUN:
 		break;
 	}
@@ -199,6 +207,7 @@ static int configure(struct app *a)
 	c->debug_exit_size = o->debug_exit_size;
 	c->pvpanic = o->pvpanic;
 	c->pc_testdev = o->pc_testdev;
+	c->no_hpet = o->no_hpet;
 	c->no_reboot = o->no_reboot;
 	c->no_shutdown = o->no_shutdown;
 	c->epoch_ns = epoch(o);
@@ -238,6 +247,8 @@ static int add_vga(struct app *a)
 		return 0;
 	device_spec_init(&spec, a->opt.vga);
 	spec.devfn = PCI_DEVFN(2, 0);
+	if (options_globals(&a->opt, &spec, a->err, sizeof(a->err)) < 0)
+		return complain("%s", a->err);
 	if (pc_add_device(a->pc, &spec, NULL, NULL, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
 	return 0;
@@ -316,7 +327,7 @@ static int run(struct app *a)
 		if (pc_add_device(a->pc, &a->opt.devices[i], app_find_backend, a, a->err,
 				  sizeof(a->err)) < 0)
 			return complain("%s", a->err);
-	if (app_add_fw_files(a))
+	if (app_add_fw_files(a) || app_add_option_roms(a))
 		return 1;
 	if (a->opt.firmware) {
 		const struct pc_firmware fw = {
@@ -328,6 +339,7 @@ static int run(struct app *a)
 		    .initrd = a->nr_modules ? &a->modules[0].file : NULL,
 		    .cmdline = a->opt.append,
 		    .menu = a->opt.boot.menu,
+		    .strict = a->opt.boot.strict,
 		    .menu_wait_ms = a->opt.boot.menu_wait_ms,
 		    .fail_wait_ms = a->opt.boot.fail_wait_ms,
 		    .serial_console = a->opt.serial[0].kind != CHR_NONE,

@@ -145,7 +145,9 @@ static int on_nographic(struct parse *p, const char *arg)
 
 static int on_vga(struct parse *p, const char *arg)
 {
-	if (strcmp(arg, "none") == 0)
+	if (is_help(arg))
+		p->o->action = ACT_VGA_HELP;
+	else if (strcmp(arg, "none") == 0)
 		p->o->vga = NULL;
 	else if (strcmp(arg, "std") == 0)
 		p->o->vga = &vga_type;
@@ -160,6 +162,14 @@ static int on_nodefaults(struct parse *p, const char *arg)
 {
 	(void)arg;
 	p->o->vga = NULL;
+	p->o->nodefaults = true;
+	return 0;
+}
+
+static int on_no_hpet(struct parse *p, const char *arg)
+{
+	(void)arg;
+	p->o->no_hpet = true;
 	return 0;
 }
 
@@ -285,7 +295,9 @@ static const struct option table[] = {
     {"loadvm", "NAME", on_loadvm, "go on from a snapshot in the disks, or from file:PATH"},
 
     {"bios", "FILE", on_bios, "firmware to start instead of SeaBIOS"},
-    {"boot", "[order=]cdn[,...]", on_boot, "order of devices; once=ORDER, menu=on, splash-time=MS"},
+    {"boot", "[order=]cdn[,...]", on_boot,
+     "order of devices; once=ORDER, menu=on, strict=on, splash-time=MS"},
+    {"option-rom", "FILE[,...]", on_option_rom, "a ROM for SeaBIOS to start; bootindex=N"},
     {"L", "DIR", on_rom_dir, "look here for firmware and option ROMs first"},
     {"smbios", "type=N,FIELD=TEXT,...", on_smbios,
      "what the machine is called; type=11,value=TEXT"},
@@ -314,7 +326,7 @@ static const struct option table[] = {
     {"audiodev", "DRIVER,id=ID[,...]", on_audiodev,
      "where sound goes: wav, sdl or none; -audiodev help"},
     {"audio", "DRIVER,model=M[,...]", on_audio, "the same with a sound card: model=hda or ac97"},
-    {"global", "PROP=VALUE", on_global, "isa-debugcon.iobase=PORT, the default for -debugcon"},
+    {"global", "DRIVER.PROP=VALUE", on_global, "for all devices of a kind, as in VGA.vgamem_mb=32"},
 
     {"", NULL, NULL, "Disks"},
     {"drive", "file=FILE[,...]", on_drive,
@@ -381,6 +393,7 @@ static const struct option table[] = {
     /* Accepted because scripts give them; they ask for what is the case anyway. */
     {"nodefaults", NULL, on_nodefaults, NULL},
     {"no-user-config", NULL, ignore, NULL},
+    {"no-hpet", NULL, on_no_hpet, NULL},
     {"overcommit", "mem-lock=off,cpu-pm=off", on_overcommit, NULL},
     {"sdl", NULL, on_sdl, NULL},
     {"full-screen", NULL, on_full_screen, NULL},
@@ -394,7 +407,6 @@ static const struct {
 	const char *name, *nearest;
 } later[] = {
     {"sd", "-initrd with a root file system in memory"},
-    {"option-rom", "-kernel"},
     {"dtb", "-append"},
     {"shim", "-kernel"},
     {"spice", "-nographic"},
@@ -408,8 +420,7 @@ static const struct {
     {"watchdog", "-no-reboot"},
     {"action", "-no-reboot and -no-shutdown"},
     {"sandbox", "nothing"},
-    {"no-acpi", "-append acpi=off"},
-    {"no-hpet", "-append nohpet"},
+    {"no-acpi", "-append acpi=off, for Linux"},
     {"readconfig", "the same options on the command line"},
 };
 
@@ -499,9 +510,13 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 			return 0;
 	}
 	/* Without anything that could boot, firmware would only say so: the built-in guest starts. */
-	o->firmware = o->bios || (!o->kernel && (o->boot.given || o->drives.nr));
+	o->firmware =
+	    o->bios || (!o->kernel && (o->boot.given || o->drives.nr || o->nr_option_roms));
 	if (!o->kernel && o->initrd)
 		return fail(&p, "-initrd needs -kernel");
+	if (o->nr_option_roms && !o->bios && o->kernel)
+		return fail(&p, "-option-rom is for firmware to start: with -kernel, -bios "
+				"bios-256k.bin starts that first");
 	if (o->icount && o->cpus > 1)
 		return fail(&p, "-icount works with one CPU only, and -smp asks for %u", o->cpus);
 	if (!o->kernel && *o->append)

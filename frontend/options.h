@@ -33,6 +33,8 @@
 #define MAX_FW_FILES 16
 #define MAX_PATH_LEN 1024
 #define MAX_SYMFILES 16
+#define MAX_GLOBALS  16
+#define MAX_OPT_ROMS 8
 
 struct pc_board;
 
@@ -70,6 +72,8 @@ enum option_action {
 	ACT_NETDEV_HELP,
 	ACT_AUDIODEV_HELP,
 	ACT_LOG_HELP,
+	ACT_DISPLAY_HELP,
+	ACT_VGA_HELP,
 };
 
 enum clock_base { CLOCK_UTC, CLOCK_LOCAL, CLOCK_DATE };
@@ -79,6 +83,12 @@ struct options {
 	const char *help_device; /* for ACT_PROPERTY_HELP */
 	const struct pc_board *board;
 	const char *kernel, *initrd, *append, *loadvm;
+	struct {
+		const char *path; /* -option-rom, with what may follow it */
+		int bootindex;    /* -1: none */
+	} option_rom[MAX_OPT_ROMS];
+	unsigned nr_option_roms;
+	bool no_hpet, nodefaults;
 	bool firmware; /* starts at the reset vector */
 	const char *bios;
 	const char *flash[2]; /* ids of the drives with if=pflash, by unit; NULL: none */
@@ -93,7 +103,7 @@ struct options {
 	unsigned nr_rom_dirs;
 	struct {
 		char order[8], once[8]; /* empty: not given */
-		bool given, menu;
+		bool given, menu, strict;
 		int menu_wait_ms, fail_wait_ms; /* -1: not given */
 	} boot;
 	uint64_t ram_size;
@@ -142,6 +152,9 @@ struct options {
 	bool debug_exit;
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;
+	const char *global[MAX_GLOBALS]; /* -global, as it stands there */
+	unsigned nr_globals;
+	bool no_s3, no_s4;
 	bool usb; /* the board's USB controllers */
 	struct device_spec devices[MAX_DEVICES];
 	unsigned nr_devices;
@@ -157,6 +170,8 @@ int options_parse(struct options *o, int argc, char **argv, char *err, size_t er
 /* "NAME,property=value...", as after -device, of a device in the table of hw/device_types.c. 0, or -1 with one line in
  * err. */
 int options_device(struct device_spec *s, const char *text, char *err, size_t errlen);
+/* Gives a device what -global has for its kind, and nobody for itself. 0, or -1 with one line in err. */
+int options_globals(const struct options *o, struct device_spec *s, char *err, size_t errlen);
 /* How many arguments follow an option; -1: there is none of that name. */
 int options_arguments(const char *word);
 /* "stdio", "file:P", "unix:P,server,nowait", "tcp:HOST:PORT"... 0, or -1 with one line in err. */

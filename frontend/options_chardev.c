@@ -404,6 +404,8 @@ int finish_chardevs(struct parse *p)
 			s->kind = CHR_NONE;
 		if (o->curses || stdio || o->daemonize)
 			s->kind = CHR_NULL;
+		if (o->nodefaults)
+			s->kind = CHR_NONE;
 	}
 	for (unsigned i = 0; i < o->nr_serial; i++) {
 		if (resolve(p, &o->serial[i]) < 0)

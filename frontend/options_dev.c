@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Options with inner structure: how their lists are read; -device, -usb, -global.
+ * Options with inner structure: how their lists are read; -device, -usb.
  */
 #include "frontend/options_dev.h"
 
@@ -298,16 +298,11 @@ static int add_usb(struct parse *p)
 	return 0;
 }
 
-int on_global(struct parse *p, const char *arg)
+int set_debugcon_port(struct parse *p, const char *val)
 {
-	struct keyval kv;
-	const char *at = arg;
-
-	if (!next_keyval(&at, &kv) || strcmp(kv.key, "isa-debugcon.iobase") != 0)
-		return fail(p, "-global %s is not supported; there is isa-debugcon.iobase=", arg);
-	if (parse_port(kv.val, 0xffff, &p->o->debugcon_port) < 0)
-		return fail(p, "-global %s: not a port", arg);
-	return 0;
+	return parse_port(val, 0xffff, &p->o->debugcon_port) < 0
+		   ? fail(p, "-global isa-debugcon.iobase=%s: not a port", val)
+		   : 0;
 }
 
 void options_device_help(void)
@@ -393,5 +388,8 @@ int finish_devices(struct parse *p)
 {
 	if (add_drives(p) < 0 || find_flash(p) < 0 || add_usb(p) < 0)
 		return -1;
+	for (unsigned i = 0; i < p->o->nr_devices; i++)
+		if (options_globals(p->o, &p->o->devices[i], p->err, p->errlen) < 0)
+			return -1;
 	return finish_chardevs(p);
 }

@@ -50,6 +50,7 @@ int on_overcommit(struct parse *p, const char *arg);
 int on_uuid(struct parse *p, const char *arg);
 int on_smbios(struct parse *p, const char *arg);
 int on_fw_cfg(struct parse *p, const char *arg);
+int on_option_rom(struct parse *p, const char *arg);
 
 /* options_machine.c */
 int on_boot(struct parse *p, const char *arg);
@@ -76,7 +77,10 @@ int on_mon(struct parse *p, const char *arg);
 int on_device(struct parse *p, const char *arg);
 int on_usb(struct parse *p, const char *arg);
 int on_usbdevice(struct parse *p, const char *arg);
+/* options_global.c */
 int on_global(struct parse *p, const char *arg);
+/* -global isa-debugcon.iobase */
+int set_debugcon_port(struct parse *p, const char *val);
 
 /* After the last option: defaults and conflicts. */
 int finish_devices(struct parse *p);

@@ -77,6 +77,10 @@ int on_display(struct parse *p, const char *arg)
 	size_t n = strcspn(arg, ",");
 	const char *rest = arg[n] ? arg + n + 1 : arg + n;
 
+	if (is_help(arg)) {
+		p->o->action = ACT_DISPLAY_HELP;
+		return 0;
+	}
 	p->o->curses = p->o->window = false;
 	if (strncmp(arg, "sdl", n) == 0 && n == 3) {
 		p->o->window = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The options that say what firmware and guests read of the machine: SMBIOS tables and fw_cfg files.
+ * The options that say what firmware and guests read: SMBIOS tables, fw_cfg files, option ROMs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,5 +134,37 @@ int on_fw_cfg(struct parse *p, const char *arg)
 			    "-fw_cfg %s: the user's names begin with opt/, others are firmware's",
 			    f->name);
 	p->o->nr_fw_files++;
+	return 0;
+}
+
+int on_option_rom(struct parse *p, const char *arg)
+{
+	struct options *o = p->o;
+	const char *path = NULL;
+	unsigned bootindex = 0;
+	bool has_bootindex = false;
+	struct keyval kv;
+
+	while (next_keyval(&arg, &kv)) {
+		if ((!kv.has_val && !path) || strcmp(kv.key, "romfile") == 0) {
+			path = keep(p, "-option-rom", kv.has_val ? kv.val : kv.key);
+			if (!path)
+				return -1;
+		} else if (strcmp(kv.key, "bootindex") == 0) {
+			has_bootindex = parse_uint(kv.val, 9999, &bootindex) == 0;
+			if (!has_bootindex)
+				return fail(p,
+					    "-option-rom: bootindex=%s is not a number up to 9999",
+					    kv.val);
+		} else {
+			return fail(p, "-option-rom: %s is not known; there is bootindex=", kv.key);
+		}
+	}
+	if (!path || !*path)
+		return fail(p, "-option-rom: the file's name is missing");
+	if (o->nr_option_roms == MAX_OPT_ROMS)
+		return fail(p, "-option-rom can be given at most %d times", MAX_OPT_ROMS);
+	o->option_rom[o->nr_option_roms].path = path;
+	o->option_rom[o->nr_option_roms++].bootindex = has_bootindex ? (int)bootindex : -1;
 	return 0;
 }

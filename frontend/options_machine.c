@@ -23,14 +23,19 @@ static int set_boot_order(struct parse *p, char out[8], const char *val)
 	size_t n = strlen(val);
 
 	for (const char *c = val; *c; c++)
-		if (!strchr("abcdnop", *c) || strchr(c + 1, *c))
-			n = sizeof(p->o->boot.order);
-	if (!n || n >= sizeof(p->o->boot.order))
+		if (!strchr("abcdn", *c) || strchr(c + 1, *c))
+			n = 0;
+	if (!n)
 		return fail(
 		    p,
 		    "-boot: %s is no order of devices; each is one of a (floppy), c (disk), d "
 		    "(CD) and n (network)",
 		    val);
+	if (n > 3)
+		return fail(p,
+			    "-boot: %s has more devices than the three that CMOS has room for; "
+			    "the firmware tries others after these",
+			    val);
 	strcpy(out, val);
 	return 0;
 }
@@ -55,12 +60,7 @@ int on_boot(struct parse *p, const char *arg)
 			if (!on && strcmp(kv.val, "off") != 0)
 				return fail(p, "-boot: %s=%s is neither on nor off", kv.key,
 					    kv.val);
-			if (kv.key[0] == 'm')
-				p->o->boot.menu = on;
-			else if (on)
-				return fail(p,
-					    "-boot strict=on is not supported; the firmware tries "
-					    "all devices");
+			*(kv.key[0] == 'm' ? &p->o->boot.menu : &p->o->boot.strict) = on;
 		} else if (strcmp(kv.key, "splash-time") == 0 ||
 			   strcmp(kv.key, "reboot-timeout") == 0) {
 			if (parse_uint(kv.val, 0xffff, &ms) < 0)
@@ -225,6 +225,9 @@ int on_machine(struct parse *p, const char *arg)
 					   "smm=auto",
 					   "acpi=on",
 					   "hpet=on",
+					   "graphics=on",
+					   "nvdimm=off",
+					   "kernel_irqchip=off",
 					   "pit=on",
 					   "pic=on",
 					   "i8042=on",
@@ -288,6 +291,10 @@ int on_machine(struct parse *p, const char *arg)
 				return fail(p, "-machine: there is no -audiodev with id=%s",
 					    kv.val);
 			strcpy(p->o->audiodevs.speaker, kv.val);
+			continue;
+		}
+		if (strcmp(kv.key, "hpet") == 0 && strcmp(kv.val, "off") == 0) {
+			p->o->no_hpet = true;
 			continue;
 		}
 		if (strcmp(kv.key, "usb") == 0 && (!kv.has_val || strcmp(kv.val, "on") == 0)) {

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "hw/hpet.h"
 #include "hw/pci.h"
 #include "hw/pvpanic.h"
 
@@ -347,13 +348,15 @@ static void motherboard(struct aml *a, const struct acpi_config *cfg)
 	aml_io(a, 0x510, 1, 12);
 	isa_device_end(a);
 
-	aml_device(a, "HPET");
-	aml_name_eisaid(a, "_HID", "PNP0103");
-	aml_name_int(a, "_UID", 0);
-	aml_name(a, "_CRS");
-	aml_resources(a);
-	aml_memory32(a, 0xfed00000, 0x400, false);
-	isa_device_end(a);
+	if (cfg->hpet) {
+		aml_device(a, "HPET");
+		aml_name_eisaid(a, "_HID", "PNP0103");
+		aml_name_int(a, "_UID", 0);
+		aml_name(a, "_CRS");
+		aml_resources(a);
+		aml_memory32(a, HPET_BASE, 0x400, false);
+		isa_device_end(a);
+	}
 
 	if (!cfg->ecam_base)
 		return;

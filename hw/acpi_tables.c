@@ -12,6 +12,7 @@
 
 #include "hw/acpi_dsdt.h"
 #include "hw/acpi_pm.h"
+#include "hw/hpet.h"
 
 #define SCI_IRQ 9 /* of both boards */
 
@@ -223,7 +224,7 @@ static uint32_t build_hpet(struct acpi_tables *t)
 	uint8_t *p = begin(t, "HPET", 1, 56);
 
 	put(p + 36, 0x8086a201, 4);
-	put_gas(p + 40, GAS_MEM, 0, 0, 0xfed00000);
+	put_gas(p + 40, GAS_MEM, 0, 0, HPET_BASE);
 	return finish(t, p, 56);
 }
 
@@ -280,7 +281,8 @@ int acpi_build(struct acpi_tables *t, const struct acpi_config *cfg)
 	dsdt = build_dsdt(t, cfg);
 	table[n++] = build_fadt(t, cfg, facs, dsdt);
 	table[n++] = build_madt(t, cfg);
-	table[n++] = build_hpet(t);
+	if (cfg->hpet)
+		table[n++] = build_hpet(t);
 	if (cfg->ecam_base)
 		table[n++] = build_mcfg(t, cfg);
 	table[n++] = build_waet(t);

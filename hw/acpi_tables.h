@@ -26,7 +26,7 @@ struct acpi_config {
 	unsigned ecam_buses;
 	uint8_t uarts;     /* bit n: COM(n+1) is there */
 	uint8_t floppy[2]; /* the BIOS's types of the drives, 0: none */
-	bool vga, pvpanic;
+	bool vga, pvpanic, hpet;
 };
 
 /* A place that holds the address of something: until linked, its offset in the tables. */

@@ -201,6 +201,23 @@ int device_spec_set(struct device_spec *s, const char *key, const char *val, cha
 	return 0;
 }
 
+int device_spec_default(struct device_spec *s, const char *key, const char *val, char *err,
+			size_t errlen)
+{
+	bool rom = strcmp(key, "romfile") == 0 || strcmp(key, "rombar") == 0;
+	int i = prop_find(s->type, key);
+
+	if (strcmp(key, "id") == 0 || strcmp(key, "bus") == 0) {
+		snprintf(err, errlen, "-device %s: each has its own %s=", s->type->name, key);
+		return -1;
+	}
+	if ((i >= 0 && s->text_at[i]) || (rom && (s->no_rom || *s->rom)) ||
+	    (strcmp(key, "bootindex") == 0 && s->bootindex >= 0) ||
+	    (strcmp(key, "addr") == 0 && s->devfn >= 0))
+		return 0;
+	return device_spec_set(s, key, val, err, errlen);
+}
+
 int device_spec_done(const struct device_spec *s, char *err, size_t errlen)
 {
 	for (int i = 0; s->type->props && s->type->props[i].name; i++) {

@@ -92,6 +92,9 @@ void device_spec_init(struct device_spec *s, const struct device_type *type);
 /* val NULL: the key stood alone. 0, or -1 with one line in err. */
 int device_spec_set(struct device_spec *s, const char *key, const char *val, char *err,
 		    size_t errlen);
+/* The same, for what has not been set; not for id and bus, which each device has its own of. */
+int device_spec_default(struct device_spec *s, const char *key, const char *val, char *err,
+			size_t errlen);
 /* After the last property. 0, or -1 with one line in err. */
 int device_spec_done(const struct device_spec *s, char *err, size_t errlen);
 

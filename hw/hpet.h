@@ -12,6 +12,7 @@
 #include "hw/device.h"
 #include "hw/irq.h"
 
+#define HPET_BASE      0xfed00000u /* of the PC */
 #define HPET_TIMERS    3
 #define HPET_PERIOD_NS 10
 /* GSIs that a PC may route the timers to: 2, and the PCI pins 16-23. */

@@ -219,7 +219,7 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 
 	if ((r = i8254_init(&pc->pit, io, &m->clock, &pit_out)) < 0 ||
 	    (r = mc146818_init(&pc->rtc, io, &m->clock, &rtc_out, cfg->epoch_ns)) < 0 ||
-	    (r = hpet_init(&pc->hpet, mem, 0xfed00000, &m->clock, HPET_ROUTES, &irq0, &irq8,
+	    (r = hpet_init(&pc->hpet, mem, HPET_BASE, &m->clock, HPET_ROUTES, &irq0, &irq8,
 			   &hpet_gsi)) < 0 ||
 	    (r = i8042_init(&pc->i8042, io, &m->clock, &irq1, &irq12, &a20, &reset)) < 0 ||
 	    (r = port92_init(&pc->port92, io, &a20, &reset)) < 0 ||
@@ -231,6 +231,9 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	    (r = i8259_init(&pc->pic, io, &intr)) < 0 ||
 	    (r = ioapic_init(&pc->ioapic, mem, 0xfec00000, 0, interrupt_msg, pc)) < 0)
 		return r;
+	/* The PIT and the RTC pass through it all the same. */
+	if (cfg->no_hpet)
+		aspace_unmap(mem, HPET_BASE);
 	pc->pci.msi = interrupt_msg;
 	pc->pci.msi_opaque = pc;
 	machine_add(m, &pc->pit.dev);
@@ -311,6 +314,7 @@ void pc_describe(const struct pc *pc, struct acpi_config *cfg)
 	    .pci_mem_base = (uint32_t)pc->low_ram,
 	    .pci_mem_end = (uint32_t)PC_PCI_END,
 	    .pvpanic = pc->cfg.pvpanic,
+	    .hpet = !pc->cfg.no_hpet,
 	};
 	for (int i = 0; i < PC_UARTS; i++)
 		cfg->uarts |= (uint8_t)(pc->cfg.uart[i] << i);

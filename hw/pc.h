@@ -105,6 +105,7 @@ struct pc_config {
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;
 	bool no_reboot, no_shutdown;
+	bool no_hpet;
 	struct smbios_user smbios; /* strings are borrowed */
 	int64_t epoch_ns;          /* time of day at power-on, ns since 1970 */
 	bool icount;               /* time follows instructions (hw/icount.h); with one CPU */
@@ -121,7 +122,7 @@ struct pc_firmware {
 	const char *once;       /* the order at the first start alone; or NULL */
 	const struct blob *kernel, *initrd; /* for firmware to start instead, or NULL; borrowed */
 	const char *cmdline;
-	bool menu;
+	bool menu, strict;              /* strict: what has no bootindex is not booted from */
 	int menu_wait_ms, fail_wait_ms; /* -1: firmware's own */
 	bool serial_console;            /* SeaBIOS: its screen on COM1, too */
 };
@@ -246,6 +247,9 @@ int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *
  * line in err. */
 int pc_add_fw_file(struct pc *pc, const char *name, const void *data, size_t len, char *err,
 		   size_t errlen);
+
+/* Where in the order of boot devices an option ROM is, which is a file of fw_cfg. Before the machine runs. */
+void pc_add_boot_rom(struct pc *pc, int bootindex, const char *file);
 
 /* The machine starts at the reset vector, in the firmware; the image is copied. After all devices have
  * been added. 0, or -errno with one line in err. */

@@ -47,6 +47,14 @@ void pc_add_boot(void *opaque, int bootindex, const char *path)
 	snprintf(pc->boot[at].path, sizeof(pc->boot[at].path), "%s", path);
 }
 
+void pc_add_boot_rom(struct pc *pc, int bootindex, const char *file)
+{
+	char path[sizeof(pc->boot[0].path)];
+
+	snprintf(path, sizeof(path), "/rom@%s", file);
+	pc_add_boot(pc, bootindex, path);
+}
+
 static struct pc_added *find(struct pc *pc, const char *id)
 {
 	for (unsigned i = 0; i < pc->nr_added; i++)

@@ -76,9 +76,9 @@ static int add_number(struct fw_cfg *f, const char *name, uint32_t val)
 }
 
 /* The devices with a bootindex, one on a line. */
-static int add_boot_devices(struct pc *pc)
+static int add_boot_devices(struct pc *pc, bool strict)
 {
-	static const size_t max = sizeof(pc->boot[0].path) * PC_MAX_DEVICES;
+	static const size_t max = sizeof(pc->boot[0].path) * PC_MAX_DEVICES + sizeof("\nHALT");
 	char *text = calloc(1, max + 1);
 	size_t len = 0;
 	int r;
@@ -87,6 +87,8 @@ static int add_boot_devices(struct pc *pc)
 		return -ENOMEM;
 	for (unsigned i = 0; i < pc->nr_boot; i++)
 		len += (size_t)sprintf(text + len, "%s%s", i ? "\n" : "", pc->boot[i].path);
+	if (strict)
+		len += (size_t)sprintf(text + len, "\nHALT");
 	r = fw_cfg_add_file(&pc->fw_cfg, "bootorder", text, len + 1);
 	free(text);
 	return r;
@@ -109,7 +111,7 @@ static int add_boot(struct pc *pc, const struct pc_firmware *fw)
 	if (r == 0 && fw->serial_console)
 		r = add_number(f, "etc/sercon-port", 0x3f8);
 	if (r == 0 && pc->nr_boot)
-		r = add_boot_devices(pc);
+		r = add_boot_devices(pc, fw->strict);
 	if (r == 0)
 		r = fw_cfg_add_file(f, "etc/system-states", states, sizeof(states));
 	return r;

@@ -14,14 +14,10 @@
 /* Chips that load set their pins again, one after the other: only with the levels of all of them at hand
  * does no shared line fall and rise meanwhile. */
 static const struct field fields[] = {
-    FIELD_ARRAY_NORESET(pc, isa_level),
-    FIELD_ARRAY_NORESET(pc, gsi_level),
-    FIELD_NORESET(pc, lapics.turn),
-    FIELD_NORESET(pc, m.mem.addr_mask),
-    FIELD_NORESET(pc, lapics.cfg.tsc_hz),
-    FIELD_NORESET(pc, lapics.tsc_ahead),
-    FIELD_NORESET(pc, m.bus.epoch_ns),
-    FIELD_END,
+    FIELD_ARRAY_NORESET(pc, isa_level),   FIELD_ARRAY_NORESET(pc, gsi_level),
+    FIELD_NORESET(pc, lapics.turn),       FIELD_NORESET(pc, m.mem.addr_mask),
+    FIELD_NORESET(pc, lapics.cfg.tsc_hz), FIELD_NORESET(pc, lapics.tsc_ahead),
+    FIELD_NORESET(pc, m.bus.epoch_ns),    FIELD_END,
 };
 
 static void before_devices(void *opaque)
@@ -56,10 +52,11 @@ static void describe(struct pc *pc)
 
 	n = (size_t)snprintf(
 	    pc->identity, len,
-	    "-machine %s\n-m %" PRIu64 "M\n-smp %u\n-icount %s\n-cpu %s (%s %u.%u.%u, "
+	    "-machine %s%s\n-m %" PRIu64 "M\n-smp %u\n-icount %s\n-cpu %s (%s %u.%u.%u, "
 	    "%u and %u address bits, features",
-	    pc->board->name, pc->m.ram.size >> 20, pc->cpus, pc->m.bus.sync ? "on" : "off", c->name,
-	    c->vendor, c->family, c->model, c->stepping, c->maxphyaddr, c->maxlinaddr);
+	    pc->board->name, pc->cfg.no_hpet ? ",hpet=off" : "", pc->m.ram.size >> 20, pc->cpus,
+	    pc->m.bus.sync ? "on" : "off", c->name, c->vendor, c->family, c->model, c->stepping,
+	    c->maxphyaddr, c->maxlinaddr);
 	for (unsigned i = 0; i < sizeof(c->feat) / sizeof(c->feat[0]) && n < len; i++)
 		n += (size_t)snprintf(pc->identity + n, len - n, " %" PRIx64, c->feat[i]);
 	if (n < len)

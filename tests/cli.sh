@@ -130,6 +130,43 @@ refuses "a23456789b123456 has more than 15 characters" -name process=a23456789b1
 refuses "foo= is not known" -name guest=a,foo=b
 refuses "mem-lock=on is not supported" -overcommit mem-lock=on
 
+# ---- boot ----
+# A boot sector and an option ROM whose code is: mov al, 5 (6); out 0xf4, al, which ends doppel.
+printf '\260\005\346\364\364' >"$dir/disk"
+truncate -s 510 "$dir/disk"
+printf '\125\252' >>"$dir/disk"
+truncate -s 1M "$dir/disk"
+truncate -s 1M "$dir/blank"
+printf '\125\252\001\260\006\346\364\313\245' >"$dir/exit.rom"
+truncate -s 512 "$dir/exit.rom"
+ends() { # STATUS ARGS...: the guest of that disk or ROM, or the firmware's giving up, ends doppel so
+	want=$1
+	shift
+	run "$@" -display none -serial null -monitor none -no-reboot -nic none \
+		-device isa-debug-exit,iobase=0xf4,iosize=1
+	[ $status -eq "$want" ]
+	verdict $? "ends with $want" "$@"
+}
+if [ -z "$(find "$here/../roms" /usr/share/seabios -name bios-256k.bin 2>/dev/null)" ]; then
+	skipped=$((skipped + 3))
+	echo "skip: no SeaBIOS here"
+else
+	set -- -drive "if=none,id=a,format=raw,file=$dir/blank" -device virtio-blk-pci,drive=a,bootindex=1 \
+		-fda "$dir/disk"
+	ends 11 -boot reboot-timeout=1 "$@"
+	ends 0 -boot reboot-timeout=1,strict=on "$@"
+	ends 13 -option-rom "$dir/exit.rom"
+fi
+refuses "garbage: it is no option ROM" -option-rom "$dir/garbage"
+refuses "-option-rom: cannot open firmware /nonexistent" -option-rom /nonexistent
+refuses "-option-rom: foo is not known" -option-rom "$dir/exit.rom,foo=1"
+refuses "-option-rom is for firmware" -option-rom "$dir/exit.rom" -kernel "$dir/garbage"
+refuses "cannot open firmware /nonexistent" -global virtio-rng-pci.romfile=/nonexistent -device virtio-rng-pci
+refuses "ops is no order" -boot ops
+refuses "acdn has more devices than the three" -boot acdn
+answers "^std " -vga help
+answers "^curses" -display help
+
 # ---- words that are no options ----
 refuses "-kernle is not known; did you mean -kernel" -kernle x
 refuses "-zzzzzz is not known; -help" -zzzzzz
@@ -309,7 +346,12 @@ refuses "property foo" -device pc-testdev,foo=1
 refuses "property foo" -device pci-testdev,foo=1
 refuses "property foo" -device isa-debugcon,foo=1
 refuses "no -chardev with id=x" -device isa-debugcon,chardev=x
-refuses "-global" -global foo.bar=1
+refuses "there is no device foo; -device help" -global foo.bar=1
+refuses "property bar is not known; -device VGA,help" -global VGA.bar=1
+refuses "it is DRIVER.PROPERTY=VALUE" -global foo
+refuses "each has its own id=" -global e1000.id=x
+refuses "it is 0 or 1" -global PIIX4_PM.disable_s3=2
+refuses "power of two" -global VGA.vgamem_mb=3
 refuses "-global" -global isa-debugcon.iobase=banana
 refuses "debug consoles" -debugcon null -debugcon null -debugcon null
 refuses "debug console at port 0xe9" -debugcon null -debugcon null

@@ -15,6 +15,7 @@ static void add(struct monitor *m, const struct out *o, const struct arg *a)
 	char err[512];
 
 	if (options_device(&spec, a[0].text, err, sizeof(err)) < 0 ||
+	    options_globals(m->env->options, &spec, err, sizeof(err)) < 0 ||
 	    pc_plug_device(m->pc, &spec, m->env->backend, m->env->backend_opaque, err,
 			   sizeof(err)) < 0)
 		out(o, "%s\n", err);

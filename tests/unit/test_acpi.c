@@ -27,6 +27,7 @@ static const struct acpi_config pc = {
     .uarts = 0xf,
     .floppy = {4, 5},
     .pvpanic = true,
+    .hpet = true,
 };
 
 static const struct acpi_config q35 = {
@@ -44,6 +45,7 @@ static const struct acpi_config q35 = {
     .uarts = 0xf,
     .vga = true,
     .pvpanic = true,
+    .hpet = true,
 };
 
 static uint8_t sum(const uint8_t *p, size_t n)
@@ -105,6 +107,17 @@ Test(acpi, structure)
 
 	structure(&pc, sig, 4);
 	structure(&q35, sig_q35, 5);
+}
+
+/* -machine hpet=off: neither the table nor the device. */
+Test(acpi, no_hpet)
+{
+	static const char *const sig[] = {"FACP", "APIC", "WAET"};
+	struct acpi_config cfg = pc;
+
+	cfg.hpet = false;
+	structure(&cfg, sig, 3);
+	cr_assert_null(memmem(t.data, t.len, "HPET", 4));
 }
 
 /* Carries out the script as firmware does, and comes to what acpi_link() makes. */
