@@ -348,13 +348,6 @@ static const struct mmio_ops io_ops = {io_read, io_write, 1, 2};
 
 /* ---- life ---- */
 
-static void path(const struct usb_bus *bus, char *out, size_t len)
-{
-	const struct uhci *u = bus->controller;
-
-	pci_path(&u->func, "usb", out, len);
-}
-
 static const struct field fields[] = {
     FIELD(uhci, usbcmd, 0),
     FIELD(uhci, usbsts, STS_HALTED),
@@ -435,7 +428,7 @@ int uhci_init(struct uhci *u, struct clock *clock, const struct uhci_model *mode
 	u->bus.detached = detached;
 	u->bus.enabled = enabled;
 	u->bus.wakeup = wakeup;
-	u->bus.path = path;
+	u->bus.func = &u->func;
 	usb_bus_add(list, &u->bus, id);
 	device_init(&u->state, f->state_name, fields, u);
 	u->state.reset_done = reset_done;

@@ -19,6 +19,7 @@
 #include "hw/dma_sg.h"
 
 struct device_args;
+struct pci_func;
 struct usb_device;
 
 #define USB_CONTROL_MAX 512u /* bytes in the data stage of a control transfer */
@@ -112,8 +113,7 @@ struct usb_bus {
 	void (*wakeup)(struct usb_bus *bus, struct usb_device *d, uint8_t ep_address);
 	/* Whether packets reach what is at the port. Those of controllers that ask usb_find(), and hubs'. */
 	bool (*enabled)(const struct usb_bus *bus, unsigned port);
-	/* OpenFirmware path of the controller below the PCI host bridge; not of hubs. */
-	void (*path)(const struct usb_bus *bus, char *out, size_t len);
+	const struct pci_func *func; /* the controller's; not of hubs */
 	struct usb_bus *next;
 };
 

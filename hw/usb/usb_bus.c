@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hw/device_type.h"
+#include "hw/pci.h"
 #include "hw/usb/usb.h"
 
 static struct usb_bus *by_name(struct usb_bus *list, const char *name)
@@ -75,7 +76,7 @@ void usb_path(const struct usb_device *d, const char *name, char *out, size_t le
 	unsigned n = way(d, on);
 	size_t at;
 
-	root->path(root, out, len);
+	pci_path(root->func, "usb", out, len);
 	at = strlen(out);
 	for (unsigned i = 0; i < n && at < len; i++)
 		at += (size_t)snprintf(out + at, len - at, "/%s@%x", i + 1 < n ? "hub" : name,

@@ -380,13 +380,6 @@ static void wakeup(struct usb_bus *bus, struct usb_device *d, uint8_t ep_address
 	xhci_run(x);
 }
 
-static void path(const struct usb_bus *bus, char *out, size_t len)
-{
-	const struct xhci *x = bus->controller;
-
-	pci_path(&x->func, "usb", out, len);
-}
-
 /* ---- life ---- */
 
 static const struct field fields[] = {
@@ -505,7 +498,7 @@ int xhci_init(struct xhci *x, struct clock *clock, const struct xhci_options *o,
 	x->bus.attached = attached;
 	x->bus.detached = detached;
 	x->bus.wakeup = wakeup;
-	x->bus.path = path;
+	x->bus.func = &x->func;
 	usb_bus_add(list, &x->bus, id);
 	device_init(&x->state, f->state_name, fields, x);
 	x->state.reset_done = reset_done;
