@@ -85,6 +85,20 @@ class Monitor(Guest):
         self.type("\x01c")
         time.sleep(0.1)
 
+    def enter(self, pattern=None, timeout=120):
+        """From the guest's serial line, once it or the monitor has said that, to the monitor's prompt."""
+        if pattern:
+            self.expect(pattern, timeout)
+        self.toggle()
+        self.expect(PROMPT, 20)
+
+    def reboot(self):
+        """From the monitor to the shell of the guest's next boot."""
+        self.ask("system_reset")
+        self.ask("cont")
+        self.toggle()
+        self.expect("/ #", 120)
+
 
 class Suite:
     def __init__(self, doppel, accel, logs):
@@ -255,9 +269,7 @@ class Suite:
         m = self.linux("live", "-smp", "2", "-nographic")
         m.expect("~ #|/ #", 120)
         m.type("sleep 1000 & echo ma''rk > /dev/kmsg\n")
-        m.expect("/ #", 20)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #", 20)
         m.wants("info kernel", r"Linux version 6\.1(.|\n)*\d{5} symbols, \d+ of modules, \d{5} types")
         ps = m.wants("ps", r"\n +1 +0 S +0x\w+ init\n")
         pid = re.search(r"\n +(\d+) +\d+ S +0x\w+ sleep\n", ps)
@@ -297,15 +309,11 @@ class Suite:
     def oops(self):
         """A null pointer in the kernel, caught at the instruction that follows it."""
         m = self.linux("oops", "-nographic")
-        m.expect("/ #", 120)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #")
         m.ask("break vfs_read if current->pid > 1")
         m.toggle()
         m.type("cat /etc/passwd\n")
-        m.expect("1: breakpoint, vfs_read", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("1: breakpoint, vfs_read", 60)
         m.ask("delete")
         m.wants("catch exception 14 if $cr2 < 4096", "catchpoint 2")
         m.ask("set $rdi = 0")
@@ -322,9 +330,7 @@ class Suite:
         m.wants("catch panic", "catchpoint 3: panic\n$")
         m.toggle()
         m.type("\necho c >/proc/sysrq-trigger\n")
-        m.expect("3: breakpoint, panic", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("3: breakpoint, panic", 60)
         m.wants("bt", "(?s)#0 +0x\\w+ panic\n.*sysrq")
         m.type("q\n")
         m.wait(20)
@@ -431,9 +437,7 @@ class Suite:
             to.write(f.read() + gzip.compress(cpio({"caller": (0o100755, g.read())}), 1))
         args = ["-m", "512M", "-kernel", fetch("kernel"), "-initrd", initrd, "-append", "console=ttyS0", "-nographic"]
         m = self.start("userland", *args)
-        m.expect("/ #", 120)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #")
         slide = int(re.search(r"KASLR moved it by 0x(\w+)", m.ask("info kernel"))[1], 16)
         system_map = os.path.join(self.logs, "System.map")
         with open(system_map, "w") as f:
@@ -446,9 +450,7 @@ class Suite:
         m.wants("break do_sys_openat2 if current->pid > 1 && (char *)$rsi == \"/nowhere\"", "breakpoint 1")
         m.toggle()
         m.type("/caller\n")
-        m.expect("1: breakpoint, do_sys_openat2", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("1: breakpoint, do_sys_openat2", 60)
         bt = m.wants("bt", r"-- from user space --\n#\d+ +0x\w+ \w+ (\(inlined\) )?at \S*caller.c:\d+\n(.|\n)*"
                      r"#\d+ +0x\w+ deep\+0x\w+ at \S*caller.c:\d+\n#\d+ +0x\w+ deep\+0x\w+ at (.|\n)*"
                      r"#\d+ +0x\w+ main\+0x\w+ at \S*caller.c:\d+\n#\d+ +0x\w+ _start\+0x")
@@ -461,8 +463,7 @@ class Suite:
         m.wait(20)
         # The next boot is elsewhere, which the file does not know.
         m = self.start("map", *args, "-symbols", system_map, "-S")
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter()
         m.wants("break only_in_the_file", "breakpoint 1, once there is a kernel")
         m.wants("tbreak start_kernel", "breakpoint 2, once there is a kernel")
         m.runs("cont", "2: breakpoint, start_kernel")
@@ -503,17 +504,13 @@ class Suite:
         initrd_with_modules(initrd, ["loop", "crc16"], full=True)
         m = self.start("modules", "-m", "512M", "-kernel", glob.glob(tree + "/boot/vmlinuz-*")[0], "-initrd", initrd,
                        "-append", "console=ttyS0", "-nographic")
-        m.expect("/ #", 240)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #", 240)
         m.wants("break loop_configure", "breakpoint 1, once there is a module with loop_configure")
         m.wants("break loop_init", "breakpoint 2, once")
         m.wants("info b", "<no such module yet> loop_configure")
         m.toggle()
         m.type("insmod /m/*loop.ko; losetup /dev/loop0 /bin/busybox\n")
-        m.expect("2: breakpoint, loop_init", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("2: breakpoint, loop_init", 60)
         m.wants("bt", r"^#0 +0xffffffffc\w+ (init_module|loop_init)(.|\n)*do_one_initcall\+0x(.|\n)*-- from user space")
         m.wants("lsmod", r"\nloop +\d+ +1 +0xffffffffc")
         m.runs("cont", "1: breakpoint, loop_configure")
@@ -529,9 +526,7 @@ class Suite:
         m.ask("cont")
         m.toggle()
         m.type("losetup -d /dev/loop0; rmmod loop; insmod /m/*crc16.ko; insmod /m/*loop.ko; echo lo''aded\n")
-        m.expect("2: breakpoint, loop_init", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("2: breakpoint, loop_init", 60)
         second = m.wants("info b", r"1 +break disabled +0x\w+ <loop_configure>(.|\n)*0x\w+ <crc16>")
         check(first not in second, f"loop is not moved: {second}")
         m.type("q\n")
@@ -563,16 +558,12 @@ class Suite:
 
         m = self.start("bugs", "-m", "512M", "-kernel", fetch("kernel"), "-initrd", initrd, "-append",
                        "console=ttyS0 quiet slub_debug=P", "-nographic", "-symbols", f"{folder}/bugs.ko")
-        m.expect("/ #", 120)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #")
         m.wants("info symbol-files", "bugs.ko: module bugs, not in the guest")
         m.wants("catch exception 13", "catchpoint 1")
         m.toggle()
         m.type("insmod /bugs.ko; echo open 7 > /proc/bugs; sleep 1; echo close 7 > /proc/bugs\n")
-        m.expect(r"1: exception 0xd, value 0x0 at 0x\w+ <tell_peer\+0x\w+ \S*bugs.c:%d>" % line("inbox->heard"), 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter(r"1: exception 0xd, value 0x0 at 0x\w+ <tell_peer\+0x\w+ \S*bugs.c:%d>" % line("inbox->heard"), 60)
         m.wants("bt", r"interrupted --\n#1 +0x\w+ tell_peer\+0x\w+ at \S*bugs.c:%d\n#2 +0x\w+ on_heartbeat\+0x\w+ at "
                 r"\S*bugs.c:%d\n#3 +0x\w+ call_timer_fn(.|\n)*-- interrupted" % (line("inbox->heard"), line("tell_peer(s,")))
         m.wants("frame 1", r"#1 (.|\n)*\n %d\s+to->inbox->heard = beat;" % line("inbox->heard"))
@@ -583,14 +574,9 @@ class Suite:
         # Who has freed it? The same again, from the beginning.
         m.ask("delete")
         m.wants("break session_open", r"breakpoint 2 at 0x\w+ <session_open \S*bugs.c:\d+>")
-        m.ask("system_reset")
-        m.ask("cont")
-        m.toggle()
-        m.expect("/ #", 120)
+        m.reboot()
         m.type("insmod /bugs.ko; echo open 7 > /proc/bugs; sleep 1; echo close 7 > /proc/bugs\n")
-        m.expect("2: breakpoint, session_open", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("2: breakpoint, session_open", 60)
         m.wants("info args", "^id = 7 ")
         m.ask("delete")
         m.wants("tbreak tell_peer", "temporary breakpoint 3")
@@ -609,14 +595,9 @@ class Suite:
 
         # Two processes that wait for each other.
         m.ask("delete")
-        m.ask("system_reset")
-        m.ask("cont")
-        m.toggle()
-        m.expect("/ #", 120)
+        m.reboot()
         m.type("insmod /bugs.ko; echo send > /proc/bugs & echo flush > /proc/bugs & sleep 1; echo do''ne\n")
-        m.expect("done", 60)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("done", 60)
         waiting = re.findall(r"\n +(\d+) +\d+ D +0x\w+ sh\b", m.ask("ps"))
         check(len(waiting) == 2, f"{waiting} wait, not two")
         for pid, function in zip(waiting, ("queue_send", "queue_flush")):
@@ -678,9 +659,7 @@ class Suite:
     def hostile(self):
         """The kernel's tables are not to be trusted: whatever is in them, each command comes to an end."""
         m = self.linux("hostile", "-nographic")
-        m.expect("/ #", 120)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #")
         m.ask("stop")
         rnd = random.Random(self.seed)
 
@@ -726,9 +705,7 @@ class Suite:
         m.expect("/ #", 120)
         # So much at once that what surrounds the clearing of memory is little, whatever the host is good at.
         m.type("dd if=/dev/zero of=/dev/null bs=16M count=10000000 &\n")
-        m.expect("/ #", 20)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #", 20)
         m.wants("profile report", "there is no profile")
         m.ask("profile start")
         end = time.monotonic() + self.seconds
@@ -763,9 +740,7 @@ class Suite:
         m = self.linux("trace", "-nographic", "-smp", "2")
         m.expect("/ #", 120)
         m.type("while :; do cat /proc/uptime >/dev/null; done &\n")
-        m.expect("/ #", 20)
-        m.toggle()
-        m.expect(PROMPT, 20)
+        m.enter("/ #", 20)
         m.wants("info trace", "nothing is traced")
         path = {n: os.path.join(self.logs, n) for n in ("calls", "insns", "events", "log")}
         ends(f"trace calls,exceptions file {path['calls']} limit 5000", r"5000 lines, which is the limit")
