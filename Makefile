@@ -15,7 +15,8 @@ include config.mk
 endif
 
 CFLAGS_release := -O2 -g
-CFLAGS_asan := -O1 -g -fsanitize=address -fno-omit-frame-pointer -DUNDER_ASAN
+CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-DUNDER_ASAN
 CFLAGS_ubsan := -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 CFLAGS_tsan := -O2 -g -fsanitize=thread -DUNDER_TSAN
 CFLAGS_cov := -O0 -g --coverage

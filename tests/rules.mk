@@ -91,7 +91,7 @@ walkthrough: doppel
 profile: doppel
 	@python3 tests/monitor/monitor.py --doppel ./doppel --seconds 10 --logs $(B)/profile profile
 
-#: make fuzz-remote     a million inputs of gdb and of QMP clients each (use with MODE=asan or ubsan; INPUTS=1000000)
+#: make fuzz-remote     a million inputs of gdb and of QMP clients each (use with MODE=asan; INPUTS=1000000)
 INPUTS ?= 1000000
 .PHONY: fuzz-remote
 fuzz-remote: $(B)/tests/fuzz/fuzz_remote
@@ -114,7 +114,7 @@ fuzz-long:
 		build/fuzz/tests/block/fuzz_qcow2
 	@sh tests/fuzz/long.sh $(HOURS) $(CORPUS) $(DEVICES)
 
-#: make fuzz-check      a minute for each device and for qcow2, under the address sanitizer (FUZZ=60)
+#: make fuzz-check      a minute for each device and for qcow2, under the address and undefined-behaviour sanitizers (FUZZ=60)
 FUZZ ?= 60
 .PHONY: fuzz-check
 fuzz-check:
@@ -134,7 +134,7 @@ check-net: doppel
 	@python3 tests/net/net.py --doppel ./doppel all
 	@python3 tests/net/saved.py --doppel ./doppel
 
-#: make hostile-peers   ten minutes of garbage from peers of a guest's network (use with MODE=asan or ubsan too; MINUTES=10)
+#: make hostile-peers   ten minutes of garbage from peers of a guest's network (use with MODE=asan too; MINUTES=10)
 #: make hostile-vnc     the same from clients of its VNC server
 MINUTES ?= 10
 .PHONY: hostile-peers hostile-vnc
@@ -180,7 +180,7 @@ gui-desktop: doppel
 start-time: doppel
 	@python3 tests/cli/start.py --doppel ./doppel
 
-#: make check-sanitizers  unit tests, endings and boots under the address, undefined and thread ones
+#: make check-sanitizers  unit tests, endings and boots under the address and undefined-behaviour ones, and the thread one
 .PHONY: check-sanitizers
 check-sanitizers: config.mk
 	@sh tests/sanitizers.sh

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Opens qcow2 images (and what is guessed to be raw) with broken headers, tables and snapshots, as a reader, a
- * writer and for repair, and works with those that open. Nothing may crash or hang (build with MODE=asan or
- * ubsan), and what was refused may not have been written to.
+ * writer and for repair, and works with those that open. Nothing may crash or hang (build with MODE=asan),
+ * and what was refused may not have been written to.
  * Usage: fuzz_qcow2 [seconds [seed [ARCHIVE]]]: the images in the archive, then mutations of our own; a failure
  * names the seed of one image, and `fuzz_qcow2 0 SEED` repeats it. With -DLIBFUZZER it is a target for libFuzzer
  * instead.
