@@ -20,6 +20,14 @@ static const struct field fields[] = {
     FIELD_END,
 };
 
+static void tame(void *state)
+{
+	struct pci_testdev *t = state;
+
+	if (t->current >= 2 * TESTS)
+		t->current = NONE;
+}
+
 static void header(const struct pci_testdev *t, uint8_t h[64])
 {
 	static const char *const type[] = {"mmio", "portio"};
@@ -83,6 +91,7 @@ void pci_testdev_init(struct pci_testdev *t)
 	pci_func_bar(&t->func, 0, PCI_BAR_MEM32, 2 * half[0], &ops, &t->side[0], "pci-testdev-mem");
 	pci_func_bar(&t->func, 1, PCI_BAR_IO, 2 * half[1], &ops, &t->side[1], "pci-testdev-io");
 	device_init(&t->state, t->func.state_name, fields, t);
+	t->state.tame = tame;
 }
 
 static int create(void **self, const struct device_args *args, char *err, size_t errlen)

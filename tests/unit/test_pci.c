@@ -218,6 +218,17 @@ Test(pci, testdev)
 	cr_assert_eq(aspace_read(&b.io, 0xc010, 1), 'p');
 }
 
+/* A number of a test that no guest can choose. */
+Test(pci, loaded_testdev_is_tamed)
+{
+	b.test.current = 17 * 3;
+	b.test.state.tame(&b.test);
+	set_config(0x10, PCI_BAR0, 0xe0000000, 4);
+	set_config(0x10, PCI_COMMAND, PCI_CMD_MEM, 2);
+	aspace_write(&b.mem, 0xe0000800, 0xce, 1);
+	cr_assert_eq(aspace_read(&b.mem, 0xe0000000, 4), 0);
+}
+
 Test(pci, pc_testdev)
 {
 	static struct pc_testdev t;
