@@ -24,6 +24,7 @@ enum {
 };
 enum { CLASS_REQUEST = USB_TYPE_CLASS | USB_TO_INTERFACE };
 enum { FIRST_MODIFIER = 0xe0, ERROR_ROLL_OVER = 1, BOOT_KEYS = 6 };
+enum { MAX_PENDING = 0x7fff }; /* movement nobody fetches */
 
 static struct usb_hid *of(struct usb_device *d)
 {
@@ -32,7 +33,7 @@ static struct usb_hid *of(struct usb_device *d)
 
 /* ---- reports ---- */
 
-static uint8_t clamp(int32_t v)
+static uint8_t clamp(int64_t v)
 {
 	return (uint8_t)(v > 127 ? 127 : v < -127 ? -127 : v);
 }
@@ -64,7 +65,7 @@ static unsigned pointer_data(const struct usb_hid *h, const struct hid_event *e,
 		if (h->protocol == BOOT)
 			return n;
 	}
-	p[n++] = clamp(-e->dz);
+	p[n++] = clamp(-(int64_t)e->dz);
 	p[n++] = clamp(e->dh);
 	return n;
 }
@@ -179,6 +180,12 @@ static void on_key(void *dev, enum key key, bool down)
 	queued(h);
 }
 
+static int32_t moved(int64_t at, int by)
+{
+	at += by;
+	return (int32_t)(at > MAX_PENDING ? MAX_PENDING : at < -MAX_PENDING ? -MAX_PENDING : at);
+}
+
 static void on_pointer(void *dev, const struct input_pointer *p)
 {
 	struct usb_hid *h = dev;
@@ -195,11 +202,11 @@ static void on_pointer(void *dev, const struct input_pointer *p)
 		e->x = p->x;
 		e->y = p->y;
 	} else {
-		e->x += p->x;
-		e->y += p->y;
+		e->x = moved(e->x, p->x);
+		e->y = moved(e->y, p->y);
 	}
-	e->dz += p->dz;
-	e->dh += p->dh;
+	e->dz = moved(e->dz, p->dz);
+	e->dh = moved(e->dh, p->dh);
 	queued(h);
 }
 

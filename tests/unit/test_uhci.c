@@ -2,6 +2,8 @@
  *
  * The UHCI with a keyboard and a disk, driven through registers and a schedule in memory.
  */
+#include <limits.h>
+
 #include "disks.h"
 #include "hw/usb/uhci.h"
 #include "hw/usb/usb_hid.h"
@@ -385,6 +387,23 @@ Test(uhci, suspend_and_resume)
 	wr(CMD, 2);
 	cr_assert_eq(rd(CMD), 0);
 	cr_assert_eq(rd(PORTSC + 2), 0x93);
+}
+
+/* As a remote client may send it, and nobody fetches it. */
+Test(uhci, movement_beyond_counting)
+{
+	struct usb_hid *mouse = calloc(1, sizeof(*mouse));
+	struct input_pointer far = {.x = INT_MAX, .y = INT_MIN, .dz = INT_MIN};
+
+	usb_hid_init(mouse, HID_MOUSE, NULL, &clk, &input);
+	for (unsigned n = 0; n < 3; n++)
+		mouse->handler.pointer(mouse->handler.dev, &far);
+	cr_assert_eq(mouse->nr, 1);
+	cr_assert_eq(mouse->queue[0].x, 0x7fff);
+	cr_assert_eq(mouse->queue[0].y, -0x7fff);
+	cr_assert_eq(mouse->queue[0].dz, -0x7fff);
+	usb_hid_fini(mouse);
+	free(mouse);
 }
 
 /* Nothing answers behind a hub before its port has power and was reset. */
