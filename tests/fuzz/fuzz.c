@@ -23,6 +23,7 @@
 #include "tests/fuzz/seeds.h"
 
 #define INPUT_MAX 0x8000u
+#define ON_TIME   128 /* timers of a step */
 
 /* clang-format off */
 static const struct fuzz_device *const tables[] = {
@@ -35,6 +36,7 @@ static const struct fuzz_device *const tables[] = {
     fuzz_sound,
     fuzz_9p,
     fuzz_vsock,
+    fuzz_pci,
     fuzz_raw,
 };
 /* clang-format on */
@@ -99,6 +101,20 @@ uint64_t value(void)
 }
 
 /* ---- the world ---- */
+
+void fuzz_step(uint64_t ns)
+{
+	struct clock *c = world.clock;
+	uint64_t end = clock_now(c) + ns, at;
+
+	for (unsigned n = 0; n < ON_TIME && (at = clock_next(c)) <= end; n++) {
+		if (at > clock_now(c))
+			clock_set(c, at);
+		clock_run(c);
+	}
+	clock_set(c, end);
+	clock_run(c);
+}
 
 void fuzz_add(struct device *dev)
 {

@@ -31,7 +31,7 @@ struct fuzz_device {
 
 /* Each ends with a NULL name. A table more: one line in fuzz.c. */
 extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[], fuzz_net[],
-    fuzz_virtio[], fuzz_9p[], fuzz_raw[], fuzz_sound[], fuzz_vsock[];
+    fuzz_virtio[], fuzz_9p[], fuzz_raw[], fuzz_sound[], fuzz_vsock[], fuzz_pci[];
 
 /* What init() finds, and may replace by its own. */
 struct fuzz_world {
@@ -47,6 +47,10 @@ struct fuzz_world {
 	void *board;
 };
 extern struct fuzz_world world;
+
+/* Time passes, at least until `ns` from now. The first timers that are due fire at their times; those of a driver that
+ * has asked for more are late, as on a busy host. */
+void fuzz_step(uint64_t ns);
 
 /* The device's state: what is reset between inputs, and loaded with malice. */
 void fuzz_add(struct device *dev);
@@ -80,6 +84,14 @@ void fuzz_pci_start(void);
 uint64_t bar(struct pci_func *f, unsigned n);
 /* What any driver may do at any time with a PCI device. */
 void any_access(struct pci_func *f);
+
+struct pc;
+struct pc_board;
+/* A whole machine, whose vCPUs rest, becomes the world; and a device of it, with properties "NAME=VALUE,...". */
+struct pc *fuzz_pc_new(const struct pc_board *board);
+void fuzz_pc_add(struct pc *pc, const char *type, const char *props);
+/* For reset(), at its end. */
+void fuzz_pc_reset(struct pc *pc);
 
 struct virtio_pci;
 /* What a virtio driver may do with a queue, modern and packed or split: chains of a head of head_len (64 at most)

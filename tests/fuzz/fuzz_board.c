@@ -26,16 +26,26 @@ struct chip {
 		enum kind kind;
 		uint32_t at, size; /* of PCI_CONFIG: the function, and functions from there on */
 	} window[6];
+	bool draws;    /* what it shows is looked at, which takes long */
+	bool firmware; /* fw_cfg has all that is for one */
 };
 
 static struct pc *pc;
 static const struct chip *chip;
 static uint8_t typed[16];
 static struct chardev serial;
+static uint8_t rom[0x10000];
 
-static void board_init(void)
+static _Noreturn void fail(const char *why)
 {
-	struct pc_config cfg = {.ram_size = PC_MIN_RAM,
+	fprintf(stderr, "fuzz_devices: %s\n", why);
+	exit(2);
+}
+
+struct pc *fuzz_pc_new(const struct pc_board *board)
+{
+	struct pc_config cfg = {.board = board,
+				.ram_size = PC_MIN_RAM,
 				.cpus = CPUS,
 				.engine = &engine_interp,
 				.uart = {true, true},
@@ -45,37 +55,68 @@ static void board_init(void)
 				.debug_exit = true,
 				.debug_exit_port = 0x501,
 				.debug_exit_size = 2};
-	struct device_spec vga;
 	char err[256] = "";
+	struct pc *m;
+
+	if (cpu_model_parse(&cfg.model, "max", err, sizeof(err)) < 0 ||
+	    pc_new(&m, &cfg, err, sizeof(err)) < 0)
+		fail(err);
+	m->m.stopped = true;
+	clock_pause(&m->m.clock);
+	m->m.clock.manual = true;
+	m->m.clock.rearm = NULL; /* of a loop, which would only ask the host for nothing */
+	world.mem = &m->m.mem;
+	world.io = &m->m.io;
+	world.ram = &m->m.ram;
+	world.clock = &m->m.clock;
+	world.devices = m->m.devices;
+	world.load_hook = m->m.load_hook;
+	world.board = m->m.board;
+	return m;
+}
+
+void fuzz_pc_add(struct pc *m, const char *type, const char *props)
+{
+	struct device_spec spec;
+	char err[256] = "", text[128], *rest = text, *prop;
+
+	snprintf(text, sizeof(text), "%s", props);
+	device_spec_init(&spec, device_type_find(type));
+	while ((prop = strsep(&rest, ",")) && *prop) {
+		char *val = strchr(prop, '=');
+
+		*val++ = 0;
+		if (device_spec_set(&spec, prop, val, err, sizeof(err)) < 0)
+			fail(err);
+	}
+	if (pc_add_device(m, &spec, NULL, NULL, err, sizeof(err)) < 0)
+		fail(err);
+}
+
+void fuzz_pc_reset(struct pc *m)
+{
+	pthread_mutex_lock(&m->m.lock);
+	machine_reset_locked(&m->m);
+	pthread_mutex_unlock(&m->m.lock);
+	m->m.end = END_NONE;
+}
+
+static void board_init(void)
+{
+	const struct pc_firmware none = {.image = {"rom", rom, sizeof(rom)}};
+	char err[256];
 
 	chip = world.what;
-	cfg.board = chip->board;
-	device_spec_init(&vga, &vga_type);
-	if (cpu_model_parse(&cfg.model, "max", err, sizeof(err)) < 0 ||
-	    pc_new(&pc, &cfg, err, sizeof(err)) < 0 ||
-	    pc_add_device(pc, &vga, NULL, NULL, err, sizeof(err)) < 0) {
-		fprintf(stderr, "fuzz_devices: %s\n", err);
-		exit(2);
-	}
-	pc->m.stopped = true;
-	clock_pause(&pc->m.clock);
-	pc->m.clock.manual = true;
+	pc = fuzz_pc_new(chip->board);
+	fuzz_pc_add(pc, "VGA", "");
 	uart16550_attach(&pc->uart[0], &serial);
-	world.mem = &pc->m.mem;
-	world.io = &pc->m.io;
-	world.ram = &pc->m.ram;
-	world.clock = &pc->m.clock;
-	world.devices = pc->m.devices;
-	world.load_hook = pc->m.load_hook;
-	world.board = pc->m.board;
+	if (chip->firmware && pc_load_firmware(pc, &none, err, sizeof(err)) < 0)
+		fail(err);
 }
 
 static void board_reset(void)
 {
-	pthread_mutex_lock(&pc->m.lock);
-	machine_reset_locked(&pc->m);
-	pthread_mutex_unlock(&pc->m.lock);
-	pc->m.end = END_NONE;
+	fuzz_pc_reset(pc);
 }
 
 static void board_fini(void)
@@ -191,11 +232,11 @@ static void event(void)
 		input_pointer(&pc->m.input, &p);
 		break;
 	case 6:
-		if (pc->m.displays)
+		if (chip->draws)
 			pc->m.displays->draw(pc->m.displays->dev, &surface);
 		break;
 	default:
-		clock_step(world.clock, below(STEP_MAX) * (one_in(16) ? 100ull : 1));
+		fuzz_step(below(STEP_MAX) * (one_in(16) ? 100ull : 1));
 	}
 }
 
@@ -261,11 +302,11 @@ static void flash_fini(void)
 	pflash_fini(&flash);
 }
 
-#define CHIP(name, ...)                                                                            \
+#define CHIP(name, on, ...)                                                                        \
 	{                                                                                          \
 		name, board_init, board_reset, board_round, board_fini, &(const struct chip)       \
 		{                                                                                  \
-			__VA_ARGS__                                                                \
+			.board = on, .window = __VA_ARGS__                                         \
 		}                                                                                  \
 	}
 
@@ -280,7 +321,8 @@ const struct fuzz_device fuzz_board[] = {
     CHIP("mc146818", &board_pc, {{PORTS, 0x70, 2}}),
     CHIP("uart16550", &board_pc, {{PORTS, 0x3f8, 8}, {PORTS, 0x2f8, 8}}),
     CHIP("i8042", &board_pc, {{PORTS, 0x60, 1}, {PORTS, 0x64, 1}, {PORTS, 0x92, 1}}),
-    CHIP("fw_cfg", &board_pc, {{PORTS, 0x510, 2}, {PORTS, 0x514, 8}, {PORTS, 0x510, 12}}),
+    CHIP("fw_cfg", &board_pc, {{PORTS, 0x510, 2}, {PORTS, 0x514, 8}, {PORTS, 0x510, 12}},
+	 .firmware = true),
     CHIP("acpi_pm", &board_pc, {{PORTS, 0x600, 0x40}, {PORTS, 0xafe0, 0x10}, {PORTS, 0xb2, 2}}),
     CHIP("ich9", &board_q35, {{PORTS, 0x600, 0x80}, {PORTS, 0xb2, 2}, {PCI_CONFIG, 0xf8, 8}}),
     CHIP("i440fx", &board_pc, {{PCI_CONFIG, 0, 0x20}, {MEMORY, 0xa0000, 0x60000}}),
@@ -294,9 +336,11 @@ const struct fuzz_device fuzz_board[] = {
 	  {PORTS, 0x1ce, 3},
 	  {MEMORY, 0xa0000, 0x20000},
 	  {MEMORY, 0xc0000000, 0x1010000},
-	  {PCI_CONFIG, 0x10, 8}}),
+	  {PCI_CONFIG, 0x10, 8}},
+	 .draws = true),
     CHIP("debug", &board_pc,
 	 {{PORTS, 0xe0, 0x10},
+	  {PORTS, 0x402, 1},
 	  {PORTS, 0x500, 8},
 	  {PORTS, 0xcf9, 1},
 	  {PORTS, 0x2000, 0x20},

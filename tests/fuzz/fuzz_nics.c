@@ -157,7 +157,7 @@ static void e1000_round(void)
 			put(regs + 0x20, one_in(2) ? value() : 1u << 21 | below(0x10000) << 16, 4);
 		if (one_in(4))
 			put(regs + 0x10, below(512), 4);
-		clock_step(world.clock, below(1000000));
+		fuzz_step(below(1000000));
 	}
 	if (one_in(8))
 		any_access(&e1000->func);
@@ -240,7 +240,7 @@ static void rtl_round(void)
 			put(regs + 0x50, 0x80 | below(16), 1);
 		if (one_in(8))
 			eeprom(regs + 0x50, 0x80, 8, 4, 2);
-		clock_step(world.clock, below(1000000));
+		fuzz_step(below(1000000));
 	}
 	if (one_in(8))
 		any_access(&rtl->func);
@@ -305,7 +305,7 @@ static void tulip_round(void)
 		aspace_read(world.mem, regs + 8 * below(16), 4);
 		if (one_in(4))
 			put(regs + 8 * below(16), value(), 4);
-		clock_step(world.clock, below(1000000));
+		fuzz_step(below(1000000));
 	}
 	if (one_in(8))
 		any_access(&tulip->func);

@@ -56,7 +56,7 @@ static void fini(void)
 /* Time goes on; now and then more of it than is caught up. */
 static void pass(void)
 {
-	clock_step(world.clock, one_in(32) ? 150000000 : 1000 * below(10000));
+	fuzz_step(one_in(32) ? 150000000 : 1000 * below(10000));
 }
 
 /* ---- AC97 ---- */
@@ -218,7 +218,7 @@ static void spk_round(void)
 			out(0x42, value(), 1);
 		out(0x61, one_in(2) ? 3 : below(4), 1);
 		if (one_in(2))
-			clock_step(world.clock, below(100000));
+			fuzz_step(below(100000));
 		else
 			pass();
 		aspace_read(world.io, 0x42 + 0x1f * below(2), 1);

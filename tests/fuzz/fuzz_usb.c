@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * An xHCI and a UHCI with a disk, a CD-ROM, a hub, a keyboard and a tablet, and drivers that lie to them.
+ * An xHCI and a UHCI with a disk, a CD-ROM, hubs, a keyboard, a mouse and a tablet, which come and go, and drivers
+ * that lie to them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +17,41 @@ static struct {
 	struct xhci x;
 	struct uhci u;
 	struct usb_storage disk, cd;
-	struct usb_hid kbd, tablet;
+	struct usb_hid kbd, tablet, mouse;
 	struct usb_hub hub;
 	struct input input;
 	struct usb_bus *buses;
 } * usb;
 
-static void plug(const char *kbd_port)
+static void attach(struct usb_device *d, const char *port)
 {
 	char err[128];
 
+	usb_attach(d, usb->buses, NULL, port, "", err, sizeof(err));
+}
+
+/* Out, or in again. */
+static void replug(struct usb_device *d, const char *port)
+{
+	if (d->bus)
+		usb_detach(d);
+	else
+		attach(d, port);
+}
+
+static void plug(const char *hub_port, const char *kbd_port)
+{
 	usb_storage_init(&usb->disk, world.disk, NULL);
+	usb_hub_init(&usb->hub, NULL);
 	usb_hid_init(&usb->kbd, HID_KEYBOARD, NULL, world.clock, &usb->input);
-	usb_attach(&usb->disk.usb, usb->buses, NULL, "1", "", err, sizeof(err));
-	usb_attach(&usb->kbd.usb, usb->buses, NULL, kbd_port, "", err, sizeof(err));
+	attach(&usb->disk.usb, "1");
+	attach(&usb->hub.usb, hub_port);
+	attach(&usb->kbd.usb, kbd_port);
 	fuzz_add(&usb->disk.usb.dev);
 	fuzz_add(&usb->disk.dev);
 	fuzz_add(&usb->disk.scsi.dev);
+	fuzz_add(&usb->hub.usb.dev);
+	fuzz_add(&usb->hub.dev);
 	fuzz_add(&usb->kbd.usb.dev);
 	fuzz_add(&usb->kbd.dev);
 }
@@ -43,26 +62,44 @@ static void unplug(void)
 	usb_hid_fini(&usb->kbd);
 }
 
+/* Plugged in are these, where they were. */
+static void reset_all(struct usb_device *a, const char *a_port, struct usb_device *b,
+		      const char *b_port)
+{
+	usb_detach(&usb->disk.usb);
+	usb_detach(a);
+	usb_detach(b);
+	attach(&usb->disk.usb, "1");
+	attach(a, a_port);
+	attach(b, b_port);
+	for (struct device *dev = world.devices; dev; dev = dev->next)
+		device_reset(dev);
+}
+
 static void xhci_init_all(void)
 {
 	const struct xhci_options o = {0};
-	char err[128];
 
 	usb = calloc(1, sizeof(*usb));
 	input_init(&usb->input);
 	xhci_init(&usb->x, world.clock, &o, NULL, &usb->buses);
 	fuzz_pci_add(&usb->x.func);
 	fuzz_add(&usb->x.state);
-	plug("3");
+	plug("4", "3");
 	usb_storage_init(&usb->cd, world.cd, NULL);
 	usb_hid_init(&usb->tablet, HID_TABLET, NULL, world.clock, &usb->input);
-	usb_attach(&usb->cd.usb, usb->buses, NULL, "2", "", err, sizeof(err));
-	usb_attach(&usb->tablet.usb, usb->buses, NULL, "4", "", err, sizeof(err));
+	attach(&usb->cd.usb, "2");
+	attach(&usb->tablet.usb, "4.2");
 	fuzz_add(&usb->cd.usb.dev);
 	fuzz_add(&usb->cd.dev);
 	fuzz_add(&usb->cd.scsi.dev);
 	fuzz_add(&usb->tablet.usb.dev);
 	fuzz_add(&usb->tablet.dev);
+}
+
+static void xhci_reset(void)
+{
+	reset_all(&usb->kbd.usb, "3", &usb->tablet.usb, "4.2");
 }
 
 static void put_trb(uint64_t at, uint64_t parameter, uint32_t status, uint32_t control)
@@ -94,7 +131,7 @@ static void xhci_start(uint64_t regs)
 		put(regs + 0x440 + 16 * i, 0x210, 4);
 	put(0x3108, 0x8000, 8);
 	put(0x9004, one_in(32) ? value() : 3, 4);
-	put(0x9020, 1u << 27, 4);
+	put(0x9020, 1u << 27 | (dev == 3 && one_in(2) ? 2 : 0), 4); /* the hub, or behind it */
 	put(0x9024, (unsigned)ports[dev] << 16, 4);
 	for (unsigned dci = 1; dci <= 4; dci++) {
 		static const uint8_t type[] = {0, 4, 2, 7, 2};
@@ -109,7 +146,10 @@ static void xhci_start(uint64_t regs)
 	put(0x9004, 1 | 3 << 3, 4);
 	put_trb(0x1000 + 16 * n++, 0x9000, 0, 12 << 10 | 1 << 24);
 	put(regs + 0x2000, 0, 4);
-	usb->x.bus.dev[dev]->configuration = 1;
+	if (usb->x.bus.dev[dev])
+		usb->x.bus.dev[dev]->configuration = 1;
+	usb->hub.status[1] |= 0x103;
+	usb->tablet.usb.configuration = 1;
 }
 
 static void xhci_command(void)
@@ -216,9 +256,15 @@ static void xhci_round(void)
 				      &(struct input_pointer){.x = (int)next(), .absolute = true});
 		if (one_in(2))
 			put(regs + 0x1038, 0x2008 + 16ull * usb->x.intr[0].enqueue, 8);
+		if (one_in(32))
+			replug(&usb->disk.usb, "1");
+		if (one_in(32))
+			replug(&usb->kbd.usb, "3");
+		if (one_in(32))
+			replug(&usb->tablet.usb, "4.2");
 		if (one_in(4))
 			drain();
-		clock_step(world.clock, 1000000);
+		fuzz_step(1000000);
 	}
 	noise(one_in(4));
 	if (one_in(16))
@@ -240,18 +286,21 @@ static void xhci_fini_all(void)
 
 static void uhci_init_all(void)
 {
-	char err[128];
-
 	usb = calloc(1, sizeof(*usb));
 	input_init(&usb->input);
 	uhci_init(&usb->u, world.clock, &uhci_models[0], NULL, &usb->buses);
 	fuzz_pci_add(&usb->u.func);
 	fuzz_add(&usb->u.state);
-	usb_hub_init(&usb->hub, NULL);
-	usb_attach(&usb->hub.usb, usb->buses, NULL, "2", "", err, sizeof(err));
-	fuzz_add(&usb->hub.usb.dev);
-	fuzz_add(&usb->hub.dev);
-	plug("2.3");
+	plug("2", "2.3");
+	usb_hid_init(&usb->mouse, HID_MOUSE, NULL, world.clock, &usb->input);
+	attach(&usb->mouse.usb, "2.4");
+	fuzz_add(&usb->mouse.usb.dev);
+	fuzz_add(&usb->mouse.dev);
+}
+
+static void uhci_reset(void)
+{
+	reset_all(&usb->kbd.usb, "2.3", &usb->mouse.usb, "2.4");
 }
 
 /* The frame list is at 1000h; below STRUCTS there are 64 queues from 2000h on, and as many TDs from 3000h on. */
@@ -286,7 +335,7 @@ static void put_td(uint64_t at)
 		(uint32_t)below(2) << 29 | (one_in(16) ? 1u << 25 : 0),
 	    4);
 	put(at + 8,
-	    (len - 1) << 21 | ep << 15 | (one_in(8) ? below(128) : 1 + below(3)) << 8 |
+	    (len - 1) << 21 | ep << 15 | (one_in(8) ? below(128) : 1 + below(4)) << 8 |
 		(one_in(64) ? below(256) : pid),
 	    4);
 	put(at + 12, one_in(64) ? value() : data, 4);
@@ -299,8 +348,12 @@ static void uhci_start(void)
 	out(io, 2, 2);
 	usb->kbd.usb.address = 3;
 	usb->kbd.usb.configuration = 1;
+	usb->mouse.usb.address = 4;
+	usb->mouse.usb.configuration = 1;
 	for (unsigned i = 0; i < 2; i++) {
 		out(io + 0x10 + 2 * i, 4, 2);
+		if (!usb->u.bus.dev[i])
+			continue;
 		usb->u.bus.dev[i]->address = (uint8_t)(1 + i);
 		usb->u.bus.dev[i]->configuration = 1;
 	}
@@ -314,18 +367,6 @@ static void uhci_start(void)
 	out(io + 8, one_in(64) ? value() : 0x1000, 4);
 	out(io + 4, 15, 2);
 	out(io, 1, 2);
-}
-
-/* In and out of the hub, or of a port of the controller. */
-static void replug(void)
-{
-	static const char *const ports[] = {"2.1", "2.8", "2.3"};
-	char err[128];
-
-	if (usb->kbd.usb.bus)
-		usb_detach(&usb->kbd.usb);
-	else
-		usb_attach(&usb->kbd.usb, usb->buses, NULL, ports[below(3)], "", err, sizeof(err));
 }
 
 static void uhci_round(void)
@@ -345,7 +386,13 @@ static void uhci_round(void)
 		if (one_in(4))
 			input_key(&usb->input, (enum key)below(NR_KEYS), one_in(2));
 		if (one_in(32))
-			replug();
+			replug(&usb->disk.usb, "1");
+		if (one_in(32))
+			replug(&usb->kbd.usb, one_in(2) ? "2.3" : "2.8");
+		if (one_in(32))
+			replug(&usb->mouse.usb, "2.4");
+		if (one_in(4))
+			input_pointer(&usb->input, &(struct input_pointer){.x = (int)next()});
 		if (one_in(8))
 			usb->hub.status[below(8)] |= 0x103;
 		if (one_in(8))
@@ -354,7 +401,7 @@ static void uhci_round(void)
 			out(io + 2 * below(10), value(), 2);
 		if (one_in(4))
 			drain();
-		clock_step(world.clock, 1000000ull * (1 + (one_in(8) ? below(100) : 0)));
+		fuzz_step(1000000ull * (1 + (one_in(8) ? below(100) : 0)));
 	}
 	noise(one_in(4));
 	if (one_in(8))
@@ -364,12 +411,13 @@ static void uhci_round(void)
 static void uhci_fini_all(void)
 {
 	unplug();
+	usb_hid_fini(&usb->mouse);
 	uhci_fini(&usb->u);
 	free(usb);
 }
 
 const struct fuzz_device fuzz_usb[] = {
-    {"xhci", xhci_init_all, NULL, xhci_round, xhci_fini_all, NULL},
-    {"uhci", uhci_init_all, NULL, uhci_round, uhci_fini_all, NULL},
+    {"xhci", xhci_init_all, xhci_reset, xhci_round, xhci_fini_all, NULL},
+    {"uhci", uhci_init_all, uhci_reset, uhci_round, uhci_fini_all, NULL},
     {0},
 };

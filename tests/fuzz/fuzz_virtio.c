@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * virtio queues against drivers that lie, and the small devices behind them: entropy, balloon, serial ports, a GPU.
+ * virtio queues against drivers that lie, and the small devices behind them: entropy, balloon, serial ports, GPUs.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/display/vga.h"
 #include "hw/display/virtio_gpu_impl.h"
+#include "hw/pc.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "hw/virtio/virtio_rng.h"
 #include "hw/virtio/virtio_serial.h"
@@ -143,7 +145,7 @@ static void rng_init(void)
 static void rng_round(void)
 {
 	fuzz_virtio_round(&rng->v, 0, 0, NULL);
-	clock_step(world.clock, 1000000);
+	fuzz_step(1000000);
 }
 
 static void rng_fini(void)
@@ -175,7 +177,7 @@ static void balloon_round(void)
 	fuzz_virtio_round(&balloon->v, below(3), 4 * below(17), balloon_head);
 	if (one_in(4))
 		virtio_balloon_ask(balloon, (uint32_t)next());
-	clock_step(world.clock, 1000);
+	fuzz_step(1000);
 }
 
 static void balloon_fini(void)
@@ -305,7 +307,7 @@ static void gpu_round(void)
 	struct rect r;
 
 	fuzz_virtio_round(&gpu->v, below(2), 64, gpu_head);
-	for (unsigned n = 0; n < 2; n++) {
+	for (unsigned n = 0; n < gpu->nr_outputs; n++) {
 		struct display *d = &gpu->output[n].display;
 
 		if (one_in(2))
@@ -313,7 +315,7 @@ static void gpu_round(void)
 		if (one_in(8))
 			d->prefer(d->dev, (unsigned)value(), (unsigned)value());
 	}
-	clock_step(world.clock, 1000);
+	fuzz_step(1000);
 }
 
 static void gpu_fini(void)
@@ -324,10 +326,53 @@ static void gpu_fini(void)
 	free(gpu);
 }
 
+/* ---- one that is a VGA as well, on a board that has the VGA's ports and memory ---- */
+
+static struct pc *pc;
+
+static void vga_init_all(void)
+{
+	pc = fuzz_pc_new(&board_pc);
+	fuzz_pc_add(pc, "virtio-vga", "xres=64,yres=64,max_hostmem=1M");
+	gpu = pc_find_device(pc, &virtio_vga_type);
+}
+
+static void vga_reset(void)
+{
+	fuzz_pc_reset(pc);
+	pci_config_write(&gpu->v.func, PCI_COMMAND, PCI_CMD_IO | PCI_CMD_MEM | PCI_CMD_MASTER, 2);
+}
+
+static void vga_round(void)
+{
+	uint64_t regs = bar(&gpu->v.func, 2);
+
+	if (one_in(2)) { /* a mode, or another */
+		static const uint16_t mode[] = {0, 64, 48, 32, 0x41, 0};
+
+		for (unsigned n = 1; n < 5; n++)
+			put(regs + 0x500 + 2 * n, one_in(8) ? value() : mode[n], 2);
+	}
+	for (unsigned n = below(8); n; n--) {
+		put(regs + 0x400 + below(0x20), value(), 1);
+		out(0x3b0 + below(0x30), value(), 1u << below(2));
+		put(one_in(2) ? 0xa0000 + below(0x20000) : bar(&gpu->v.func, 0) + below(0x10000),
+		    value(), 1u << below(4));
+	}
+	gpu_round();
+}
+
+static void vga_fini_all(void)
+{
+	surface_fini(&screens[0]);
+	pc_free(pc);
+}
+
 const struct fuzz_device fuzz_virtio[] = {
     {"virtio-rng", rng_init, NULL, rng_round, rng_fini, NULL},
     {"virtio-balloon", balloon_init, NULL, balloon_round, balloon_fini, NULL},
     {"virtio-serial", serial_init, NULL, serial_round, serial_fini, NULL},
     {"virtio-gpu", gpu_init, NULL, gpu_round, gpu_fini, NULL},
+    {"virtio-vga", vga_init_all, vga_reset, vga_round, vga_fini_all, NULL},
     {0},
 };
