@@ -200,6 +200,8 @@ static inline bool pci_is_master(const struct pci_func *f)
  * pci_bus_remap() afterwards lets them take what is left. */
 void pci_bus_yield(struct pci_bus *bus, uint64_t base, uint64_t size);
 void pci_bus_remap(struct pci_bus *bus);
+/* No BAR of the function decodes until the next pci_bus_remap(). */
+void pci_func_unmap(struct pci_func *f);
 /* After a change of what line_of says: the lines have the levels that all functions give them. */
 void pci_bus_rewire(struct pci_bus *bus);
 /* The enhanced configuration access mechanism (PCI Express Base Specification 7.2.2): 1 MiB for each
