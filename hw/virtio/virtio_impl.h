@@ -9,6 +9,10 @@
 
 #define VIRTIO_LEGACY_SIZE 0x80u
 extern const struct mmio_ops virtio_legacy_ops;
+/* A page for each structure. */
+#define VIRTIO_MODERN_SIZE 0x4000u
+/* The BAR and the capabilities of the modern layout. 0 or -errno. */
+int virtio_add_modern(struct virtio_pci *v);
 
 /* Returns the causes and withdraws the interrupt. */
 uint8_t virtio_read_isr(struct virtio_pci *v);
