@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Shared by the data queues of virtio-net and its control queue.
+ * Shared by the device virtio-net, its data queues and its control queue.
  */
 #ifndef HW_NET_VIRTIO_NET_IMPL_H
 #define HW_NET_VIRTIO_NET_IMPL_H
@@ -50,5 +50,17 @@ void virtio_net_reset_filter(struct virtio_net *d);
 bool virtio_net_wants(const struct virtio_net *d, const uint8_t *head);
 /* Carries out what is in the control queue. 0, or -errno when the queue makes no sense. */
 int virtio_net_control(struct virtio_net *d, unsigned queue);
+
+/* ---- virtio_net_data.c ---- */
+
+/* Sends what to_send names: soon, on the loop's thread; at once without a loop. */
+void virtio_net_put_off(struct virtio_net *d);
+/* send_job of a virtio_net. */
+void virtio_net_run(void *opaque);
+/* Of struct net_end_ops. */
+void virtio_net_ready(void *self);
+bool virtio_net_can_receive(void *self);
+bool virtio_net_receive(void *self, const struct iovec *iov, unsigned nr,
+			const struct net_offload *o);
 
 #endif
