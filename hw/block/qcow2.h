@@ -248,6 +248,18 @@ int qcow2_corrupt(struct image *img, const char *fmt, ...) __attribute__((format
 int qcow2_get_refcount(struct image *img, uint64_t cluster, uint64_t *out);
 /* Adds to the refcounts of n clusters. */
 int qcow2_add_refcount(struct image *img, uint64_t offset, uint64_t clusters, int64_t add);
+/* Makes sure that there is a block for a cluster. */
+int qcow2_want_refblock(struct image *img, uint64_t cluster);
+/* Offsets of metadata, which data may not overlap. */
+int qcow2_add_meta(struct qcow2 *q, uint64_t offset);
+void qcow2_drop_meta(struct qcow2 *q, uint64_t offset);
+/* Whether [offset, offset + len) has any. */
+bool qcow2_is_meta(const struct qcow2 *q, uint64_t offset, uint64_t len);
+uint64_t qcow2_refcount_at(const struct qcow2 *q, const uint8_t *block, uint64_t index);
+void qcow2_refcount_put(const struct qcow2 *q, uint8_t *block, uint64_t index, uint64_t value);
+
+/* ---- qcow2_alloc.c; lock held ---- */
+
 /* Up to `want` clusters in a row, at least one: *got of them. *fresh: they are zeroes on the disk. */
 int qcow2_alloc(struct image *img, uint64_t want, uint64_t *offset, uint64_t *got, bool *fresh);
 /* Exactly n in a row. */
@@ -258,13 +270,6 @@ void qcow2_free_now(struct image *img, uint64_t offset, uint64_t clusters);
 void qcow2_free_later(struct image *img, uint64_t offset, uint64_t clusters);
 /* What an L2 entry refers to. */
 void qcow2_free_entry(struct image *img, uint64_t entry);
-/* Offsets of metadata, which data may not overlap. */
-int qcow2_add_meta(struct qcow2 *q, uint64_t offset);
-void qcow2_drop_meta(struct qcow2 *q, uint64_t offset);
-/* Whether [offset, offset + len) has any. */
-bool qcow2_is_meta(const struct qcow2 *q, uint64_t offset, uint64_t len);
-uint64_t qcow2_refcount_at(const struct qcow2 *q, const uint8_t *block, uint64_t index);
-void qcow2_refcount_put(const struct qcow2 *q, uint8_t *block, uint64_t index, uint64_t value);
 /* Bytes of a compressed cluster in the file. */
 void qcow2_zip_range(const struct qcow2 *q, uint64_t entry, uint64_t *offset, uint64_t *len);
 
