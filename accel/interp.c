@@ -26,7 +26,7 @@
 
 static uint64_t rip_mask(const struct core *c)
 {
-	return c->mode == 8 ? ~0ull : c->mode == 4 ? 0xffffffffull : 0xffffull;
+	return c->mode == 8 ? ~0ull : 0xffffffffull;
 }
 
 void interp_run_any(struct core *c, const struct insn *i)

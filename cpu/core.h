@@ -89,13 +89,12 @@ struct core {
 	struct watch_hit watch_hit;       /* the first one of the current instruction */
 };
 
-/* Address after the current instruction, truncated to the mode. */
+/* Address after the current instruction. Only branches are truncated to 16 bits: a 16-bit segment may be
+ * larger than 64 KiB. */
 static inline uint64_t insn_next(const struct core *c, const struct insn *i)
 {
 	uint64_t rip = c->blk_rip + i->end;
-	return c->mode == 8   ? rip
-	       : c->mode == 4 ? (uint32_t)rip
-			      : rip & (c->v.seg[CS].attr & SEG_DB ? 0xffffffff : 0xffff);
+	return c->mode == 8 ? rip : (uint32_t)rip;
 }
 static inline uint64_t insn_rip(const struct core *c, const struct insn *i)
 {

@@ -208,6 +208,8 @@ static int configure(struct app *a)
 	c->pvpanic = o->pvpanic;
 	c->pc_testdev = o->pc_testdev;
 	c->no_hpet = o->no_hpet;
+	c->no_s3 = o->no_s3;
+	c->no_s4 = o->no_s4;
 	c->no_reboot = o->no_reboot;
 	c->no_shutdown = o->no_shutdown;
 	c->epoch_ns = epoch(o);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "hw/acpi_pm.h"
 #include "hw/hpet.h"
 #include "hw/pci.h"
 #include "hw/pvpanic.h"
@@ -382,6 +383,17 @@ static void processors(struct aml *a, const struct acpi_config *cfg)
 	}
 }
 
+static void sleep_state(struct aml *a, const char *name, uint8_t type)
+{
+	aml_name(a, name);
+	aml_package(a, 4);
+	aml_int(a, type);
+	aml_int(a, type);
+	aml_int(a, 0);
+	aml_int(a, 0);
+	aml_end(a);
+}
+
 void acpi_dsdt(struct aml *a, const struct acpi_config *cfg)
 {
 	if (cfg->q35) {
@@ -398,10 +410,9 @@ void acpi_dsdt(struct aml *a, const struct acpi_config *cfg)
 	links(a, cfg);
 	processors(a, cfg);
 	aml_end(a);
-	/* Soft off is sleep type 0. */
-	aml_name(a, "\\_S5");
-	aml_package(a, 4);
-	for (unsigned i = 0; i < 4; i++)
-		aml_int(a, 0);
-	aml_end(a);
+	if (cfg->s3)
+		sleep_state(a, "\\_S3", ACPI_SLEEP_S3);
+	if (cfg->s4)
+		sleep_state(a, "\\_S4", ACPI_SLEEP_S4);
+	sleep_state(a, "\\_S5", ACPI_SLEEP_S5);
 }

@@ -12,9 +12,9 @@
 
 #include "mmu/aspace.h"
 
-enum { TMR = 1 << 0, GBL = 1 << 5, PWRBTN = 1 << 8, SLPBTN = 1 << 9, RTC = 1 << 10, WAK = 1 << 15 };
-#define STS_VALID (TMR | 1 << 4 | GBL | PWRBTN | SLPBTN | RTC | WAK)
-#define EN_VALID  (TMR | GBL | PWRBTN | SLPBTN | RTC)
+enum { TMR = 1 << 0, GBL = 1 << 5, SLPBTN = 1 << 9, WAK = 1 << 15 };
+#define STS_VALID (TMR | 1 << 4 | GBL | ACPI_PWRBTN | SLPBTN | ACPI_RTC | WAK)
+#define EN_VALID  (TMR | GBL | ACPI_PWRBTN | SLPBTN | ACPI_RTC)
 
 enum { SCI_EN = 1 << 0, SLP_TYP = 7 << 10, SLP_EN = 1 << 13 };
 #define CNT_VALID (1 << 1 | SLP_TYP)
@@ -195,7 +195,13 @@ void acpi_pm_move(struct acpi_pm *pm, uint64_t base)
 
 void acpi_pm_power_button(struct acpi_pm *pm)
 {
-	pm->sts |= PWRBTN;
+	pm->sts |= ACPI_PWRBTN;
+	update_sci(pm);
+}
+
+void acpi_pm_wake(struct acpi_pm *pm, uint16_t by)
+{
+	pm->sts |= WAK | by;
 	update_sci(pm);
 }
 

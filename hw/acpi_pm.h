@@ -26,6 +26,12 @@ enum {
 	ACPI_DISABLE = 0xf0,
 };
 
+/* SLP_TYP of the states that the DSDT declares. */
+enum { ACPI_SLEEP_S5 = 0, ACPI_SLEEP_S3 = 1, ACPI_SLEEP_S4 = 2 };
+
+/* Bits of PM1 status and enable that wake the machine up. */
+enum { ACPI_PWRBTN = 1 << 8, ACPI_RTC = 1 << 10 };
+
 struct aspace;
 
 struct acpi_pm {
@@ -53,6 +59,8 @@ int acpi_pm_init(struct acpi_pm *pm, struct aspace *io, uint64_t base, uint64_t 
 /* Moves the PM block; 0, or where other ports are: it does not answer. */
 void acpi_pm_move(struct acpi_pm *pm, uint64_t base);
 void acpi_pm_power_button(struct acpi_pm *pm);
+/* The machine has woken up, by ACPI_PWRBTN or ACPI_RTC. */
+void acpi_pm_wake(struct acpi_pm *pm, uint16_t by);
 /* Bytes of the GPE0 block, for a board that has it elsewhere: 0-1 status, 2-3 enable. */
 uint8_t acpi_pm_gpe_read(const struct acpi_pm *pm, unsigned off);
 void acpi_pm_gpe_write(struct acpi_pm *pm, unsigned off, uint8_t val);

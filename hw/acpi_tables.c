@@ -166,7 +166,7 @@ static uint32_t build_fadt(struct acpi_tables *t, const struct acpi_config *cfg,
 	p[108] = 0x32;         /* century register */
 	/* Legacy devices, 8042; VGA not present. */
 	put(p + 109, 0x03 | (cfg->vga ? 0 : 0x04), 2);
-	/* WBINVD, C1, no sleep button, RTC cannot wake from S4, reset register; the PM timer has
+	/* WBINVD, C1, no sleep button, reset register; the PM timer has
 	 * 24 bits. */
 	put(p + 112, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 10, 4);
 	put_gas(p + 116, GAS_IO, 8, 1, 0xcf9);

@@ -10,10 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ACPI_RSDP_LEN     36
-#define ACPI_TABLES_MAX   0x8000
-#define ACPI_TABLES_ALIGN 64 /* of where they are put */
-#define ACPI_LOADER_MAX   0x2000
+#define ACPI_RSDP_LEN 36
+/* The FACS comes first. */
+#define FACS_WAKING_VECTOR 12
+#define ACPI_TABLES_MAX    0x8000
+#define ACPI_TABLES_ALIGN  64 /* of where they are put */
+#define ACPI_LOADER_MAX    0x2000
 
 struct acpi_config {
 	unsigned cpus;
@@ -26,7 +28,7 @@ struct acpi_config {
 	unsigned ecam_buses;
 	uint8_t uarts;     /* bit n: COM(n+1) is there */
 	uint8_t floppy[2]; /* the BIOS's types of the drives, 0: none */
-	bool vga, pvpanic, hpet;
+	bool vga, pvpanic, hpet, s3, s4;
 };
 
 /* A place that holds the address of something: until linked, its offset in the tables. */

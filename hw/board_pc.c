@@ -46,6 +46,9 @@ static void describe(const struct pc *pc, struct acpi_config *cfg)
 	cfg->gpe_len = ACPI_GPE0_LEN;
 }
 
+/* PAM and interrupt routes. */
+static const struct pc_kept kept[] = {{PCI_DEVFN(0, 0), 0x59, 7}, {PCI_DEVFN(1, 0), 0x60, 4}, {0}};
+
 const struct pc_board board_pc = {
     .name = "pc",
     .product = "Standard PC (i440FX + PIIX, 1996)",
@@ -55,4 +58,5 @@ const struct pc_board board_pc = {
     .unwire = unwire,
     .start = start,
     .describe = describe,
+    .kept = kept,
 };

@@ -52,6 +52,12 @@ static void describe(const struct pc *pc, struct acpi_config *cfg)
 	cfg->ecam_buses = pc->q35.ecam_size ? (unsigned)(pc->q35.ecam_size >> 20) : 256;
 }
 
+/* PAM; of the LPC bridge PMBASE and ACPI_CNTL, interrupt routes, RCBA. */
+static const struct pc_kept kept[] = {
+    {PCI_DEVFN(0, 0), 0x90, 7},  {PCI_DEVFN(31, 0), 0x40, 8}, {PCI_DEVFN(31, 0), 0x60, 4},
+    {PCI_DEVFN(31, 0), 0x68, 4}, {PCI_DEVFN(31, 0), 0xf0, 4}, {0},
+};
+
 const struct pc_board board_q35 = {
     .name = "q35",
     .product = "Standard PC (Q35 + ICH9, 2009)",
@@ -61,4 +67,5 @@ const struct pc_board board_q35 = {
     .unwire = unwire,
     .start = start,
     .describe = describe,
+    .kept = kept,
 };

@@ -131,7 +131,8 @@ void machine_cont_locked(struct machine *m)
 	clock_resume(&m->clock);
 	if (m->cont_hook)
 		m->cont_hook(m->cont_opaque);
-	cpus_resume(m->cpus);
+	if (!m->suspended)
+		cpus_resume(m->cpus);
 }
 
 int machine_hop_locked(struct machine *m, const struct engine *engine)
@@ -146,12 +147,17 @@ int machine_hop_locked(struct machine *m, const struct engine *engine)
 	return err;
 }
 
-int machine_reset_locked(struct machine *m)
+void machine_reset_devices_locked(struct machine *m)
 {
-	m->reset_requested = false;
 	for (struct device *d = m->devices; d; d = d->next)
 		device_reset(d);
 	cpus_reset(m->cpus);
+}
+
+int machine_reset_locked(struct machine *m)
+{
+	m->reset_requested = m->suspended = false;
+	machine_reset_devices_locked(m);
 	return m->reset_hook ? m->reset_hook(m->board) : 0;
 }
 
@@ -162,6 +168,36 @@ static void request_stops(struct machine *m, enum machine_end why)
 	machine_stop_locked(m);
 	if (m->stop_hook)
 		m->stop_hook(m->stop_opaque, why);
+}
+
+/* The guest's time and devices go on, so that some of these may wake it up. */
+static void suspend_locked(struct machine *m)
+{
+	pthread_mutex_unlock(&m->lock);
+	cpus_pause(m->cpus);
+	pthread_mutex_lock(&m->lock);
+	m->suspended = true;
+	machine_notify(m, MACHINE_SUSPEND, NULL);
+}
+
+static int wake_locked(struct machine *m)
+{
+	if (!m->suspended)
+		return 0;
+	if (m->wake_hook(m->board) < 0)
+		return -1;
+	m->suspended = false;
+	machine_notify(m, MACHINE_WAKEUP, NULL);
+	if (!m->stopped)
+		cpus_resume(m->cpus);
+	return 0;
+}
+
+static bool fails(struct machine *m)
+{
+	m->end = END_EXIT;
+	m->end_status = 1;
+	return true;
 }
 
 /* What was asked for since the last round. True when the machine has come to its end. */
@@ -182,15 +218,21 @@ static bool act_locked(struct machine *m)
 		m->stop_requested = false;
 		request_stops(m, END_NONE);
 	}
+	if (m->suspend_requested) {
+		m->suspend_requested = false;
+		suspend_locked(m);
+	}
+	if (m->wakeup_requested) {
+		m->wakeup_requested = false;
+		if (wake_locked(m) < 0)
+			return fails(m);
+	}
 	if (m->reset_requested) {
 		bool was_stopped = m->stopped;
 
 		machine_stop_locked(m);
-		if (machine_reset_locked(m) < 0) {
-			m->end = END_EXIT;
-			m->end_status = 1;
-			return true;
-		}
+		if (machine_reset_locked(m) < 0)
+			return fails(m);
 		machine_notify(m, MACHINE_RESET, NULL);
 		if (!was_stopped)
 			machine_cont_locked(m);
@@ -248,6 +290,18 @@ void machine_request_shutdown(struct machine *m)
 void machine_request_stop(struct machine *m)
 {
 	m->stop_requested = true;
+	loop_quit(m->loop);
+}
+
+void machine_request_suspend(struct machine *m)
+{
+	m->suspend_requested = true;
+	loop_quit(m->loop);
+}
+
+void machine_request_wakeup(struct machine *m)
+{
+	m->wakeup_requested = true;
 	loop_quit(m->loop);
 }
 

@@ -39,11 +39,14 @@ enum machine_end {
 };
 
 enum machine_event {
-	MACHINE_RESET,          /* has been */
-	MACHINE_END,            /* it ends, or stops with no_shutdown: `end` says why */
-	MACHINE_POWERDOWN,      /* the power button was pressed */
-	MACHINE_IO_ERROR,       /* a disk has stopped the guest; what: its name */
-	MACHINE_TRAY_OPENED,    /* of a drive for media; what: its name */
+	MACHINE_RESET,        /* has been */
+	MACHINE_END,          /* it ends, or stops with no_shutdown: `end` says why */
+	MACHINE_POWERDOWN,    /* the power button was pressed */
+	MACHINE_SUSPEND,      /* the guest has gone to sleep, its memory kept */
+	MACHINE_WAKEUP,       /* and has been woken up */
+	MACHINE_SUSPEND_DISK, /* it goes to sleep on its disk: the end follows */
+	MACHINE_IO_ERROR,     /* a disk has stopped the guest; what: its name */
+	MACHINE_TRAY_OPENED,  /* of a drive for media; what: its name */
 	MACHINE_TRAY_CLOSED,
 	MACHINE_DEVICE_DELETED, /* one was unplugged; what: its id, which may be empty */
 };
@@ -74,12 +77,17 @@ struct machine {
 	bool start_stopped; /* machine_run() waits for the user's word */
 	bool reset_requested;
 	bool stop_requested;
-	bool stopped; /* by the user, or by the guest's shutdown with no_shutdown */
+	bool suspend_requested, wakeup_requested;
+	bool suspended; /* by the guest: the clock runs, the vCPUs are paused */
+	bool stopped;   /* by the user, or by the guest's shutdown with no_shutdown */
 	enum machine_end end;
 	int end_status;
 	/* Called, paused and with the lock held, after every reset: the board puts the vCPUs and
 	 * RAM into the state from which the guest (re)starts. */
 	int (*reset_hook)(void *opaque);
+	/* Called, the vCPUs paused and with the lock held, to wake it up: resets devices and vCPUs, and leaves these where
+	 * the guest goes on. Below 0 ends the machine. */
+	int (*wake_hook)(void *opaque);
 	/* Called with the lock held when the guest continues after a stop; may be NULL. */
 	void (*cont_hook)(void *opaque);
 	void *cont_opaque;
@@ -123,11 +131,16 @@ void machine_request_reset(struct machine *m);
 void machine_request_shutdown(struct machine *m);
 /* As the monitor's stop. */
 void machine_request_stop(struct machine *m);
+/* Suspends the guest, and wakes it up where it is suspended. */
+void machine_request_suspend(struct machine *m);
+void machine_request_wakeup(struct machine *m);
 void machine_request_exit(struct machine *m, int status);
 void machine_request_quit(struct machine *m);
 /* The guest cannot go on: END_PANIC with no_reboot or where `always`, else a reset. */
 void machine_request_panic(struct machine *m, bool always);
 
+/* Devices and vCPUs alone, for wake_hook(). */
+void machine_reset_devices_locked(struct machine *m);
 /* Power-on reset, while the vCPUs are paused; machine lock held. 0 or -errno. */
 int machine_reset_locked(struct machine *m);
 /* Stops and continues the guest: vCPUs and clock. Main thread, machine lock held;

@@ -89,15 +89,6 @@ static void reset_set(void *opaque, int n, int level)
 
 /* ---- what devices ask of the machine ---- */
 
-void pc_sleep(void *opaque, uint8_t slp_typ)
-{
-	struct pc *pc = opaque;
-
-	/* Soft off is the only state that the DSDT declares. */
-	if (slp_typ == 0)
-		machine_request_shutdown(&pc->m);
-}
-
 static void on_exit_port(void *opaque, int status)
 {
 	struct pc *pc = opaque;
@@ -214,7 +205,7 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	struct irq_pin reset = {reset_set, pc, 0};
 	/* The PIT and the RTC pass through the HPET, whose legacy mode replaces them. */
 	struct irq_pin pit_out = {hpet_legacy_in, &pc->hpet, 0};
-	struct irq_pin rtc_out = {hpet_legacy_in, &pc->hpet, 1};
+	struct irq_pin rtc_out = {pc_rtc_set, pc, 0};
 	int r;
 
 	if ((r = i8254_init(&pc->pit, io, &m->clock, &pit_out)) < 0 ||
@@ -241,6 +232,8 @@ static int wire_chips(struct pc *pc, const struct pc_config *cfg)
 	machine_add(m, &pc->hpet.dev);
 	machine_add(m, &pc->i8042.dev);
 	i8042_attach(&pc->i8042, &m->input);
+	m->input.pressed = pc_key_pressed;
+	m->input.pressed_opaque = pc;
 	machine_add(m, &pc->port92.dev);
 	machine_add(m, &pc->reset_port.dev);
 	machine_add(m, &pc->dma.dev);
@@ -315,6 +308,8 @@ void pc_describe(const struct pc *pc, struct acpi_config *cfg)
 	    .pci_mem_end = (uint32_t)PC_PCI_END,
 	    .pvpanic = pc->cfg.pvpanic,
 	    .hpet = !pc->cfg.no_hpet,
+	    .s3 = !pc->cfg.no_s3,
+	    .s4 = !pc->cfg.no_s4,
 	};
 	for (int i = 0; i < PC_UARTS; i++)
 		cfg->uarts |= (uint8_t)(pc->cfg.uart[i] << i);
@@ -423,12 +418,6 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	}
 	*out = pc;
 	return 0;
-}
-
-void pc_power_button(struct pc *pc)
-{
-	acpi_pm_power_button(&pc->pm);
-	machine_notify(&pc->m, MACHINE_POWERDOWN, NULL);
 }
 
 void pc_free(struct pc *pc)

@@ -79,6 +79,10 @@ struct pc_board {
 	void (*start)(struct pc *pc, const uint8_t irq[4]);
 	/* What it adds to the tables. */
 	void (*describe)(const struct pc *pc, struct acpi_config *cfg);
+	/* Registers in configuration space that its firmware finds again after S3; ends with a len of 0. */
+	const struct pc_kept {
+		uint8_t devfn, reg, len;
+	} * kept;
 };
 
 extern const struct pc_board board_pc, board_q35;
@@ -105,7 +109,7 @@ struct pc_config {
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;
 	bool no_reboot, no_shutdown;
-	bool no_hpet;
+	bool no_hpet, no_s3, no_s4;
 	struct smbios_user smbios; /* strings are borrowed */
 	int64_t epoch_ns;          /* time of day at power-on, ns since 1970 */
 	bool icount;               /* time follows instructions (hw/icount.h); with one CPU */
@@ -143,6 +147,7 @@ struct pc {
 	struct pc_config cfg;
 	struct device dev;  /* the board's own state */
 	char identity[512]; /* of the machine */
+	uint16_t woken_by;  /* ACPI_PWRBTN or ACPI_RTC */
 	bool a20_loaded;    /* open in the state that is being loaded */
 	struct cpu_model model;
 	unsigned cpus;
@@ -220,6 +225,8 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 void pc_free(struct pc *pc);
 /* The power button is pressed, and watchers of the machine are told. Machine lock held. */
 void pc_power_button(struct pc *pc);
+/* Wakes a suspended guest up. Machine lock held. 0, or -EINVAL: it is not suspended. */
+int pc_wakeup(struct pc *pc);
 
 /* The first device of a type that was added, or NULL. */
 void *pc_find_device(const struct pc *pc, const struct device_type *type);

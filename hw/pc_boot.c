@@ -104,6 +104,8 @@ static void set_up_chips(struct pc *pc)
 	lapic_write(&pc->lapic[0], 0x350, 0x00700, 4);
 	lapic_write(&pc->lapic[0], 0x360, 0x00400, 4);
 	aspace_set_a20(&pc->m.mem, true);
+	for (unsigned i = 0; i < pc->cpus; i++)
+		set_mtrrs(cpus_state(pc->m.cpus, i), pc->board->low_max, pc->model.maxphyaddr);
 }
 
 /* What drives the BIOS finds, which only now are all there. */
@@ -142,8 +144,20 @@ int pc_reset(void *opaque)
 		aspace_dma_write(mem, s->addr, s->data, s->len);
 		zero(mem, s->addr + s->len, s->mem_len - s->len);
 	}
-	for (unsigned i = 0; i < pc->cpus; i++)
-		set_mtrrs(cpus_state(pc->m.cpus, i), pc->board->low_max, pc->model.maxphyaddr);
 	set_boot_state(plan, cpus_state(pc->m.cpus, 0));
 	return 0;
+}
+
+void pc_resume_kernel(struct pc *pc)
+{
+	struct vcpu *v = cpus_state(pc->m.cpus, 0);
+	uint32_t vector = 0;
+
+	set_up_chips(pc);
+	/* As firmware does: in real mode. */
+	aspace_dma_read(&pc->m.mem, PC_ACPI_BASE + ACPI_TABLES_ALIGN + FACS_WAKING_VECTOR, &vector,
+			4);
+	v->seg[CS].sel = (uint16_t)(vector >> 4);
+	v->seg[CS].base = (uint32_t)v->seg[CS].sel << 4;
+	v->rip = vector & 15;
 }

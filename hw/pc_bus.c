@@ -261,6 +261,7 @@ void pc_wire_bus(struct pc *pc, const struct pc_config *cfg)
 	pc->model.nr_cpus = pc->cpus;
 	m->board = pc;
 	m->reset_hook = pc_reset;
+	m->wake_hook = pc_wake;
 	if (!cfg->icount)
 		return;
 	machine_follow_time(m, time_changed, pc);

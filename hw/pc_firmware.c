@@ -96,8 +96,15 @@ static int add_boot_devices(struct pc *pc, bool strict)
 
 static int add_boot(struct pc *pc, const struct pc_firmware *fw)
 {
-	/* S3 and S4 are not there; S5 is sleep type 0. */
-	static const uint8_t states[6] = {0x80, 0, 0, 0, 0, 0x80};
+	/* Of S0 to S5: bit 7, it is there; sleep type. */
+	const uint8_t states[6] = {
+	    0x80,
+	    0,
+	    0,
+	    pc->cfg.no_s3 ? 0 : 0x80 | ACPI_SLEEP_S3,
+	    pc->cfg.no_s4 ? 0 : 0x80 | ACPI_SLEEP_S4,
+	    0x80 | ACPI_SLEEP_S5,
+	};
 	struct fw_cfg *f = &pc->fw_cfg;
 	int r;
 
@@ -188,6 +195,11 @@ void pc_start_firmware(struct pc *pc)
 {
 	set_order(pc, pc->boot_once ? pc->boot_once : pc->boot_order);
 	pc->boot_once = NULL;
+	pc_let_firmware_run(pc);
+}
+
+void pc_let_firmware_run(struct pc *pc)
+{
 	/* Firmware of its time expects the PIC to reach the boot processor from the start. */
 	lapic_write(&pc->lapic[0], 0x350, 0x00700, 4);
 	aspace_set_a20(&pc->m.mem, true);

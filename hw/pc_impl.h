@@ -18,8 +18,6 @@ struct irq_pin pc_pin(struct pc *pc, void (*set)(void *, int, int), int n, enum 
 /* irq_pin.set of ISA interrupts and of the I/O APIC's pins. */
 void pc_isa_set(void *opaque, int n, int level);
 void pc_gsi_set(void *opaque, int n, int level);
-/* Of acpi_pm_init(). */
-void pc_sleep(void *opaque, uint8_t slp_typ);
 /* What the tables say of the machine as it is now. */
 void pc_describe(const struct pc *pc, struct acpi_config *cfg);
 /* Fills pc->smbios; firmware: which describes itself. 0, or -errno with one line in err. */
@@ -31,6 +29,17 @@ void pc_wire_bus(struct pc *pc, const struct pc_config *cfg);
 int pc_wire_lapics(struct pc *pc);
 void pc_flush_tlbs(void *opaque);
 
+/* ---- pc_sleep.c ---- */
+
+/* Of acpi_pm_init(). */
+void pc_sleep(void *opaque, uint8_t slp_typ);
+/* The RTC's interrupt, on its way to the HPET. */
+void pc_rtc_set(void *opaque, int n, int level);
+/* input.pressed */
+void pc_key_pressed(void *opaque);
+/* machine.wake_hook */
+int pc_wake(void *opaque);
+
 /* ---- pc_boot.c, pc_firmware.c, pc_fw_kernel.c ---- */
 
 /* As struct device_env's boot(); opaque is the struct pc. */
@@ -40,6 +49,10 @@ int pc_firmware_kernel(struct pc *pc, const struct blob *kernel, const struct bl
 		       const char *cmdline, char *err, size_t errlen);
 /* machine.reset_hook */
 int pc_reset(void *opaque);
+/* After S3, without firmware: the system goes on at the vector in its FACS. */
+void pc_resume_kernel(struct pc *pc);
 void pc_start_firmware(struct pc *pc);
+/* The same after S3. */
+void pc_let_firmware_run(struct pc *pc);
 
 #endif

@@ -14,10 +14,15 @@
 /* Chips that load set their pins again, one after the other: only with the levels of all of them at hand
  * does no shared line fall and rise meanwhile. */
 static const struct field fields[] = {
-    FIELD_ARRAY_NORESET(pc, isa_level),   FIELD_ARRAY_NORESET(pc, gsi_level),
-    FIELD_NORESET(pc, lapics.turn),       FIELD_NORESET(pc, m.mem.addr_mask),
-    FIELD_NORESET(pc, lapics.cfg.tsc_hz), FIELD_NORESET(pc, lapics.tsc_ahead),
-    FIELD_NORESET(pc, m.bus.epoch_ns),    FIELD_END,
+    FIELD_ARRAY_NORESET(pc, isa_level),
+    FIELD_ARRAY_NORESET(pc, gsi_level),
+    FIELD_NORESET(pc, lapics.turn),
+    FIELD_NORESET(pc, m.mem.addr_mask),
+    FIELD_NORESET(pc, lapics.cfg.tsc_hz),
+    FIELD_NORESET(pc, lapics.tsc_ahead),
+    FIELD_NORESET(pc, m.bus.epoch_ns),
+    FIELD_NORESET(pc, m.suspended),
+    FIELD_END,
 };
 
 static void before_devices(void *opaque)

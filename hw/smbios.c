@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ENTRY_LEN = SMBIOS_ENTRY_LEN, ENTRY_ROOM = SMBIOS_ENTRY_ROOM };
@@ -111,6 +112,15 @@ static void bios(struct out *o, const struct smbios_config *cfg)
 }
 
 /* 7.2.1: the first three fields have the byte order of the processor. Zeros: there is none. */
+void smbios_uuid_text(const struct smbios_user *user, char text[SMBIOS_UUID_TEXT])
+{
+	for (unsigned i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*text++ = '-';
+		text += sprintf(text, "%02x", user->has_uuid ? user->uuid[i] : 0);
+	}
+}
+
 static void uuid(struct out *o, const struct smbios_user *user)
 {
 	static const uint8_t order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};

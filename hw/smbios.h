@@ -53,6 +53,10 @@ struct smbios_user {
 /* The field of that name in structures of that type; SMBIOS_NR_TEXTS: there is none. */
 enum smbios_text smbios_text_find(unsigned type, const char *name);
 
+/* The UUID as it is written; zeroes where the user gave none. */
+#define SMBIOS_UUID_TEXT 37
+void smbios_uuid_text(const struct smbios_user *user, char text[SMBIOS_UUID_TEXT]);
+
 struct smbios_config {
 	const struct smbios_user *user;
 	const char *product, *board; /* "Standard PC (...)", "pc" */

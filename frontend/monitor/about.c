@@ -25,9 +25,12 @@ static void info_name(struct monitor *m, const struct out *o, const struct arg *
 
 static void info_uuid(struct monitor *m, const struct out *o, const struct arg *a)
 {
-	(void)m;
+	static const struct smbios_user none;
+	char text[SMBIOS_UUID_TEXT];
+
 	(void)a;
-	out(o, "00000000-0000-0000-0000-000000000000\n");
+	smbios_uuid_text(m->env->options ? &m->env->options->smbios : &none, text);
+	out(o, "%s\n", text);
 }
 
 static void one_chardev(void *opaque, const char *label, const char *file)

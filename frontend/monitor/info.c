@@ -84,7 +84,10 @@ static void info_registers(struct monitor *m, const struct out *o, const struct 
 static void info_status(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	(void)a;
-	out(o, "VM status: %s\n", m->pc->m.stopped ? "paused" : "running");
+	out(o, "VM status: %s\n",
+	    m->pc->m.stopped     ? "paused"
+	    : m->pc->m.suspended ? "paused (suspended)"
+				 : "running");
 }
 
 static void info_cpus(struct monitor *m, const struct out *o, const struct arg *a)

@@ -79,6 +79,13 @@ static void cmd_powerdown(struct monitor *m, const struct out *o, const struct a
 	pc_power_button(m->pc);
 }
 
+static void cmd_wakeup(struct monitor *m, const struct out *o, const struct arg *a)
+{
+	(void)a;
+	if (pc_wakeup(m->pc) < 0)
+		out(o, "the guest is not suspended\n");
+}
+
 static void cmd_nmi(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	(void)o;
@@ -134,6 +141,8 @@ const struct command machine_commands[] = {
     {"cont|c", NULL, cmd_cont, "let it go on", "cont"},
     {"system_reset", NULL, cmd_reset, "reset the machine", "system_reset"},
     {"system_powerdown", NULL, cmd_powerdown, "press the power button", "system_powerdown"},
+    {"system_wakeup", NULL, cmd_wakeup, "wake a guest up that has suspended itself",
+     "system_wakeup"},
     {"accel", "ENGINE", cmd_accel, "go on in another engine: kvm, jit or interp", "accel jit"},
     {"nmi", NULL, cmd_nmi, "send an NMI to the CPU that is looked at", "nmi"},
     {"screendump", "[-f:FORMAT] FILE", cmd_screendump, "save the picture, as ppm or png",

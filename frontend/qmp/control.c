@@ -52,6 +52,12 @@ static void system_powerdown(struct qmp_call *c)
 	pc_power_button(c->q->pc);
 }
 
+static void system_wakeup(struct qmp_call *c)
+{
+	if (pc_wakeup(c->q->pc) < 0)
+		qmp_error(c, "Unable to wake up: guest is not in suspended state");
+}
+
 static void inject_nmi(struct qmp_call *c)
 {
 	for (unsigned n = 0; n < c->q->pc->cpus; n++)
@@ -168,6 +174,7 @@ const struct qmp_command qmp_control_commands[] = {
     {"quit", NULL, quit},
     {"system_reset", NULL, system_reset},
     {"system_powerdown", NULL, system_powerdown},
+    {"system_wakeup", NULL, system_wakeup},
     {"inject-nmi", NULL, inject_nmi},
     {"human-monitor-command", "command-line:s cpu-index:i?", human_monitor_command},
     {"screendump", "filename:s format:s?", screen},

@@ -16,11 +16,7 @@
 
 /* clang-format off: a line each */
 const struct qmp_command *const qmp_tables[] = {
-    qmp_control_commands,
-    qmp_query_commands,
-    qmp_device_commands,
-    qmp_schema_commands,
-    NULL,
+    qmp_control_commands, qmp_query_commands, qmp_device_commands, qmp_schema_commands, NULL,
 };
 /* clang-format on */
 
@@ -35,9 +31,9 @@ static void send(struct qmp *q, const char *text, size_t len)
 }
 
 const char *const qmp_event_names[] = {
-    "STOP",          "RESUME",         "RESET",          "SHUTDOWN",
-    "POWERDOWN",     "GUEST_PANICKED", "BLOCK_IO_ERROR", "DEVICE_TRAY_MOVED",
-    "DEVICE_DELETED"};
+    "STOP",           "RESUME",         "RESET",          "SHUTDOWN",
+    "POWERDOWN",      "GUEST_PANICKED", "BLOCK_IO_ERROR", "DEVICE_TRAY_MOVED",
+    "DEVICE_DELETED", "SUSPEND",        "WAKEUP",         "SUSPEND_DISK"};
 const unsigned qmp_nr_events = sizeof(qmp_event_names) / sizeof(qmp_event_names[0]);
 
 /* data may be NULL. */
@@ -446,6 +442,15 @@ static void on_event(void *opaque, enum machine_event event, const char *what)
 		break;
 	case MACHINE_POWERDOWN:
 		send_event(opaque, "POWERDOWN", NULL);
+		break;
+	case MACHINE_SUSPEND:
+		send_event(opaque, "SUSPEND", NULL);
+		break;
+	case MACHINE_WAKEUP:
+		send_event(opaque, "WAKEUP", NULL);
+		break;
+	case MACHINE_SUSPEND_DISK:
+		send_event(opaque, "SUSPEND_DISK", NULL);
 		break;
 	case MACHINE_IO_ERROR:
 		on_io_error(opaque, what);

@@ -41,7 +41,7 @@ static const char *status_name(const struct qmp *q)
 	struct block *b;
 
 	if (!q->pc->m.stopped)
-		return "running";
+		return q->pc->m.suspended ? "suspended" : "running";
 	if (!stop)
 		return "prelaunch";
 	if (stop->why == STOP_GUEST)
@@ -57,7 +57,7 @@ static const char *status_name(const struct qmp *q)
 static void status(struct qmp_call *c)
 {
 	fprintf(c->out, "{\"running\": %s, \"singlestep\": false, \"status\": \"%s\"}",
-		truth(!c->q->pc->m.stopped), status_name(c->q));
+		truth(!c->q->pc->m.stopped && !c->q->pc->m.suspended), status_name(c->q));
 }
 
 static void name(struct qmp_call *c)
@@ -70,7 +70,10 @@ static void name(struct qmp_call *c)
 
 static void uuid(struct qmp_call *c)
 {
-	fputs("{\"UUID\": \"00000000-0000-0000-0000-000000000000\"}", c->out);
+	char text[SMBIOS_UUID_TEXT];
+
+	smbios_uuid_text(&c->q->options->smbios, text);
+	fprintf(c->out, "{\"UUID\": \"%s\"}", text);
 }
 
 static void names(FILE *f, const char *name, bool *first)
@@ -171,7 +174,7 @@ static void target(struct qmp_call *c)
 
 static void current_machine(struct qmp_call *c)
 {
-	fputs("{\"wakeup-suspend-support\": false}", c->out);
+	fprintf(c->out, "{\"wakeup-suspend-support\": %s}", truth(!c->q->options->no_s3));
 }
 
 /* ---- disks ---- */

@@ -102,6 +102,8 @@ void input_key(struct input *in, enum key key, bool down)
 	if (!h || key <= NO_KEY || key >= NR_KEYS || in->down[key] == down)
 		return;
 	in->down[key] = down;
+	if (down && in->pressed)
+		in->pressed(in->pressed_opaque);
 	h->key(h->dev, key, down);
 }
 

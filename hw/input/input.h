@@ -54,6 +54,9 @@ struct input {
 	unsigned nr;
 	bool down[NR_KEYS];
 	struct input_pointer last;
+	/* A key went down; before its device hears of it. May be NULL. */
+	void (*pressed)(void *opaque);
+	void *pressed_opaque;
 };
 
 void input_init(struct input *in);

@@ -21,7 +21,7 @@ from suite import Skip, check, check_log, fetch  # noqa: E402
 class Boots(suite.Suite):
     cases = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
              "debian_q35_seabios", "ovmf", "debian_ovmf", "debian_i386", "debian_pvh",
-             "cpu_models", "resets", "reboot", "saved_state", "same_time"]
+             "cpu_models", "resets", "reboot", "suspend", "saved_state", "same_time"]
 
     def linux(self, name, arch, *args, append=""):
         return self.start(name, "-m", "512M", "-kernel", fetch("kernel", arch), "-initrd",
@@ -340,6 +340,33 @@ class Boots(suite.Suite):
             g.expect("-smp 2", 5)
         finally:
             g.close()
+
+    def suspend(self):
+        """To RAM and back, without firmware and by SeaBIOS: woken by the user, out of a saved state, and by the clock."""
+        state = "file:" + os.path.join(self.logs, "suspended.vm")
+        for args in ["-smp", "2"], ["-machine", "q35", "-bios", "bios-256k.bin"]:
+            g = self.linux("suspend", "amd64", *args)
+            try:
+                g.expect(r"/ # ", 240)
+                g.type("echo mem > /sys/power/state; echo wo''ke\n")
+                for _ in range(600):
+                    if "suspended" in g.monitor("info status"):
+                        break
+                    time.sleep(0.1)
+                said = g.monitor(f"savevm {state}", f"loadvm {state}", "info status", "system_wakeup")
+                check("suspended" in said, "it is not suspended in the state that was saved")
+                g.expect("woke", 60)
+                g.expect(r"/ # ", 60)
+                g.command("echo +2 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state")
+                check("running" in g.monitor("info status"), "it does not run")
+                check("the guest is not suspended" in g.monitor("system_wakeup"), "woken up twice")
+                log = g.command("dmesg")
+                check(log.count("Waking up from system sleep state S3") == 2, "it did not sleep in S3")
+                check_log(log)
+                g.type("poweroff -f\n")
+                check(g.wait(60) == 0, "power-off does not give status 0")
+            finally:
+                g.close()
 
     def reboot(self):
         """A reset starts the same guest again; -no-reboot ends instead."""

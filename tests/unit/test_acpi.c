@@ -28,6 +28,8 @@ static const struct acpi_config pc = {
     .floppy = {4, 5},
     .pvpanic = true,
     .hpet = true,
+    .s3 = true,
+    .s4 = true,
 };
 
 static const struct acpi_config q35 = {
@@ -46,6 +48,8 @@ static const struct acpi_config q35 = {
     .vga = true,
     .pvpanic = true,
     .hpet = true,
+    .s3 = true,
+    .s4 = true,
 };
 
 static uint8_t sum(const uint8_t *p, size_t n)
@@ -118,6 +122,19 @@ Test(acpi, no_hpet)
 	cfg.hpet = false;
 	structure(&cfg, sig, 3);
 	cr_assert_null(memmem(t.data, t.len, "HPET", 4));
+}
+
+/* -global PIIX4_PM.disable_s3=1 */
+Test(acpi, no_s3)
+{
+	struct acpi_config cfg = pc;
+
+	cr_assert_eq(acpi_build(&t, &cfg), 0);
+	cr_assert(memmem(t.data, t.len, "_S3_", 4) && memmem(t.data, t.len, "_S4_", 4));
+	cfg.s3 = false;
+	cr_assert_eq(acpi_build(&t, &cfg), 0);
+	cr_assert_null(memmem(t.data, t.len, "_S3_", 4));
+	cr_assert(memmem(t.data, t.len, "_S5_", 4));
 }
 
 /* Carries out the script as firmware does, and comes to what acpi_link() makes. */

@@ -388,3 +388,20 @@ Test(task, sixteen_bit)
 	cr_expect(v->seg[FS].attr & SEG_NULL && type_of(s, TSS2_SEL) == 3);
 	synth_free(s);
 }
+
+/* A 16-bit code segment may be larger than 64 KiB: only jumps cut their target off. UEFI firmware goes on there on its
+ * way back to real mode. */
+Test(seg, large_16_bit_code)
+{
+	struct synth *s = synth_new("max");
+
+	enter_protected(s, 0);
+	s->c.v.seg[CS].attr &= ~(uint32_t)SEG_DB;
+	core_update_mode(&s->c);
+	s->c.v.rip = 0x1fff0;
+	cr_expect_eq(EXEC(s, "\xb8\x30\x00"), RAN); /* mov ax, 30h */
+	cr_expect_eq(s->c.v.rip, 0x1fff3);
+	cr_expect_eq(EXEC(s, "\xeb\x0d"), RAN); /* jmp +13 */
+	cr_expect_eq(s->c.v.rip, 0x0002);
+	synth_free(s);
+}
