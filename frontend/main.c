@@ -207,6 +207,8 @@ static int configure(struct app *a)
 	c->debug_exit_size = o->debug_exit_size;
 	c->pvpanic = o->pvpanic;
 	c->pc_testdev = o->pc_testdev;
+	c->panic_action = o->panic_action;
+	c->watchdog_action = o->watchdog_action;
 	c->no_hpet = o->no_hpet;
 	c->no_s3 = o->no_s3;
 	c->no_s4 = o->no_s4;

@@ -19,6 +19,7 @@
 #include "frontend/vnc.h"
 #include "hw/device_type.h"
 #include "hw/fw_cfg.h"
+#include "hw/pc.h"
 #include "hw/smbios.h"
 
 #define DOPPEL_VERSION "0.1"
@@ -35,8 +36,6 @@
 #define MAX_SYMFILES 16
 #define MAX_GLOBALS  16
 #define MAX_OPT_ROMS 8
-
-struct pc_board;
 
 /* Where a character device leads. */
 enum chardev_kind {
@@ -155,6 +154,8 @@ struct options {
 	const char *global[MAX_GLOBALS]; /* -global, as it stands there */
 	unsigned nr_globals;
 	bool no_s3, no_s4;
+	enum panic_action panic_action;
+	enum watchdog_action watchdog_action;
 	bool usb; /* the board's USB controllers */
 	struct device_spec devices[MAX_DEVICES];
 	unsigned nr_devices;

@@ -62,6 +62,8 @@ int on_enable_kvm(struct parse *p, const char *arg);
 int on_machine(struct parse *p, const char *arg);
 int on_rtc(struct parse *p, const char *arg);
 int on_icount(struct parse *p, const char *arg);
+int on_action(struct parse *p, const char *arg);
+int on_watchdog_action(struct parse *p, const char *arg);
 
 /* options_chardev.c */
 int on_serial(struct parse *p, const char *arg);

@@ -390,3 +390,64 @@ int on_icount(struct parse *p, const char *arg)
 	p->o->icount = true;
 	return 0;
 }
+
+/* Where in a list of names that ends with NULL; -1 with the message. */
+static int find_action(struct parse *p, const char *event, const char *val,
+		       const char *const *names)
+{
+	char list[100] = "";
+
+	for (int n = 0; names[n]; n++) {
+		size_t len = strlen(list);
+
+		if (strcmp(names[n], val) == 0)
+			return n;
+		snprintf(list + len, sizeof(list) - len, "%s%s", n ? ", " : "", names[n]);
+	}
+	return fail(p, "-action %s=%s is not supported; there are %s", event, val, list);
+}
+
+int on_watchdog_action(struct parse *p, const char *arg)
+{
+	int n = find_action(p, "watchdog", arg, watchdog_actions);
+
+	if (n >= 0)
+		p->o->watchdog_action = (enum watchdog_action)n;
+	return n < 0 ? -1 : 0;
+}
+
+int on_action(struct parse *p, const char *arg)
+{
+	static const char *const reboot[] = {"reset", "shutdown", NULL};
+	static const char *const shutdown[] = {"poweroff", "pause", NULL};
+	static const char *const panic[] = {
+	    [PANIC_SHUTDOWN] = "shutdown",
+	    [PANIC_PAUSE] = "pause",
+	    [PANIC_EXIT_FAILURE] = "exit-failure",
+	    [PANIC_NONE] = "none",
+	    NULL,
+	};
+	struct keyval kv;
+
+	while (next_keyval(&arg, &kv)) {
+		int n = 0;
+
+		if (strcmp(kv.key, "reboot") == 0)
+			p->o->no_reboot = (n = find_action(p, kv.key, kv.val, reboot)) == 1;
+		else if (strcmp(kv.key, "shutdown") == 0)
+			p->o->no_shutdown = (n = find_action(p, kv.key, kv.val, shutdown)) == 1;
+		else if (strcmp(kv.key, "panic") == 0)
+			p->o->panic_action =
+			    (enum panic_action)(n = find_action(p, kv.key, kv.val, panic));
+		else if (strcmp(kv.key, "watchdog") == 0)
+			n = on_watchdog_action(p, kv.val);
+		else
+			n = fail(p,
+				 "-action: %s= is not known; there are reboot=, shutdown=, panic= "
+				 "and watchdog=",
+				 kv.key);
+		if (n < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -125,6 +125,8 @@ struct device_env {
 	void (*add)(void *opaque, struct device *dev);
 	/* Shows it to the front ends; borrowed. */
 	void (*add_display)(void *opaque, struct display *display);
+	/* A watchdog has run out. */
+	void (*watchdog)(void *opaque);
 	void *opaque;
 };
 

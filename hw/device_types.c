@@ -15,6 +15,7 @@
 #include "hw/net/e1000.h"
 #include "hw/net/rtl8139.h"
 #include "hw/net/tulip.h"
+#include "hw/i6300esb.h"
 #include "hw/pci_testdev.h"
 #include "hw/pcie_port.h"
 #include "hw/storage/ahci.h"
@@ -75,6 +76,7 @@ const struct device_type *const device_types[] = {
     &hda_duplex_type,
     &hda_micro_type,
     &virtio_vsock_type,
+    &i6300esb_type,
     NULL,
 };
 

@@ -200,12 +200,18 @@ static bool fails(struct machine *m)
 	return true;
 }
 
+static bool stops_instead(const struct machine *m)
+{
+	return m->end == END_PANIC ? m->no_shutdown || m->panic_action == PANIC_PAUSE
+				   : m->end == END_SHUTDOWN && m->no_shutdown;
+}
+
 /* What was asked for since the last round. True when the machine has come to its end. */
 static bool act_locked(struct machine *m)
 {
 	if (m->end != END_NONE)
 		machine_notify(m, MACHINE_END, NULL);
-	if ((m->end == END_SHUTDOWN || m->end == END_PANIC) && m->no_shutdown) {
+	if (stops_instead(m)) {
 		enum machine_end why = m->end;
 
 		m->end = END_NONE;
@@ -261,6 +267,8 @@ int machine_run(struct machine *m)
 	} while (!done);
 	machine_stop_locked(m);
 	pthread_mutex_unlock(&m->lock);
+	if (m->end == END_PANIC && m->panic_action == PANIC_EXIT_FAILURE)
+		return 1;
 	return m->end == END_EXIT ? m->end_status : 0;
 }
 

@@ -38,10 +38,19 @@ enum machine_end {
 	END_PANIC,    /* pvpanic with action shutdown, or triple fault with no_reboot */
 };
 
+/* What becomes of a guest that reports its panic. */
+enum panic_action {
+	PANIC_SHUTDOWN, /* with no_shutdown, as the others: it stops */
+	PANIC_PAUSE,
+	PANIC_EXIT_FAILURE, /* the end, with status 1 */
+	PANIC_NONE,
+};
+
 enum machine_event {
 	MACHINE_RESET,        /* has been */
 	MACHINE_END,          /* it ends, or stops with no_shutdown: `end` says why */
 	MACHINE_POWERDOWN,    /* the power button was pressed */
+	MACHINE_WATCHDOG,     /* one has run out; what: the action's name */
 	MACHINE_SUSPEND,      /* the guest has gone to sleep, its memory kept */
 	MACHINE_WAKEUP,       /* and has been woken up */
 	MACHINE_SUSPEND_DISK, /* it goes to sleep on its disk: the end follows */
@@ -74,6 +83,7 @@ struct machine {
 	const char *identity; /* what must be the same for a saved state: options, one a line */
 	bool no_reboot;
 	bool no_shutdown;
+	enum panic_action panic_action;
 	bool start_stopped; /* machine_run() waits for the user's word */
 	bool reset_requested;
 	bool stop_requested;

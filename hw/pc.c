@@ -100,7 +100,7 @@ static void on_pvpanic(void *opaque, unsigned events)
 {
 	struct pc *pc = opaque;
 
-	if (events & PVPANIC_PANICKED)
+	if ((events & PVPANIC_PANICKED) && pc->m.panic_action != PANIC_NONE)
 		machine_request_panic(&pc->m, true);
 }
 
@@ -378,6 +378,8 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 	}
 	pc->m.no_reboot = cfg->no_reboot;
 	pc->m.no_shutdown = cfg->no_shutdown;
+	pc->m.panic_action = cfg->panic_action;
+	pc->watchdog_action = cfg->watchdog_action;
 	pc_wire_bus(pc, cfg);
 
 	pthread_mutex_lock(&pc->m.lock);

@@ -92,6 +92,19 @@ struct pc_debugcon_config {
 	uint16_t port;
 };
 
+/* What becomes of a guest whose watchdog runs out. */
+enum watchdog_action {
+	WATCHDOG_RESET,
+	WATCHDOG_SHUTDOWN, /* the power button */
+	WATCHDOG_POWEROFF,
+	WATCHDOG_INJECT_NMI,
+	WATCHDOG_PAUSE,
+	WATCHDOG_NONE,
+};
+
+/* Their names in that order; ends with NULL. */
+extern const char *const watchdog_actions[];
+
 struct pc_config {
 	const struct pc_board *board; /* NULL: board_pc */
 	/* Of struct device_env. */
@@ -109,6 +122,8 @@ struct pc_config {
 	uint16_t debug_exit_port, debug_exit_size;
 	bool pvpanic, pc_testdev;
 	bool no_reboot, no_shutdown;
+	enum panic_action panic_action;
+	enum watchdog_action watchdog_action;
 	bool no_hpet, no_s3, no_s4;
 	struct smbios_user smbios; /* strings are borrowed */
 	int64_t epoch_ns;          /* time of day at power-on, ns since 1970 */
@@ -148,7 +163,8 @@ struct pc {
 	struct device dev;  /* the board's own state */
 	char identity[512]; /* of the machine */
 	uint16_t woken_by;  /* ACPI_PWRBTN or ACPI_RTC */
-	bool a20_loaded;    /* open in the state that is being loaded */
+	enum watchdog_action watchdog_action;
+	bool a20_loaded; /* open in the state that is being loaded */
 	struct cpu_model model;
 	unsigned cpus;
 	struct icount icount;

@@ -7,6 +7,12 @@
 #include "hw/pc_impl.h"
 #include "hw/tsc_hz.h"
 
+void pc_nmi(struct pc *pc)
+{
+	for (unsigned n = 0; n < pc->cpus; n++)
+		cpus_nmi(pc->m.cpus, n);
+}
+
 void pc_flush_tlbs(void *opaque)
 {
 	struct pc *pc = opaque;

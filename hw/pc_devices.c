@@ -11,6 +11,43 @@
 #include "hw/pcie_port.h"
 #include "hw/usb/usb.h"
 
+const char *const watchdog_actions[] = {
+    [WATCHDOG_RESET] = "reset",
+    [WATCHDOG_SHUTDOWN] = "shutdown",
+    [WATCHDOG_POWEROFF] = "poweroff",
+    [WATCHDOG_INJECT_NMI] = "inject-nmi",
+    [WATCHDOG_PAUSE] = "pause",
+    [WATCHDOG_NONE] = "none",
+    NULL,
+};
+
+/* A watchdog has run out. */
+static void bark(void *opaque)
+{
+	struct pc *pc = opaque;
+
+	machine_notify(&pc->m, MACHINE_WATCHDOG, watchdog_actions[pc->watchdog_action]);
+	switch (pc->watchdog_action) {
+	case WATCHDOG_RESET:
+		machine_request_reset(&pc->m);
+		break;
+	case WATCHDOG_SHUTDOWN:
+		pc_power_button(pc);
+		break;
+	case WATCHDOG_POWEROFF:
+		machine_request_shutdown(&pc->m);
+		break;
+	case WATCHDOG_INJECT_NMI:
+		pc_nmi(pc);
+		break;
+	case WATCHDOG_PAUSE:
+		machine_request_stop(&pc->m);
+		break;
+	case WATCHDOG_NONE:
+		break;
+	}
+}
+
 /* Devices come before the interrupt controllers, as do the chips. */
 static void add_state(void *opaque, struct device *dev)
 {
@@ -86,6 +123,7 @@ static int add(struct pc *pc, const struct device_spec *spec, bool runs,
 	    .boot = runs ? NULL : pc_add_boot,
 	    .add = add_state,
 	    .add_display = add_display,
+	    .watchdog = bark,
 	    .opaque = pc,
 	};
 	void *self;

@@ -28,6 +28,8 @@ int pc_build_smbios(struct pc *pc, bool firmware, char *err, size_t errlen);
 void pc_wire_bus(struct pc *pc, const struct pc_config *cfg);
 int pc_wire_lapics(struct pc *pc);
 void pc_flush_tlbs(void *opaque);
+/* To all CPUs. */
+void pc_nmi(struct pc *pc);
 
 /* ---- pc_sleep.c ---- */
 

@@ -157,6 +157,14 @@ else
 	ends 0 -boot reboot-timeout=1,strict=on "$@"
 	ends 13 -option-rom "$dir/exit.rom"
 fi
+# mov dx, 0x505; mov al, 1; out dx, al: the guest panics.
+printf '\272\005\005\260\001\356\364' | dd of="$dir/disk" conv=notrunc status=none
+ends 0 -fda "$dir/disk" -device pvpanic
+ends 1 -fda "$dir/disk" -device pvpanic -action panic=exit-failure
+refuses "panic=foo is not supported; there are shutdown, pause, exit-failure, none" -action panic=foo
+refuses "foo= is not known; there are reboot=" -action foo=bar
+refuses "watchdog=foo is not supported; there are reset" -watchdog-action foo
+refuses "the nearest is -device i6300esb" -watchdog i6300esb
 refuses "garbage: it is no option ROM" -option-rom "$dir/garbage"
 refuses "-option-rom: cannot open firmware /nonexistent" -option-rom /nonexistent
 refuses "-option-rom: foo is not known" -option-rom "$dir/exit.rom,foo=1"

@@ -86,6 +86,19 @@ static void cmd_wakeup(struct monitor *m, const struct out *o, const struct arg 
 		out(o, "the guest is not suspended\n");
 }
 
+static void cmd_watchdog_action(struct monitor *m, const struct out *o, const struct arg *a)
+{
+	for (int n = 0; watchdog_actions[n]; n++)
+		if (strcmp(watchdog_actions[n], a[0].text) == 0) {
+			m->pc->watchdog_action = (enum watchdog_action)n;
+			return;
+		}
+	out(o, "there is no action %s; there are", a[0].text);
+	for (int n = 0; watchdog_actions[n]; n++)
+		out(o, " %s", watchdog_actions[n]);
+	out(o, "\n");
+}
+
 static void cmd_nmi(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	(void)o;
@@ -143,6 +156,8 @@ const struct command machine_commands[] = {
     {"system_powerdown", NULL, cmd_powerdown, "press the power button", "system_powerdown"},
     {"system_wakeup", NULL, cmd_wakeup, "wake a guest up that has suspended itself",
      "system_wakeup"},
+    {"watchdog_action", "ACTION", cmd_watchdog_action, "what a watchdog does that runs out",
+     "watchdog_action pause"},
     {"accel", "ENGINE", cmd_accel, "go on in another engine: kvm, jit or interp", "accel jit"},
     {"nmi", NULL, cmd_nmi, "send an NMI to the CPU that is looked at", "nmi"},
     {"screendump", "[-f:FORMAT] FILE", cmd_screendump, "save the picture, as ppm or png",

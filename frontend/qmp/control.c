@@ -58,6 +58,18 @@ static void system_wakeup(struct qmp_call *c)
 		qmp_error(c, "Unable to wake up: guest is not in suspended state");
 }
 
+static void watchdog_set_action(struct qmp_call *c)
+{
+	const char *action = qmp_text(c, "action", "");
+
+	for (int n = 0; watchdog_actions[n]; n++)
+		if (strcmp(watchdog_actions[n], action) == 0) {
+			c->q->pc->watchdog_action = (enum watchdog_action)n;
+			return;
+		}
+	qmp_error(c, "Parameter 'action' does not accept value '%.100s'", action);
+}
+
 static void inject_nmi(struct qmp_call *c)
 {
 	for (unsigned n = 0; n < c->q->pc->cpus; n++)
@@ -175,6 +187,7 @@ const struct qmp_command qmp_control_commands[] = {
     {"system_reset", NULL, system_reset},
     {"system_powerdown", NULL, system_powerdown},
     {"system_wakeup", NULL, system_wakeup},
+    {"watchdog-set-action", "action:s", watchdog_set_action},
     {"inject-nmi", NULL, inject_nmi},
     {"human-monitor-command", "command-line:s cpu-index:i?", human_monitor_command},
     {"screendump", "filename:s format:s?", screen},

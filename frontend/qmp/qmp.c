@@ -33,7 +33,8 @@ static void send(struct qmp *q, const char *text, size_t len)
 const char *const qmp_event_names[] = {
     "STOP",           "RESUME",         "RESET",          "SHUTDOWN",
     "POWERDOWN",      "GUEST_PANICKED", "BLOCK_IO_ERROR", "DEVICE_TRAY_MOVED",
-    "DEVICE_DELETED", "SUSPEND",        "WAKEUP",         "SUSPEND_DISK"};
+    "DEVICE_DELETED", "SUSPEND",        "WAKEUP",         "SUSPEND_DISK",
+    "WATCHDOG"};
 const unsigned qmp_nr_events = sizeof(qmp_event_names) / sizeof(qmp_event_names[0]);
 
 /* data may be NULL. */
@@ -371,8 +372,9 @@ static void on_end(struct qmp *q)
 		break;
 	case END_PANIC:
 		send_event(q, "GUEST_PANICKED",
-			   m->no_shutdown ? "{\"action\": \"pause\"}"
-					  : "{\"action\": \"shutdown\"}");
+			   m->no_shutdown || m->panic_action == PANIC_PAUSE
+			       ? "{\"action\": \"pause\"}"
+			       : "{\"action\": \"shutdown\"}");
 		send_event(q, "SHUTDOWN", "{\"guest\": true, \"reason\": \"guest-panic\"}");
 		break;
 	case END_QUIT:
@@ -431,6 +433,14 @@ static void on_deleted(struct qmp *q, const char *id)
 	send_event(q, "DEVICE_DELETED", text);
 }
 
+static void on_watchdog(struct qmp *q, const char *action)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "{\"action\": \"%s\"}", action);
+	send_event(q, "WATCHDOG", text);
+}
+
 static void on_event(void *opaque, enum machine_event event, const char *what)
 {
 	switch (event) {
@@ -442,6 +452,9 @@ static void on_event(void *opaque, enum machine_event event, const char *what)
 		break;
 	case MACHINE_POWERDOWN:
 		send_event(opaque, "POWERDOWN", NULL);
+		break;
+	case MACHINE_WATCHDOG:
+		on_watchdog(opaque, what);
 		break;
 	case MACHINE_SUSPEND:
 		send_event(opaque, "SUSPEND", NULL);

@@ -9,6 +9,7 @@
 #include "hw/net/e1000.h"
 #include "hw/net/virtio_net.h"
 #include "hw/pc.h"
+#include "hw/i6300esb.h"
 #include "hw/pci_testdev.h"
 #include "hw/pcie_port.h"
 #include "hw/storage/nvme.h"
@@ -282,8 +283,42 @@ static void testdev_round(void)
 
 static void testdev_fini(void) {}
 
+/* ---- i6300esb ---- */
+
+static struct i6300esb watchdog;
+
+static void bark(void *opaque)
+{
+	(void)opaque;
+}
+
+static void watchdog_init(void)
+{
+	i6300esb_init(&watchdog, world.clock, bark, NULL);
+	fuzz_pci_add(&watchdog.func);
+	fuzz_add(&watchdog.state);
+}
+
+static void watchdog_round(void)
+{
+	uint64_t mem = bar(&watchdog.func, 0);
+
+	put(mem + 12, 0x80, 2);
+	put(mem + 12, 0x86, 2);
+	put(mem + below(20), value(), 1u << below(3));
+	if (one_in(4))
+		pci_config_write(&watchdog.func, one_in(2) ? 0x60 : 0x68, (uint32_t)value(), 1);
+	any_access(&watchdog.func);
+}
+
+static void watchdog_fini(void)
+{
+	i6300esb_fini(&watchdog);
+}
+
 const struct fuzz_device fuzz_pci[] = {
     {"pcie-root-port", port_init, port_reset, port_round, port_fini, NULL},
+    {"i6300esb", watchdog_init, NULL, watchdog_round, watchdog_fini, NULL},
     {"pci-testdev", testdev_init, NULL, testdev_round, testdev_fini, NULL},
     {0},
 };
