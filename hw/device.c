@@ -35,6 +35,10 @@ static void reset_fields(struct device *dev)
 
 		if (f->flags & FIELD_KEEP)
 			continue;
+		if (!f->reset && field_stride(f) == f->size) { /* often kilobytes */
+			memset(p, 0, (size_t)f->count * f->size);
+			continue;
+		}
 		for (uint32_t i = 0; i < f->count; i++)
 			store(p + (size_t)i * field_stride(f), f->size, f->reset);
 	}

@@ -424,12 +424,13 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 
 void pc_free(struct pc *pc)
 {
+	struct pci_func *f;
+
 	if (!pc)
 		return;
 	pthread_mutex_lock(&pc->m.lock);
-	for (unsigned i = 0; i < PCI_FUNCS; i++)
-		if (pci_func_at(&pc->pci, i))
-			pci_func_fini(pci_func_at(&pc->pci, i));
+	for (unsigned i = 0; (f = pci_func_from(&pc->pci, &i)); i++)
+		pci_func_fini(f);
 	while (pc->nr_added) {
 		pc->nr_added--;
 		pc->added[pc->nr_added].type->destroy(pc->added[pc->nr_added].self);

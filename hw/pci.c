@@ -19,14 +19,22 @@ static const struct field func_fields[] = {
     FIELD_END,
 };
 
-struct pci_func *pci_func_at(const struct pci_bus *bus, unsigned i)
+/* They are numbered as if there were a port with all its functions in every slot. */
+struct pci_func *pci_func_from(const struct pci_bus *bus, unsigned *i)
 {
-	struct pci_func *f = bus->func[i / (1 + PCI_LINK_FUNCS)];
-	unsigned behind = i % (1 + PCI_LINK_FUNCS);
+	const unsigned each = 1 + PCI_LINK_FUNCS;
 
-	if (!f || !behind)
-		return f;
-	return f->behind ? f->behind[behind - 1] : NULL;
+	while (*i < 256 * each) {
+		struct pci_func *root = bus->func[*i / each], *f = root;
+		unsigned behind = *i % each;
+
+		if (root && behind)
+			f = root->behind ? root->behind[behind - 1] : NULL;
+		if (f)
+			return f;
+		*i += root && root->behind ? 1 : each - behind;
+	}
+	return NULL;
 }
 
 int pci_func_line(const struct pci_func *f)
@@ -47,13 +55,12 @@ static void drive_line(struct pci_bus *bus, int line)
 
 void pci_bus_rewire(struct pci_bus *bus)
 {
-	memset(bus->level, 0, sizeof(bus->level));
-	for (unsigned i = 0; i < PCI_FUNCS; i++) {
-		const struct pci_func *f = pci_func_at(bus, i);
+	const struct pci_func *f;
 
-		if (f && f->intx_out)
+	memset(bus->level, 0, sizeof(bus->level));
+	for (unsigned i = 0; (f = pci_func_from(bus, &i)); i++)
+		if (f->intx_out)
 			bus->level[pci_func_line(f)]++;
-	}
 	for (int n = 0; n < PCI_LINES; n++)
 		drive_line(bus, n);
 }

@@ -70,7 +70,6 @@ enum pci_cap {
 #define PCI_BAR_PREFETCH 8 /* in a memory BAR's low bits */
 #define PCI_DEVFN(d, f)  ((uint8_t)((d) << 3 | (f)))
 #define PCI_LINK_FUNCS   8u /* functions of the device behind a root port */
-#define PCI_FUNCS        (256 * (1 + PCI_LINK_FUNCS))
 
 /* The device/port type of the PCI Express capability. */
 enum pcie_type { PCIE_ENDPOINT = 0, PCIE_ROOT_PORT = 4, PCIE_INTEGRATED_ENDPOINT = 9 };
@@ -171,8 +170,9 @@ int pci_bus_add(struct pci_bus *bus, struct pci_func *f, uint8_t devfn);
 int pci_port_add(struct pci_func *port, struct pci_func *f, uint8_t devfn);
 /* Takes a function from behind its port, while the machine runs: it answers nowhere then. */
 void pci_port_remove(struct pci_func *f);
-/* All functions of the tree in the order of their priority, i below PCI_FUNCS; NULL: there is none. */
-struct pci_func *pci_func_at(const struct pci_bus *bus, unsigned i);
+/* All functions of the tree, in the order of their priority: the first one whose number is *i or more, and that number
+ * in *i; NULL: there are no more. */
+struct pci_func *pci_func_from(const struct pci_bus *bus, unsigned *i);
 /* The line that the function's interrupt pin, which it has, drives. */
 int pci_func_line(const struct pci_func *f);
 /* Where it is, as OpenFirmware says it, below the host bridge: "NAME@2", "NAME@2,1",

@@ -124,14 +124,13 @@ void pci_func_unmap(struct pci_func *f)
 static void unmap_overlapping(struct pci_bus *bus, const struct aspace *as, unsigned first,
 			      uint64_t base, uint64_t size)
 {
-	for (unsigned i = first / NR_BARS; i < PCI_FUNCS; i++) {
-		struct pci_func *f = pci_func_at(bus, i);
+	struct pci_func *f;
 
-		for (unsigned n = 0; f && n < NR_BARS; n++)
+	for (unsigned i = first / NR_BARS; (f = pci_func_from(bus, &i)); i++)
+		for (unsigned n = 0; n < NR_BARS; n++)
 			if (i * NR_BARS + n >= first && f->bar[n].mapped && bar_space(f, n) == as &&
 			    f->bar[n].at < base + size && base < f->bar[n].at + f->bar[n].size)
 				bar_unmap(f, n);
-	}
 }
 
 static void unmap_moved(struct pci_func *f)
@@ -146,22 +145,19 @@ static void unmap_moved(struct pci_func *f)
 /* Maps what decodes, by priority; a BAR that is where it belongs already stays mapped meanwhile. */
 void pci_bus_remap(struct pci_bus *bus)
 {
+	struct pci_func *f;
 	uint64_t at;
 
-	for (unsigned i = 0; i < PCI_FUNCS; i++)
-		if (pci_func_at(bus, i))
-			unmap_moved(pci_func_at(bus, i));
-	for (unsigned i = 0; i < PCI_FUNCS; i++) {
-		struct pci_func *f = pci_func_at(bus, i);
-
-		for (unsigned n = 0; f && n < NR_BARS; n++) {
+	for (unsigned i = 0; (f = pci_func_from(bus, &i)); i++)
+		unmap_moved(f);
+	for (unsigned i = 0; (f = pci_func_from(bus, &i)); i++)
+		for (unsigned n = 0; n < NR_BARS; n++) {
 			if (f->bar[n].mapped || !bar_address(f, n, &at))
 				continue;
 			unmap_overlapping(bus, bar_space(f, n), i * NR_BARS + n + 1, at,
 					  f->bar[n].size);
 			bar_map(f, n, at);
 		}
-	}
 }
 
 void pci_bus_yield(struct pci_bus *bus, uint64_t base, uint64_t size)

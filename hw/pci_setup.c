@@ -31,13 +31,12 @@ void pci_path(const struct pci_func *f, const char *name, char *out, size_t len)
 void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *end)
 {
 	const uint64_t gib = 1ull << 30;
+	const struct pci_func *f;
 
 	*base = UINT64_MAX;
 	*end = 0;
-	for (unsigned i = 0; i < PCI_FUNCS; i++) {
-		const struct pci_func *f = pci_func_at(bus, i);
-
-		for (unsigned n = 0; f && n < PCI_BARS; n++) {
+	for (unsigned i = 0; (f = pci_func_from(bus, &i)); i++)
+		for (unsigned n = 0; n < PCI_BARS; n++) {
 			const struct pci_bar *b = &f->bar[n];
 
 			if (!b->mapped || b->kind != PCI_BAR_MEM64 || b->at < 1ull << 32)
@@ -45,7 +44,6 @@ void pci_bus_high_window(const struct pci_bus *bus, uint64_t *base, uint64_t *en
 			*base = b->at < *base ? b->at : *base;
 			*end = b->at + b->size > *end ? b->at + b->size : *end;
 		}
-	}
 	*base = *end ? *base & ~(gib - 1) : 0;
 	*end = (*end + gib - 1) & ~(gib - 1);
 }
