@@ -149,6 +149,7 @@ static uint32_t plain_mask(unsigned off)
 static void mac_reset(struct e1000 *e)
 {
 	timer_cancel(&e->throttle);
+	timer_cancel(&e->more);
 	memset(e->reg, 0, sizeof(e->reg));
 	*e1000_reg(e, CTRL) = CTRL_SLU | 0x00040201; /* full duplex, 1000 Mb/s */
 	*e1000_reg(e, PBA) = 0x00100030;
@@ -396,6 +397,7 @@ void e1000_init(struct e1000 *e, struct clock *clock)
 
 	e->clock = clock;
 	timer_init(&e->throttle, clock, throttle_over, e);
+	timer_init(&e->more, clock, ready, e);
 	pci_func_init(f, "e1000", 0x8086, DEVICE_ID, 0x0200, 1);
 	f->start[PCI_REVISION] = 3;
 	pci_set16(f->start + PCI_SUBSYS_VENDOR, SUBSYS_VENDOR);
@@ -411,6 +413,7 @@ void e1000_init(struct e1000 *e, struct clock *clock)
 void e1000_fini(struct e1000 *e)
 {
 	timer_cancel(&e->throttle);
+	timer_cancel(&e->more);
 	net_end_fini(&e->end);
 }
 

@@ -26,7 +26,7 @@ struct e1000 {
 	struct device state;
 	struct net_end end;
 	struct clock *clock;
-	struct timer throttle;
+	struct timer throttle, more; /* more: goes on sending */
 	uint8_t mac[NET_MAC_LEN];
 
 	uint32_t reg[E1000_REGS]; /* by offset / 4 */

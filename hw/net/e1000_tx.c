@@ -22,6 +22,8 @@ enum { POPTS_IXSM = 1, POPTS_TXSM = 2 };
 enum { STA_DD = 1, DTYP_DATA = 1, FOR_TSO = 0, FOR_CSUM = 1 };
 enum { TYPE_AT = 12, IP4_LEN_AT = 2, IP6_LEN_AT = 4 };
 #define IP6_HEADER 40u
+/* Bytes that one write to a register may send, and what a descriptor of none counts as. A ring can have 4 GiB. */
+enum { AT_ONCE = 1 << 20, DESC_COST = 256 };
 
 struct desc {
 	uint64_t addr;
@@ -157,7 +159,8 @@ static void add_data(struct e1000 *e, uint64_t addr, uint32_t len)
 	e->tx_len += len;
 }
 
-static void take(struct e1000 *e, const struct desc *d)
+/* How many bytes were moved. */
+static uint32_t take(struct e1000 *e, const struct desc *d)
 {
 	uint8_t cmd = (uint8_t)(d->lower >> 24);
 	bool ext = cmd & CMD_DEXT;
@@ -165,7 +168,7 @@ static void take(struct e1000 *e, const struct desc *d)
 
 	if (ext && (d->lower >> 20 & 15) != DTYP_DATA) {
 		set_context(e, d);
-		return;
+		return 0;
 	}
 	if (ext && !e->tx_len) { /* the first of a frame says what is to be done with it (3.3.7) */
 		e->tx_popts = (uint8_t)(d->upper >> 8);
@@ -173,7 +176,7 @@ static void take(struct e1000 *e, const struct desc *d)
 	}
 	add_data(e, d->addr, len);
 	if (!(cmd & CMD_EOP))
-		return;
+		return len;
 	if (!ext) {
 		e->tx_popts = e->tx_tse = 0;
 		if (cmd & CMD_IC)
@@ -182,6 +185,7 @@ static void take(struct e1000 *e, const struct desc *d)
 	send_frame(e, (uint16_t)(d->upper >> 16), cmd & CMD_VLE);
 	e->tx_len = 0;
 	e->tx_popts = e->tx_tse = e->tx_too_long = 0;
+	return len;
 }
 
 /* Reports a descriptor as done when it asks for that; whether it did. */
@@ -199,7 +203,7 @@ static bool write_back(struct e1000 *e, uint64_t at, const struct desc *d)
 void e1000_send(struct e1000 *e)
 {
 	uint64_t base = (e1000_get(e, TDBAL) & ~15ull) | (uint64_t)e1000_get(e, TDBAH) << 32;
-	uint32_t size = e1000_get(e, TDLEN) / DESC_LEN, causes = 0;
+	uint32_t size = e1000_get(e, TDLEN) / DESC_LEN, causes = 0, cost = 0;
 	uint32_t *head = e1000_reg(e, TDH);
 
 	if (e->sending || !(e1000_get(e, TCTL) & TCTL_EN) || !pci_is_master(&e->func))
@@ -207,6 +211,10 @@ void e1000_send(struct e1000 *e)
 	e->sending = true;
 	/* No more than the ring has, wherever head and tail point to. */
 	for (uint32_t n = 0; n < size && *head != e1000_get(e, TDT) && net_can_send(&e->end); n++) {
+		if (cost >= AT_ONCE) {
+			timer_arm(&e->more, clock_now(e->clock));
+			break;
+		}
 		uint64_t at = base + (uint64_t)*head * DESC_LEN;
 		uint8_t raw[DESC_LEN];
 		struct desc d;
@@ -216,7 +224,7 @@ void e1000_send(struct e1000 *e)
 		d.addr = pci_get32(raw) | (uint64_t)pci_get32(raw + 4) << 32;
 		d.lower = pci_get32(raw + 8);
 		d.upper = pci_get32(raw + 12);
-		take(e, &d);
+		cost += DESC_COST + take(e, &d);
 		if (write_back(e, at, &d))
 			causes |= ICR_TXDW;
 		if (++*head >= size)
