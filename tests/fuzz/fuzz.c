@@ -38,6 +38,7 @@ static const struct fuzz_device *const tables[] = {
     fuzz_vsock,
     fuzz_pci,
     fuzz_raw,
+    fuzz_state,
 };
 /* clang-format on */
 

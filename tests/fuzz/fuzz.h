@@ -31,7 +31,7 @@ struct fuzz_device {
 
 /* Each ends with a NULL name. A table more: one line in fuzz.c. */
 extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[], fuzz_net[],
-    fuzz_virtio[], fuzz_9p[], fuzz_raw[], fuzz_sound[], fuzz_vsock[], fuzz_pci[];
+    fuzz_virtio[], fuzz_9p[], fuzz_raw[], fuzz_sound[], fuzz_vsock[], fuzz_pci[], fuzz_state[];
 
 /* What init() finds, and may replace by its own. */
 struct fuzz_world {

@@ -308,6 +308,7 @@ static void watchdog_round(void)
 	put(mem + below(20), value(), 1u << below(3));
 	if (one_in(4))
 		pci_config_write(&watchdog.func, one_in(2) ? 0x60 : 0x68, (uint32_t)value(), 1);
+	fuzz_step(one_in(8) ? 1000000ull * below(100000) : below(1000000));
 	any_access(&watchdog.func);
 }
 
