@@ -92,13 +92,6 @@ int img_complain(const char *fmt, ...)
 	return 1;
 }
 
-int img_size(const char *text, uint64_t *out)
-{
-	if (parse_size(text, 1, out) == 0 && *out <= IMAGE_MAX_SIZE)
-		return 0;
-	return img_complain("'%s' is not a size (try 512M or 2G)", text);
-}
-
 /* ---- options ---- */
 
 static int take_value(struct img_args *a, const char *rest, const char *name, int letter)
@@ -161,113 +154,6 @@ int img_next(struct img_args *a, const char *shorts, const struct img_long *long
 		return take_value(a, rest, name, letter);
 	}
 	return letter;
-}
-
-static int set_switch(const char *key, const char *val, bool *out)
-{
-	*out = strcmp(val, "on") == 0;
-	if (*out || strcmp(val, "off") == 0)
-		return 0;
-	return img_complain("%s=%s is neither on nor off", key, val);
-}
-
-static int set_preallocation(const char *format, const char *val, enum preallocation *out)
-{
-	static const char *const names[] = {"off", "metadata", "falloc", "full"};
-
-	for (unsigned i = 0; i < 4; i++)
-		if (strcmp(names[i], val) == 0 && !(i == 1 && strcmp(format, "qcow2"))) {
-			*out = (enum preallocation)i;
-			return 0;
-		}
-	return img_complain("preallocation=%s is not supported by %s", val, format);
-}
-
-static int set_option(const char *format, const char *key, const char *val, struct qcow2_options *o,
-		      bool *has_size)
-{
-	uint64_t size;
-	bool on;
-
-	if (strcmp(key, "size") == 0) {
-		*has_size = true;
-		return img_size(val, &o->size);
-	}
-	if (strcmp(key, "preallocation") == 0)
-		return set_preallocation(format, val, &o->preallocation);
-	if (strcmp(format, "qcow2"))
-		return img_complain("%s does not support the option %s", format, key);
-	if (strcmp(key, "backing_file") == 0) {
-		o->backing_name = strdup(val);
-		return 0;
-	}
-	if (strcmp(key, "backing_fmt") == 0) {
-		o->backing_format = strdup(val);
-		return 0;
-	}
-	if (strcmp(key, "compat") == 0) {
-		if (strcmp(val, "0.10") == 0 || strcmp(val, "v2") == 0)
-			o->version = 2;
-		else if (strcmp(val, "1.1") == 0 || strcmp(val, "v3") == 0)
-			o->version = 3;
-		else
-			return img_complain("compat=%s is not known; there are 0.10 (v2) and 1.1 "
-					    "(v3)",
-					    val);
-		return 0;
-	}
-	if (strcmp(key, "cluster_size") == 0 || strcmp(key, "refcount_bits") == 0) {
-		if (img_size(val, &size))
-			return 1;
-		if (size > UINT32_MAX)
-			size = UINT32_MAX;
-		*(key[0] == 'c' ? &o->cluster_size : &o->refcount_bits) = (unsigned)size;
-		return 0;
-	}
-	if (strcmp(key, "lazy_refcounts") == 0)
-		return set_switch(key, val, &o->lazy_refcounts);
-	if (strcmp(key, "compression_type") == 0) {
-		o->zstd = strcmp(val, "zstd") == 0;
-		return o->zstd || strcmp(val, "zlib") == 0
-			   ? 0
-			   : img_complain("compression_type=%s is not known; there are zlib and "
-					  "zstd",
-					  val);
-	}
-	/* What is so anyway. */
-	if (strcmp(key, "extended_l2") == 0 || strcmp(key, "encryption") == 0) {
-		if (set_switch(key, val, &on))
-			return 1;
-		return on ? img_complain("%s=on is not supported", key) : 0;
-	}
-	return img_complain("qcow2 option %s is not supported", key);
-}
-
-int img_parse_o(const char *text, const char *format, struct qcow2_options *o, bool *has_size)
-{
-	const char *s = text;
-
-	while (*s) {
-		char key[64], val[2048];
-		size_t k = 0, v = 0;
-		bool in_val = false;
-
-		for (; *s && !(*s == ',' && s[1] != ','); s++) {
-			if (*s == ',')
-				s++;
-			if (*s == '=' && !in_val)
-				in_val = true;
-			else if (in_val && v < sizeof(val) - 1)
-				val[v++] = *s;
-			else if (!in_val && k < sizeof(key) - 1)
-				key[k++] = *s;
-		}
-		s += *s == ',';
-		key[k] = val[v] = 0;
-		if (set_option(format, key, in_val ? val : "on", o, has_size))
-			return 1;
-	}
-	return 0;
 }
 
 /* ---- images ---- */
