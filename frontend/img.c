@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "frontend/options.h"
@@ -25,11 +26,15 @@ static const struct {
     {"compare", img_compare, "[-f FMT] [-F FMT] [-p] [-q] [-s] [-U] FILE1 FILE2"},
     {"convert", img_convert,
      "[-p] [-q] [-c] [-n] [-U] [-f FMT] [-O FMT] [-B BACKING [-F FMT]] [-o OPTIONS] [-S SIZE] "
-     "[-l SNAPSHOT] FILE... TARGET"},
+     "[-l SNAPSHOT] [-r RATE] [--salvage] [--target-is-zero] FILE... TARGET"},
     {"snapshot", img_snapshot, "[-q] [-U] [-l | -c NAME | -a NAME | -d NAME] FILE"},
-    {"resize", img_resize, "[-q] [-f FMT] [--shrink] FILE [+|-]SIZE"},
-    {"commit", img_commit, "[-q] [-p] [-f FMT] [-b BASE] [-d] FILE"},
+    {"resize", img_resize, "[-q] [-f FMT] [--shrink] [--preallocation=HOW] FILE [+|-]SIZE"},
+    {"commit", img_commit, "[-q] [-p] [-f FMT] [-b BASE] [-d] [-r RATE] FILE"},
     {"rebase", img_rebase, "[-q] [-p] [-u] [-f FMT] -b BACKING [-F FMT] FILE"},
+    {"amend", img_amend, "[-q] [-p] [-f FMT] -o OPTIONS FILE"},
+    {"dd", img_dd, "[-U] [-f FMT] [-O FMT] [bs=SIZE] [count=N] [skip=N] if=FILE of=FILE"},
+    {"measure", img_measure,
+     "[--output=human|json] [-O FMT] [-o OPTIONS] --size=SIZE | [-U] [-f FMT] [-l SNAPSHOT] FILE"},
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -57,6 +62,10 @@ int img_main(int argc, char **argv)
 		help();
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("doppel " DOPPEL_VERSION "\n");
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
 	for (size_t i = 0; i < NR_COMMANDS; i++) {
 		struct img_args a = {.argc = argc, .argv = argv, .at = 2};
 
@@ -69,7 +78,7 @@ int img_main(int argc, char **argv)
 		}
 		return commands[i].run(&a);
 	}
-	near = nearest_name(argv[1], names);
+	near = strcmp(argv[1], "bitmap") == 0 ? NULL : nearest_name(argv[1], names);
 	if (near)
 		return img_complain("command %s is not known; did you mean %s?", argv[1], near);
 	return img_complain("command %s is not supported; 'doppel img --help' lists those that are",
@@ -107,10 +116,19 @@ static int take_value(struct img_args *a, const char *rest, const char *name, in
 	return letter;
 }
 
-static int next_long(struct img_args *a, const char *word, const struct img_long *longs)
+/* The long names that letters have in all commands. */
+static const struct img_long common_longs[] = {
+    {"force-share", 'U', false}, {"format", 'f', true}, {NULL, 0, false}};
+
+static int next_long(struct img_args *a, const char *word, const char *shorts,
+		     const struct img_long *longs)
 {
 	size_t len = strcspn(word + 2, "=");
 
+	for (const struct img_long *l = common_longs; l->name; l++)
+		if (strlen(l->name) == len && strncmp(l->name, word + 2, len) == 0 &&
+		    strchr(shorts, l->letter))
+			longs = l;
 	for (; longs && longs->name; longs++) {
 		if (strlen(longs->name) != len || strncmp(longs->name, word + 2, len))
 			continue;
@@ -138,7 +156,7 @@ int img_next(struct img_args *a, const char *shorts, const struct img_long *long
 		if (strcmp(word, "--") == 0)
 			return 0;
 		if (word[1] == '-')
-			return next_long(a, word, longs);
+			return next_long(a, word, shorts, longs);
 		a->group = word + 1;
 	}
 	letter = *a->group++;
@@ -169,18 +187,34 @@ struct image *img_open(const char *path, const char *format, unsigned flags)
 	return NULL;
 }
 
+/* Space of the host for what is zeroes. */
+static int allocate_raw(struct bfile *f, uint64_t from, uint64_t size, enum preallocation how)
+{
+	if (how == PREALLOC_FALLOC && size > from)
+		return f->ops->allocate(f, from, size - from);
+	return how == PREALLOC_FULL ? bfile_fill_zero(f, from, size - from) : 0;
+}
+
 static int make_raw(struct bfile *f, const struct qcow2_options *o)
 {
-	int r = f->device ? 0 : bfile_truncate(f, o->size);
-	uint64_t size;
+	uint64_t want = (o->size + 511) & ~511ull, size;
+	int r = f->device ? 0 : bfile_truncate(f, want);
 
 	if (f->device)
-		return bfile_size(f, &size) == 0 && size >= o->size ? 0 : -ENOSPC;
-	if (r == 0 && o->preallocation == PREALLOC_FALLOC && o->size)
-		r = f->ops->allocate(f, 0, o->size);
-	if (r == 0 && o->preallocation == PREALLOC_FULL)
-		r = bfile_fill_zero(f, 0, o->size);
-	return r;
+		return bfile_size(f, &size) == 0 && size >= want ? 0 : -ENOSPC;
+	return r < 0 ? r : allocate_raw(f, 0, want, o->preallocation);
+}
+
+int img_preallocate(struct image *img, uint64_t from, enum preallocation how)
+{
+	int r = 0;
+
+	if (how != PREALLOC_OFF)
+		r = img->ops == &qcow2_ops ? qcow2_preallocate(img, from, how)
+					   : allocate_raw(img->file, from, img->size, how);
+	return r < 0
+		   ? img_complain("cannot allocate space for %s: %s", img->file->path, strerror(-r))
+		   : 0;
 }
 
 int img_make(const char *path, const char *format, const struct qcow2_options *o, bool quiet)
@@ -196,6 +230,9 @@ int img_make(const char *path, const char *format, const struct qcow2_options *o
 				    format);
 	if (!qcow2 && o->backing_name)
 		return img_complain("%s: raw images have no backing file", path);
+	/* Before what the file holds is gone. */
+	if (qcow2 && qcow2_check_options(path, o, err, sizeof(err)) < 0)
+		return img_complain("%s", err);
 	r = bfile_open(&f, path, BFILE_WRITE | BFILE_CREATE);
 	if (r < 0)
 		return img_complain("cannot create %s: %s", path, strerror(-r));
@@ -208,11 +245,13 @@ int img_make(const char *path, const char *format, const struct qcow2_options *o
 		printf("Formatting '%s', fmt=%s", path, format);
 		if (qcow2)
 			printf(" cluster_size=%u extended_l2=off", o->cluster_size);
-		if (o->preallocation)
+		if (qcow2 && o->preallocation)
 			printf(" preallocation=%s", prealloc[o->preallocation]);
 		if (qcow2)
 			printf(" compression_type=%s", o->zstd ? "zstd" : "zlib");
 		printf(" size=%llu", (unsigned long long)o->size);
+		if (!qcow2 && o->preallocation)
+			printf(" preallocation=%s", prealloc[o->preallocation]);
 		if (o->backing_name)
 			printf(" backing_file=%s", o->backing_name);
 		if (o->backing_format)
@@ -265,6 +304,39 @@ int img_chain_extent(struct image *img, uint64_t offset, uint64_t len, bool *dat
 		}
 	}
 	return 0;
+}
+
+int img_look_at(struct image *img, const char *snapshot)
+{
+	char err[1024];
+	int at = image_snapshot_find(img, snapshot);
+
+	if (at < 0)
+		return img_complain("%s has no snapshot %s", img->file->path, snapshot);
+	if (image_snapshot_look(img, (unsigned)at, err, sizeof(err)) < 0)
+		return img_complain("%s", err);
+	return 0;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+struct img_rate img_rate(uint64_t limit)
+{
+	return (struct img_rate){limit, now()};
+}
+
+void img_keep_rate(const struct img_rate *r, uint64_t done)
+{
+	double left = r->limit ? r->start + (double)done / (double)r->limit - now() : 0;
+
+	if (left > 0)
+		usleep((useconds_t)(left < 1000 ? left * 1e6 : 1e9));
 }
 
 void img_progress(struct img_progress *p, uint64_t done)

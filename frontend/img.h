@@ -38,10 +38,23 @@ struct img_long {
 int img_next(struct img_args *a, const char *shorts, const struct img_long *longs);
 /* -o k=v,...: into *o, and the backing file's names. 0, or 1 after a complaint. */
 int img_parse_o(const char *text, const char *format, struct qcow2_options *o, bool *has_size);
+/* -o help: prints what there is; false for other text. */
+bool img_help_o(const char *text, const char *format);
+/* --output=human|json. 0, or 1 after a complaint. */
+int img_output(const char *value, bool *json);
+/* preallocation=... of a format. 0, or 1 after a complaint. */
+int img_preallocation(const char *format, const char *val, enum preallocation *out);
+/* The name or number in -l NAME, -l snapshot.name=NAME, -l snapshot.id=ID. */
+const char *img_snapshot_name(const char *value);
+/* The image shows what that snapshot has. 0, or 1 after a complaint. */
+int img_look_at(struct image *img, const char *snapshot);
 /* Opens, or complains and gives NULL. */
 struct image *img_open(const char *path, const char *format, unsigned flags);
 /* Makes and empties a file in that format; 0, or 1 after a complaint. */
 int img_make(const char *path, const char *format, const struct qcow2_options *o, bool quiet);
+
+/* Space for what it has from `from` on, which is zeroes. 0, or 1 after a complaint. */
+int img_preallocate(struct image *img, uint64_t from, enum preallocation how);
 
 bool img_is_zero(const void *buf, size_t len);
 /* What is at offset in the chain: whether there may be other than zeroes, and for how many bytes. */
@@ -53,6 +66,15 @@ struct img_progress {
 	int shown;
 };
 void img_progress(struct img_progress *p, uint64_t done);
+
+/* At most so many bytes per second on average from now on; 0: any number. */
+struct img_rate {
+	uint64_t limit;
+	double start;
+};
+struct img_rate img_rate(uint64_t limit);
+/* Waits until `done` bytes are not too many. */
+void img_keep_rate(const struct img_rate *r, uint64_t done);
 
 void img_print_snapshots(FILE *f, const struct image *img);
 /* As `doppel img info`, under that name. */
@@ -67,5 +89,8 @@ int img_snapshot(struct img_args *a);
 int img_resize(struct img_args *a);
 int img_commit(struct img_args *a);
 int img_rebase(struct img_args *a);
+int img_amend(struct img_args *a);
+int img_dd(struct img_args *a);
+int img_measure(struct img_args *a);
 
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "frontend/img.h"
 #include "hw/block/qcow2.h"
@@ -87,12 +88,14 @@ static int new_size(const char *text, uint64_t old, uint64_t *out)
 
 int img_resize(struct img_args *a)
 {
-	static const struct img_long longs[] = {{"shrink", 's', false}, {NULL, 0, false}};
-	const char *format = NULL, *file, *text;
+	static const struct img_long longs[] = {
+	    {"shrink", 's', false}, {"preallocation", 'P', true}, {NULL, 0, false}};
+	enum preallocation how = PREALLOC_OFF;
+	const char *format = NULL, *prealloc = NULL, *file, *text;
 	bool quiet = false, shrink = false;
 	struct image *img;
 	char err[1024];
-	uint64_t size = 0;
+	uint64_t size = 0, old;
 	int c, status = 0;
 
 	/* The size may start with a minus. */
@@ -104,6 +107,8 @@ int img_resize(struct img_args *a)
 			quiet = true;
 		else if (c == 'f')
 			format = a->value;
+		else if (c == 'P')
+			prealloc = a->value;
 		else
 			shrink = true;
 	}
@@ -113,8 +118,12 @@ int img_resize(struct img_args *a)
 	img = img_open(file, format, IMAGE_WRITE | IMAGE_DISCARD);
 	if (!img)
 		return 1;
-	if (new_size(text, img->size, &size))
+	old = img->size;
+	if ((prealloc && img_preallocation(img->ops->name, prealloc, &how)) ||
+	    new_size(text, old, &size))
 		status = 1;
+	else if (how != PREALLOC_OFF && size < old)
+		status = img_complain("resize: only what is added can be preallocated");
 	else if (size < img->size && !shrink)
 		status =
 		    img_complain("resize: %s would lose what is past %llu bytes; --shrink does "
@@ -122,6 +131,8 @@ int img_resize(struct img_args *a)
 				 file, (unsigned long long)size);
 	else if (image_resize(img, size, err, sizeof(err)) < 0)
 		status = img_complain("%s", err);
+	else if (img_preallocate(img, old, how))
+		status = 1;
 	status = close_image(img, file, status);
 	if (status == 0 && !quiet)
 		printf("Image resized.\n");
@@ -130,20 +141,76 @@ int img_resize(struct img_args *a)
 
 /* ---- commit ---- */
 
-static void commit_progress(void *opaque, uint64_t done)
+struct commit {
+	struct img_progress progress;
+	struct img_rate rate;
+	uint64_t before; /* of the images that are done */
+};
+
+static void commit_progress(void *opaque, uint64_t done, uint64_t copied)
 {
-	img_progress(opaque, done);
+	struct commit *c = opaque;
+
+	img_progress(&c->progress, c->before + done);
+	img_keep_rate(&c->rate, copied);
 }
 
-static int commit_to(struct image *top, struct image *base, struct img_progress *p, bool keep)
+static bool is_file(const char *path, const char *name)
+{
+	struct stat a, b;
+
+	return stat(path, &a) == 0 && stat(name, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* What lies between top and base, or the backing file, whose path is *out: 0, or 1 after a complaint. */
+static int open_layers(struct image *top, const char *base, struct image **layers, unsigned *nr,
+		       char **out)
+{
+	for (struct image *img = top;; img = layers[(*nr)++]) {
+		*out = img->backing_name ? image_backing_path(img) : NULL;
+		if (!*out || *nr == IMAGE_MAX_CHAIN)
+			return base ? img_complain("commit: %s is no backing file of %s", base,
+						   top->file->path)
+				    : img_complain("%s has no backing file", top->file->path);
+		if (!base || strcmp(base, img->backing_name) == 0 || is_file(*out, base))
+			return 0;
+		layers[*nr] = img_open(*out, img->backing_format, IMAGE_NO_BACKING);
+		if (!layers[*nr])
+			return 1;
+		free(*out);
+	}
+}
+
+/* What is past the end of a layer reads as zeroes, whatever is below. */
+static int commit_layer(struct commit *c, struct image *img, struct image *base, bool last)
 {
 	char err[1024];
+	int r = 0;
+
+	if (image_commit(img, base, commit_progress, c, err, sizeof(err)) < 0)
+		return img_complain("%s", err);
+	c->before += img->size;
+	if (!last && base->size > img->size)
+		r = image_zero(base, img->size, base->size - img->size, true);
+	return r < 0 ? img_complain("cannot write %s: %s", base->file->path, strerror(-r)) : 0;
+}
+
+static int commit_to(struct image *top, struct image **layers, unsigned nr, struct image *base,
+		     struct commit *c, bool keep)
+{
 	int r;
 
-	p->total = top->size;
-	if (image_commit(top, base, commit_progress, p, err, sizeof(err)) < 0)
-		return img_complain("%s", err);
-	if (keep)
+	c->progress.total = top->size;
+	for (unsigned i = 0; i < nr; i++)
+		c->progress.total += layers[i]->size;
+	for (unsigned i = nr; i-- > 0;)
+		if (commit_layer(c, layers[i], base, false))
+			return 1;
+	if (commit_layer(c, top, base, true))
+		return 1;
+	/* With others between them, the image is not the base's overlay. */
+	if (keep || nr)
 		return 0;
 	/* Only what is safe below is taken away above. */
 	top->backing = base;
@@ -155,24 +222,28 @@ static int commit_to(struct image *top, struct image *base, struct img_progress 
 int img_commit(struct img_args *a)
 {
 	static const struct img_long longs[] = {{"drop", 'd', false}, {NULL, 0, false}};
-	struct img_progress progress = {.shown = -1};
+	struct commit commit = {.progress = {.shown = -1}};
 	const char *format = NULL, *base_name = NULL, *file;
+	struct image *top, *base = NULL, *layers[IMAGE_MAX_CHAIN];
 	bool quiet = false, keep = false;
-	struct image *top, *base;
-	char *path;
+	uint64_t rate = 0;
+	unsigned nr = 0;
+	char *path = NULL;
 	int c, status;
 
 	while ((c = img_next(a, "qpdf:b:t:r:", longs)) > 0) {
 		if (c == 'q')
 			quiet = true;
 		else if (c == 'p')
-			progress.on = true;
+			commit.progress.on = true;
 		else if (c == 'd')
 			keep = true;
 		else if (c == 'f')
 			format = a->value;
 		else if (c == 'b')
 			base_name = a->value;
+		else if (c == 'r' && img_size(a->value, &rate))
+			return 1;
 	}
 	if (c < 0 || one_file(a, "commit"))
 		return 1;
@@ -180,18 +251,15 @@ int img_commit(struct img_args *a)
 	top = img_open(file, format, IMAGE_WRITE | IMAGE_NO_BACKING | IMAGE_DISCARD);
 	if (!top)
 		return 1;
-	path = top->backing_name ? image_backing_path(top) : NULL;
-	if (!path ||
-	    (base_name && strcmp(base_name, path) && strcmp(base_name, top->backing_name))) {
-		status = path ? img_complain("commit: %s is not the backing file of %s itself; "
-					     "commit one after the other",
-					     base_name, file)
-			      : img_complain("%s has no backing file", file);
-		free(path);
-		return close_image(top, file, status);
+	status = open_layers(top, base_name, layers, &nr, &path);
+	if (status == 0) {
+		base = img_open(path, nr ? layers[nr - 1]->backing_format : top->backing_format,
+				IMAGE_WRITE | IMAGE_DISCARD);
+		commit.rate = img_rate(rate);
+		status = base ? commit_to(top, layers, nr, base, &commit, keep) : 1;
 	}
-	base = img_open(path, top->backing_format, IMAGE_WRITE | IMAGE_DISCARD);
-	status = base ? commit_to(top, base, &progress, keep) : 1;
+	for (unsigned i = 0; i < nr; i++)
+		image_close(layers[i]);
 	status = close_image(top, file, status);
 	if (base)
 		status = close_image(base, path, status);
@@ -267,7 +335,7 @@ int img_rebase(struct img_args *a)
 	struct image *img, *new = NULL;
 	int c, r, status = 0;
 
-	while ((c = img_next(a, "qpuf:b:F:t:T:", NULL)) > 0) {
+	while ((c = img_next(a, "qpuUf:b:F:t:T:", NULL)) > 0) {
 		if (c == 'p')
 			progress.on = true;
 		else if (c == 'u')

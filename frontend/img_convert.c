@@ -20,7 +20,9 @@ struct convert {
 	bool compress;
 	bool empty;      /* the target reads as zeroes, or as its backing file */
 	uint64_t sparse; /* zeroes of that many bytes are not written; 0: all are */
+	bool salvage, quiet;
 	struct img_progress progress;
+	struct img_rate rate;
 	uint8_t *buf, *below;
 };
 
@@ -41,6 +43,28 @@ static int read_sources(struct convert *c, uint64_t offset, uint8_t *buf, uint64
 			return r;
 	}
 	return 0;
+}
+
+/* The same by sectors: those that cannot be read are zeroes. */
+static void salvage(struct convert *c, uint64_t offset, uint8_t *buf, uint64_t len)
+{
+	uint64_t bad = 0;
+
+	for (uint64_t at = 0, n; at < len; at += n) {
+		n = len - at < 512 ? len - at : 512;
+		if (read_sources(c, offset + at, buf + at, n) < 0) {
+			memset(buf + at, 0, n);
+			bad += n;
+		} else if (bad && !c->quiet) {
+			img_complain(
+			    "%llu bytes before offset %llu cannot be read: they become zeroes",
+			    (unsigned long long)bad, (unsigned long long)(offset + at));
+			bad = 0;
+		}
+	}
+	if (bad && !c->quiet)
+		img_complain("%llu bytes before offset %llu cannot be read: they become zeroes",
+			     (unsigned long long)bad, (unsigned long long)(offset + len));
 }
 
 /* Bytes from offset on that are no data in any source; 0: there is data. */
@@ -124,10 +148,16 @@ static int read_below(struct convert *c, uint64_t offset, uint64_t len)
 
 static int copy(struct convert *c)
 {
+	uint64_t copied = 0;
+
 	for (uint64_t offset = 0; offset < c->total;) {
 		uint64_t n;
 		int r = hole(c, offset, &n);
 
+		if (r < 0 && c->salvage) {
+			n = 0;
+			r = 0;
+		}
 		/* Holes that end inside a chunk are read with it. */
 		n = n / CHUNK * CHUNK;
 		if (offset % CHUNK || c->below)
@@ -138,6 +168,11 @@ static int copy(struct convert *c)
 		} else if (r == 0) {
 			n = c->total - offset < CHUNK ? c->total - offset : CHUNK;
 			r = read_sources(c, offset, c->buf, n);
+			if (r < 0 && c->salvage) {
+				salvage(c, offset, c->buf, n);
+				r = 0;
+			}
+			copied += n;
 			if (r == 0 && c->below)
 				r = read_below(c, offset, n);
 			if (r == 0)
@@ -148,6 +183,7 @@ static int copy(struct convert *c)
 			return r;
 		offset += n;
 		img_progress(&c->progress, offset);
+		img_keep_rate(&c->rate, copied);
 	}
 	return image_flush(c->dst);
 }
@@ -162,13 +198,8 @@ static int open_sources(struct convert *c, char **names, const char *format, uns
 		c->start[i] = c->total;
 		c->total += (c->src[i]->size + 511) & ~511ull;
 		if (snapshot) {
-			char err[1024];
-			int at = image_snapshot_find(c->src[i], snapshot);
-
-			if (at < 0)
-				return img_complain("%s has no snapshot %s", names[i], snapshot);
-			if (image_snapshot_look(c->src[i], (unsigned)at, err, sizeof(err)) < 0)
-				return img_complain("%s", err);
+			if (img_look_at(c->src[i], snapshot))
+				return 1;
 			c->total = c->start[i] + ((c->src[i]->size + 511) & ~511ull);
 		}
 	}
@@ -178,17 +209,18 @@ static int open_sources(struct convert *c, char **names, const char *format, uns
 struct convert_options {
 	const char *format, *out_format, *snapshot, *options[8];
 	unsigned nr_options, flags;
-	bool quiet, progress, compress, no_create;
-	uint64_t sparse;
+	bool quiet, progress, compress, no_create, is_zero, salvage;
+	uint64_t sparse, rate;
 	struct qcow2_options create;
 };
 
 static int parse(struct img_args *a, struct convert_options *o)
 {
-	static const struct img_long longs[] = {{"force-share", 'U', false}, {NULL, 0, false}};
+	static const struct img_long longs[] = {
+	    {"target-is-zero", 'z', false}, {"salvage", 's', false}, {NULL, 0, false}};
 	int c;
 
-	while ((c = img_next(a, "pqcnUCWf:O:B:F:o:S:l:t:T:m:", longs)) > 0) {
+	while ((c = img_next(a, "pqcnUCWf:O:B:F:o:S:l:t:T:m:r:", longs)) > 0) {
 		switch (c) {
 		case 'p':
 			o->progress = true;
@@ -204,6 +236,16 @@ static int parse(struct img_args *a, struct convert_options *o)
 			break;
 		case 'U':
 			o->flags |= IMAGE_SHARE;
+			break;
+		case 'z':
+			o->is_zero = true;
+			break;
+		case 's':
+			o->salvage = true;
+			break;
+		case 'r':
+			if (img_size(a->value, &o->rate))
+				return 1;
 			break;
 		case 'f':
 			o->format = a->value;
@@ -229,14 +271,14 @@ static int parse(struct img_args *a, struct convert_options *o)
 						    a->value);
 			break;
 		case 'l':
-			o->snapshot = strncmp(a->value, "snapshot.name=", 14) == 0 ? a->value + 14
-				      : strncmp(a->value, "snapshot.id=", 12) == 0 ? a->value + 12
-										   : a->value;
+			o->snapshot = img_snapshot_name(a->value);
 			break;
 		default: /* caches, orders of writing, parallel requests */
 			break;
 		}
 	}
+	if (c == 0 && o->is_zero && !o->no_create)
+		return img_complain("convert: --target-is-zero needs -n");
 	return c < 0;
 }
 
@@ -269,7 +311,14 @@ static struct image *make_target(const struct convert_options *o, const char *na
 		image_close(img);
 		return NULL;
 	}
-	*empty = !o->no_create && img && !img->file->device;
+	if (img && o->is_zero && img->backing) {
+		img_complain(
+		    "convert: --target-is-zero does not go with a backing file, which %s has",
+		    name);
+		image_close(img);
+		return NULL;
+	}
+	*empty = o->is_zero || (!o->no_create && img && !img->file->device);
 	return img;
 }
 
@@ -290,6 +339,9 @@ int img_convert(struct img_args *a)
 
 	if (parse(a, &o))
 		return 1;
+	for (unsigned i = 0; i < o.nr_options; i++)
+		if (img_help_o(o.options[i], o.out_format))
+			return fflush(stdout) == 0 ? 0 : 1;
 	if (a->argc - a->at < 2)
 		return img_complain("convert: a source and a target belong here");
 	if (same_as_source(a))
@@ -299,6 +351,9 @@ int img_convert(struct img_args *a)
 	c.start = calloc(c.nr, sizeof(*c.start));
 	c.compress = o.compress;
 	c.sparse = o.sparse;
+	c.salvage = o.salvage;
+	c.quiet = o.quiet;
+	c.rate = img_rate(o.rate);
 	if (posix_memalign((void **)&c.buf, 4096, CHUNK))
 		c.buf = NULL;
 	if (!c.src || !c.start || !c.buf)

@@ -14,9 +14,6 @@
 #include "frontend/json.h"
 #include "hw/block/qcow2.h"
 
-static const struct img_long output_options[] = {
-    {"output", 'o', true}, {"backing-chain", 'B', false}, {"format", 'f', true}, {NULL, 0, false}};
-
 /* Exit statuses of check. */
 enum { CHECK_OK, CHECK_INCOMPLETE, CHECK_CORRUPT, CHECK_LEAKS, CHECK_UNSUPPORTED = 63 };
 
@@ -64,9 +61,12 @@ int img_create(struct img_args *a)
 	}
 	if (c < 0)
 		return 1;
-	for (unsigned i = 0; i < nr; i++)
+	for (unsigned i = 0; i < nr; i++) {
+		if (img_help_o(options[i], format))
+			return fflush(stdout) == 0 ? 0 : 1;
 		if (img_parse_o(options[i], format, &o, &has_size))
 			return 1;
+	}
 	if (a->at >= a->argc)
 		return img_complain("create: a file's name is missing");
 	file = a->argv[a->at++];
@@ -89,8 +89,6 @@ int img_create(struct img_args *a)
 	} else if (!has_size) {
 		return img_complain("%s: a new image needs a size", file);
 	}
-	if (strcmp(format, "raw") == 0)
-		o.size = (o.size + 511) & ~511ull;
 	return img_make(file, format, &o, quiet);
 }
 
@@ -257,31 +255,24 @@ static void info_json(const struct image *img, const char *name, const char *pad
 	printf(",\n%s    \"dirty-flag\": %s\n%s}", pad, q.dirty ? "true" : "false", pad);
 }
 
-/* human, json; -1 after a complaint. */
-static int set_output(const char *value)
-{
-	if (strcmp(value, "human") == 0 || strcmp(value, "json") == 0)
-		return value[0] == 'j';
-	img_complain("--output=%s is not known; there are human and json", value);
-	return -1;
-}
-
 int img_info(struct img_args *a)
 {
+	static const struct img_long longs[] = {
+	    {"output", 'o', true}, {"backing-chain", 'B', false}, {NULL, 0, false}};
 	unsigned flags = IMAGE_NO_BACKING | IMAGE_CHECK;
 	const char *format = NULL;
-	bool chain = false;
+	bool chain = false, json = false;
 	char *path;
-	int c, json = 0;
+	int c;
 
-	while ((c = img_next(a, "f:U", output_options)) > 0) {
+	while ((c = img_next(a, "f:U", longs)) > 0) {
 		if (c == 'f')
 			format = a->value;
 		else if (c == 'U')
 			flags |= IMAGE_SHARE;
 		else if (c == 'B')
 			chain = true;
-		else if (c == 'o' && (json = set_output(a->value)) < 0)
+		else if (c == 'o' && img_output(a->value, &json))
 			return 1;
 	}
 	if (c < 0)
@@ -375,14 +366,16 @@ static void check_json(const struct qcow2_check *c, const char *name)
 
 int img_check(struct img_args *a)
 {
+	static const struct img_long longs[] = {
+	    {"output", 'o', true}, {"repair", 'r', true}, {NULL, 0, false}};
 	unsigned flags = IMAGE_NO_BACKING | IMAGE_CHECK, fix = 0;
 	struct qcow2_check c = {.report = on_finding};
 	const char *format = NULL;
-	bool quiet = false;
+	bool quiet = false, json = false;
 	struct image *img;
-	int o, r, json = 0;
+	int o, r;
 
-	while ((o = img_next(a, "qf:r:U", output_options)) > 0) {
+	while ((o = img_next(a, "qf:r:T:U", longs)) > 0) {
 		if (o == 'f')
 			format = a->value;
 		else if (o == 'q')
@@ -395,7 +388,7 @@ int img_check(struct img_args *a)
 			fix = CHECK_FIX_LEAKS | CHECK_FIX_ERRORS;
 		else if (o == 'r')
 			return img_complain("check -r %s: there are leaks and all", a->value);
-		else if (o == 'o' && (json = set_output(a->value)) < 0)
+		else if (o == 'o' && img_output(a->value, &json))
 			return 1;
 	}
 	if (o < 0)
@@ -420,7 +413,7 @@ int img_check(struct img_args *a)
 					   : strerror(-r));
 		return CHECK_INCOMPLETE;
 	}
-	if (json)
+	if (json && !quiet)
 		check_json(&c, a->argv[a->at]);
 	else if (!quiet)
 		check_human(&c);

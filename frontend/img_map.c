@@ -106,9 +106,10 @@ static int print_map(struct image *img, uint64_t from, uint64_t end, bool json)
 
 int img_map(struct img_args *a)
 {
-	static const struct img_long longs[] = {
-	    {"output", 'o', true},     {"format", 'f', true},       {"start-offset", 's', true},
-	    {"max-length", 'l', true}, {"force-share", 'U', false}, {NULL, 0, false}};
+	static const struct img_long longs[] = {{"output", 'o', true},
+						{"start-offset", 's', true},
+						{"max-length", 'l', true},
+						{NULL, 0, false}};
 	uint64_t start = 0, max = UINT64_MAX, end;
 	const char *format = NULL;
 	struct image *img;
@@ -124,11 +125,8 @@ int img_map(struct img_args *a)
 		else if ((c == 's' && img_size(a->value, &start)) ||
 			 (c == 'l' && img_size(a->value, &max)))
 			return 1;
-		else if (c == 'o' && strcmp(a->value, "json") && strcmp(a->value, "human"))
-			return img_complain("--output=%s is not known; there are human and json",
-					    a->value);
-		else if (c == 'o')
-			json = a->value[0] == 'j';
+		else if (c == 'o' && img_output(a->value, &json))
+			return 1;
 	}
 	if (c < 0)
 		return 1;
@@ -271,13 +269,12 @@ static int compare(struct compare *c)
 
 int img_compare(struct img_args *a)
 {
-	static const struct img_long longs[] = {{"force-share", 'U', false}, {NULL, 0, false}};
 	const char *format[2] = {NULL, NULL};
 	struct compare c = {.progress = {.shown = -1}};
 	unsigned flags = 0;
 	int o, status = NO_OPEN;
 
-	while ((o = img_next(a, "f:F:T:pqsU", longs)) > 0) {
+	while ((o = img_next(a, "f:F:T:pqsU", NULL)) > 0) {
 		if (o == 'f')
 			format[0] = a->value;
 		else if (o == 'F')

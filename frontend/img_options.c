@@ -15,6 +15,45 @@ int img_size(const char *text, uint64_t *out)
 	return img_complain("'%s' is not a size (try 512M or 2G)", text);
 }
 
+bool img_help_o(const char *text, const char *format)
+{
+	static const char *const options[][2] = {
+	    {"size=SIZE", "of the disk"},
+	    {"preallocation=off|falloc|full",
+	     "space of the host's for all of it (qcow2: metadata, too)"},
+	    {"backing_file=FILE", "what the image does not have itself comes from there"},
+	    {"backing_fmt=FMT", "its format"},
+	    {"cluster_size=SIZE", "512 to 2M, a power of two (64k)"},
+	    {"compat=0.10|1.1", "version 2 or 3 of the format (1.1)"},
+	    {"compression_type=zlib|zstd", "of compressed clusters (zlib)"},
+	    {"lazy_refcounts=on|off", "fewer writes; a crash makes the next start slower (off)"},
+	    {"refcount_bits=N", "1 to 64, a power of two (16)"},
+	};
+	unsigned nr = strcmp(format, "qcow2") == 0 ? sizeof(options) / sizeof(options[0]) : 2;
+
+	if (strcmp(text, "help") && strcmp(text, "?"))
+		return false;
+	printf("Options of %s:\n", format);
+	for (unsigned i = 0; i < nr; i++)
+		printf("  %-30s %s\n", options[i][0], options[i][1]);
+	return true;
+}
+
+int img_output(const char *value, bool *json)
+{
+	*json = strcmp(value, "json") == 0;
+	if (*json || strcmp(value, "human") == 0)
+		return 0;
+	return img_complain("--output=%s is not known; there are human and json", value);
+}
+
+const char *img_snapshot_name(const char *value)
+{
+	return strncmp(value, "snapshot.name=", 14) == 0 ? value + 14
+	       : strncmp(value, "snapshot.id=", 12) == 0 ? value + 12
+							 : value;
+}
+
 static int set_switch(const char *key, const char *val, bool *out)
 {
 	*out = strcmp(val, "on") == 0;
@@ -23,7 +62,7 @@ static int set_switch(const char *key, const char *val, bool *out)
 	return img_complain("%s=%s is neither on nor off", key, val);
 }
 
-static int set_preallocation(const char *format, const char *val, enum preallocation *out)
+int img_preallocation(const char *format, const char *val, enum preallocation *out)
 {
 	static const char *const names[] = {"off", "metadata", "falloc", "full"};
 
@@ -46,7 +85,7 @@ static int set_option(const char *format, const char *key, const char *val, stru
 		return img_size(val, &o->size);
 	}
 	if (strcmp(key, "preallocation") == 0)
-		return set_preallocation(format, val, &o->preallocation);
+		return img_preallocation(format, val, &o->preallocation);
 	if (strcmp(format, "qcow2"))
 		return img_complain("%s does not support the option %s", format, key);
 	if (strcmp(key, "backing_file") == 0) {

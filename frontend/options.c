@@ -29,7 +29,9 @@ struct option {
 
 int parse_size(const char *s, uint64_t unit, uint64_t *out)
 {
+	double part = 0, digit = 0.1;
 	unsigned long long v;
+	uint64_t more;
 	char *end;
 
 	if (!isdigit((unsigned char)*s))
@@ -38,6 +40,9 @@ int parse_size(const char *s, uint64_t unit, uint64_t *out)
 	v = strtoull(s, &end, 10);
 	if (errno)
 		return -1;
+	if (*end == '.' && isdigit((unsigned char)end[1]))
+		for (end++; isdigit((unsigned char)*end); end++, digit /= 10)
+			part += (*end - '0') * digit;
 	switch (*end) {
 	case 'b':
 	case 'B':
@@ -64,10 +69,22 @@ int parse_size(const char *s, uint64_t unit, uint64_t *out)
 		unit = 1ull << 40;
 		end++;
 		break;
+	case 'p':
+	case 'P':
+		unit = 1ull << 50;
+		end++;
+		break;
+	case 'e':
+	case 'E':
+		unit = 1ull << 60;
+		end++;
+		break;
 	}
-	if (*end || v > UINT64_MAX / unit)
+	more = (uint64_t)(part * (double)unit + 0.5);
+	if (*end || v > UINT64_MAX / unit || more > UINT64_MAX - v * unit ||
+	    (part > 0 && unit == 1))
 		return -1;
-	*out = v * unit;
+	*out = v * unit + more;
 	return 0;
 }
 

@@ -189,7 +189,7 @@ void options_property_help(const char *device);
 /* The name in list (NULL-terminated) nearest to s by edit distance, or NULL when none is near. */
 const char *nearest_name(const char *s, const char *const *list);
 
-/* "512M", "2G", "1024" (in `unit`s without a suffix). 0, or -1. */
+/* "512M", "1.5G", "1024" (in `unit`s without a suffix). 0, or -1. */
 int parse_size(const char *s, uint64_t unit, uint64_t *out);
 
 #endif

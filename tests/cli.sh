@@ -253,7 +253,7 @@ for o in -kernel -initrd -append -m -smp -cpu -accel -machine -M -display -seria
 done
 
 # ---- numbers ----
-for v in 12Q 0 1 -5 1.5G "" " 5" 5M5 0x100 size= size=1,slots=2 99999999999999999999 17592186044416M; do
+for v in 12Q 0 1 -5 1.G 1.5B 1.5.5G "" " 5" 5M5 0x100 size= size=1,slots=2 99999999999999999999 17592186044416M; do
 	refuses "-m .*(not a size|at least|not supported)" -m "$v"
 done
 refuses "-m 104857600M: " -m 100T

@@ -112,10 +112,10 @@ int image_resize(struct image *img, uint64_t size, char *err, size_t errlen);
 /* ---- image_commit.c ---- */
 
 /* Writes what top has of its own to base, which grows if it is shorter, and flushes it. progress: bytes of
- * top that are done; may be NULL. One line in err. */
+ * top that are done, and those of them that were copied; may be NULL. One line in err. */
 int image_commit(struct image *top, struct image *base,
-		 void (*progress)(void *opaque, uint64_t done), void *opaque, char *err,
-		 size_t errlen);
+		 void (*progress)(void *opaque, uint64_t done, uint64_t copied), void *opaque,
+		 char *err, size_t errlen);
 /* The same into its own backing file, which is opened for writing for that with more of the flags of
  * image_open(), and stays so; then top has nothing of its own. One line in err. */
 int image_commit_below(struct image *top, unsigned flags, char *err, size_t errlen);

@@ -26,9 +26,10 @@ static int copy_extent(struct image *top, struct image *base, const struct exten
 }
 
 int image_commit(struct image *top, struct image *base,
-		 void (*progress)(void *opaque, uint64_t done), void *opaque, char *err,
-		 size_t errlen)
+		 void (*progress)(void *opaque, uint64_t done, uint64_t copied), void *opaque,
+		 char *err, size_t errlen)
 {
+	uint64_t copied = 0;
 	uint8_t *buf;
 	int r = 0;
 
@@ -47,8 +48,9 @@ int image_commit(struct image *top, struct image *base,
 			break;
 		r = copy_extent(top, base, &e, offset, buf);
 		offset += e.len;
+		copied += e.kind == EXTENT_DATA ? e.len : 0;
 		if (progress)
-			progress(opaque, offset);
+			progress(opaque, offset, copied);
 	}
 	free(buf);
 	if (r == 0)

@@ -379,3 +379,26 @@ int qcow2_set_backing(struct image *img, const char *name, const char *format)
 	free(f);
 	return r;
 }
+
+int qcow2_amend(struct image *img, unsigned version, bool lazy_refcounts)
+{
+	struct qcow2 *q = qcow2_of(img);
+	int r =
+	    version < q->version || (version < 3 && lazy_refcounts) ? -EINVAL : qcow2_commit(img);
+
+	/* Version 3 has more in its snapshots' entries. */
+	if (r == 0 && version > q->version && q->nr_snapshots) {
+		pthread_mutex_lock(&q->commit);
+		pthread_mutex_lock(&q->lock);
+		r = qcow2_write_snapshots(img, q->snapshots, q->nr_snapshots);
+		pthread_mutex_unlock(&q->lock);
+		if (r == 0)
+			r = qcow2_commit_held(img);
+		pthread_mutex_unlock(&q->commit);
+	}
+	if (r < 0)
+		return r;
+	q->version = version;
+	q->compat = (q->compat & ~(uint64_t)FEAT_LAZY) | (lazy_refcounts ? FEAT_LAZY : 0);
+	return qcow2_write_header(img);
+}

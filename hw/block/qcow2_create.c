@@ -26,38 +26,37 @@ static unsigned log2_of(unsigned v)
 	return (unsigned)__builtin_ctz(v);
 }
 
-static int refuse(const struct bfile *file, char *err, size_t errlen, const char *why)
+static int refuse(const char *path, char *err, size_t errlen, const char *why)
 {
-	image_error(err, errlen, "%s: %s", file->path, why);
+	image_error(err, errlen, "%s: %s", path, why);
 	return -EINVAL;
 }
 
-static int check_options(const struct bfile *file, const struct qcow2_options *o, char *err,
-			 size_t errlen)
+int qcow2_check_options(const char *path, const struct qcow2_options *o, char *err, size_t errlen)
 {
 	if (o->version != 2 && o->version != 3)
-		return refuse(file, err, errlen, "compat must be 0.10 (v2) or 1.1 (v3)");
+		return refuse(path, err, errlen, "compat must be 0.10 (v2) or 1.1 (v3)");
 	if (o->cluster_size < 512 || o->cluster_size > 2u << 20 ||
 	    (o->cluster_size & (o->cluster_size - 1)))
-		return refuse(file, err, errlen,
+		return refuse(path, err, errlen,
 			      "cluster_size must be a power of two from 512 to 2M");
 	if (!o->refcount_bits || o->refcount_bits > 64 ||
 	    (o->refcount_bits & (o->refcount_bits - 1)))
-		return refuse(file, err, errlen, "refcount_bits must be a power of two up to 64");
+		return refuse(path, err, errlen, "refcount_bits must be a power of two up to 64");
 	if (o->version == 2 && (o->refcount_bits != 16 || o->lazy_refcounts || o->zstd))
-		return refuse(file, err, errlen,
+		return refuse(path, err, errlen,
 			      "lazy_refcounts, zstd and refcount_bits other than 16 need "
 			      "compat=1.1 (v3)");
 	if (o->size > IMAGE_MAX_SIZE)
-		return refuse(file, err, errlen, "the size is too large");
+		return refuse(path, err, errlen, "the size is too large");
 	if (o->backing_name && strlen(o->backing_name) > QCOW2_MAX_NAME)
-		return refuse(file, err, errlen, "the backing file's name is too long");
+		return refuse(path, err, errlen, "the backing file's name is too long");
 	if (o->backing_name && o->preallocation != PREALLOC_OFF)
-		return refuse(file, err, errlen,
+		return refuse(path, err, errlen,
 			      "a backing file and preallocation do not go together");
 #ifndef CONFIG_ZSTD
 	if (o->zstd)
-		return refuse(file, err, errlen, "this build does not support zstd");
+		return refuse(path, err, errlen, "this build does not support zstd");
 #endif
 	return 0;
 }
@@ -95,11 +94,10 @@ static int write_empty(struct bfile *file, const struct qcow2_options *o)
 	return r < 0 ? r : qcow2_write_header(&img);
 }
 
-/* Gives clusters to [0, size), which read as zeroes. */
-static int preallocate(struct image *img, enum preallocation how)
+int qcow2_preallocate(struct image *img, uint64_t from, enum preallocation how)
 {
 	struct qcow2 *q = qcow2_of(img);
-	uint64_t offset = 0, end = cluster_up(q, img->size), top = 0;
+	uint64_t offset = cluster_up(q, from), end = cluster_up(q, img->size), top = 0;
 	int r = 0;
 
 	while (offset < end && r == 0) {
@@ -118,7 +116,8 @@ static int preallocate(struct image *img, enum preallocation how)
 		pthread_mutex_unlock(&q->lock);
 		if (r == 0 && how == PREALLOC_FALLOC)
 			r = img->file->ops->allocate(img->file, host, n << q->cluster_bits);
-		if (r == 0 && how == PREALLOC_FULL)
+		/* Used before, they may hold anything. */
+		if (r == 0 && (how == PREALLOC_FULL || !fresh))
 			r = bfile_fill_zero(img->file, host, n << q->cluster_bits);
 		if (host + (n << q->cluster_bits) > top)
 			top = host + (n << q->cluster_bits);
@@ -139,7 +138,7 @@ static int preallocate(struct image *img, enum preallocation how)
 int qcow2_create(struct bfile *file, const struct qcow2_options *o, char *err, size_t errlen)
 {
 	struct image *img;
-	int r = check_options(file, o, err, errlen), e;
+	int r = qcow2_check_options(file->path, o, err, errlen), e;
 
 	if (r < 0)
 		return r;
@@ -157,7 +156,7 @@ int qcow2_create(struct bfile *file, const struct qcow2_options *o, char *err, s
 		return r;
 	r = image_resize(img, o->size, err, errlen);
 	if (r == 0 && o->preallocation != PREALLOC_OFF) {
-		r = preallocate(img, o->preallocation);
+		r = qcow2_preallocate(img, 0, o->preallocation);
 		if (r < 0)
 			image_error(err, errlen, "cannot allocate space for %s: %s", file->path,
 				    strerror(-r));

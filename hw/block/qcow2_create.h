@@ -21,8 +21,13 @@ struct qcow2_options {
 
 /* The defaults, for a size. */
 struct qcow2_options qcow2_defaults(uint64_t size);
+/* Whether there can be such an image, to be called `path` in err: 0, or -EINVAL with one line there. */
+int qcow2_check_options(const char *path, const struct qcow2_options *o, char *err, size_t errlen);
 /* Into a file that is open for writing, and stays so. One line in err. */
 int qcow2_create(struct bfile *file, const struct qcow2_options *o, char *err, size_t errlen);
+
+/* Gives clusters to [from, size), which reads as zeroes; nobody else uses the image. 0 or -errno. */
+int qcow2_preallocate(struct image *img, uint64_t from, enum preallocation how);
 
 struct qcow2_info {
 	unsigned version, cluster_size, refcount_bits;
@@ -31,6 +36,8 @@ struct qcow2_info {
 void qcow2_info(const struct image *img, struct qcow2_info *out);
 /* The image has nothing of its own any more: all is its backing file's. */
 int qcow2_make_empty(struct image *img);
+/* Version 3 instead of 2 (never back), and lazy refcounts (of version 3) or not. 0 or -errno. */
+int qcow2_amend(struct image *img, unsigned version, bool lazy_refcounts);
 /* Another backing file's name in the header, or none. */
 int qcow2_set_backing(struct image *img, const char *name, const char *format);
 

@@ -101,6 +101,10 @@ class Suite:
         self.both("snapshot", "-l", "base.qcow2")
 
     def test_create_prints_the_same(self):
+        for size in "1.5M", "0.1M", "1.25k", "1536":
+            for fmt in "raw", "qcow2":
+                self.both("create", "-f", fmt, "new.img", size)
+        self.both("create", "-f", "raw", "-o", "preallocation=full", "new.img", "1M")
         for o in ([], ["-o", "cluster_size=4k,refcount_bits=1,lazy_refcounts=on"],
                   ["-o", "preallocation=metadata"], ["-o", "preallocation=falloc"]):
             args = ["create", "-f", "qcow2", *o, "new.qcow2", "5M"]
@@ -253,6 +257,138 @@ class Suite:
             self.img("resize", "-q", "-f", fmt, name, "2M")
             self.same(name, data[:MB] + bytes(MB), fmt)
         self.check("r.qcow2")
+
+    def test_what_is_added_is_preallocated(self):
+        data = self.disk("p.raw", 3 * MB, 11)
+        self.img("convert", "-f", "raw", "-O", "qcow2", "-S", "0", "p.raw", "p.qcow2")
+        for fmt, name in ("raw", "p.raw"), ("qcow2", "p.qcow2"):
+            for how in ("falloc", "full") if fmt == "raw" else ("metadata", "falloc", "full"):
+                # Clusters that come back are zeroes, whatever they held.
+                self.img("resize", "-q", "-f", fmt, "--shrink", name, "1M")
+                self.img("resize", "-q", "-f", fmt, "--preallocation=" + how, name, "3M")
+                self.same(name, data[:MB] + bytes(2 * MB), fmt)
+                if how != "metadata" and os.stat(name).st_blocks * 512 < 2 * MB:
+                    raise Failure(f"resize --preallocation={how} gives {name} no space")
+        self.check("p.qcow2")
+        for args in (["-f", "raw", "--preallocation=metadata", "p.raw", "4M"],
+                     ["--preallocation=full", "--shrink", "p.qcow2", "1M"]):
+            self.img("resize", *args, status=1)
+
+    def test_measure_prints_the_same(self):
+        self.disk("m.raw", 5 * MB + 512, 12)
+        self.img("convert", "-S", "64k", "-O", "qcow2", "m.raw", "m.qcow2")
+        self.img("create", "-q", "-f", "qcow2", "-b", "m.qcow2", "-F", "qcow2", "over.qcow2", "7M")
+        self.img("create", "-q", "-f", "qcow2", "-o", "compat=0.10", "old.qcow2", "1M")
+        for o in ("cluster_size=64k", "preallocation=metadata", "preallocation=full", "compat=0.10",
+                  "cluster_size=512", "cluster_size=2M", "cluster_size=4k,refcount_bits=64", "refcount_bits=1",
+                  "backing_file=m.qcow2,backing_fmt=qcow2"):
+            for size in ("1", "1500000000", "3.7T"):
+                if (o, size) != ("cluster_size=512", "3.7T"):
+                    self.both("measure", "-O", "qcow2", "-o", o, "--size", size)
+            self.both("measure", "-O", "qcow2", "-o", o, "m.qcow2")
+        for name in "over.qcow2", "old.qcow2":
+            self.both("measure", "-O", "qcow2", name)
+        self.both("measure", "--output=json", "-O", "qcow2", "m.qcow2")
+        self.both("measure", "--output=json", "-O", "qcow2", "-f", "raw", "m.qcow2")
+        self.both("measure", "--size=5", "--output", "json")
+        self.both("measure", "over.qcow2")
+        for args in (["-O", "qcow2", "-o", "cluster_size=512", "--size", "3.7T"], [], ["--size=1", "m.raw"],
+                     ["-O", "qcow2", "-o", "cluster_size=0", "--size=1M"]):
+            self.img("measure", *args, status=1)
+
+    def test_dd_copies_the_same(self):
+        data = self.disk("d.raw", 3 * MB, 13)
+        self.img("convert", "-O", "qcow2", "d.raw", "d.qcow2")
+        for args in (["bs=1M"], ["bs=100k", "count=7"], ["bs=100k", "count=7", "skip=3"], ["bs=64k", "skip=40"],
+                     ["bs=1M", "skip=9"], ["bs=1k", "count=99999", "-O", "qcow2"]):
+            for name in "d.raw", "d.qcow2":
+                self.img("dd", f"if={name}", "of=one", *args)
+                self.qemu("dd", f"if={name}", "of=two", *args)
+                fmt = "qcow2" if "qcow2" in args else "raw"
+                self.qemu("compare", "-q", "-f", fmt, "-F", fmt, "one", "two")
+                if os.path.getsize("one") != os.path.getsize("two") and fmt == "raw":
+                    raise Failure(f"dd {args}: another size")
+        self.same("one", data)
+        self.img("dd", "if=d.raw", "of=one", "what=1", status=1)
+
+    def test_amend(self):
+        data = self.disk("a.raw", 3 * MB, 14)
+        for tool in (self.img, self.qemu) if QEMU else (self.img,):
+            self.img("convert", "-O", "qcow2", "-o", "compat=0.10", "a.raw", "a.qcow2")
+            self.img("snapshot", "-c", "was", "a.qcow2")
+            tool("amend", "-q", "-o", "compat=1.1", "-o", "lazy_refcounts=on", "a.qcow2")
+            tool("amend", "-f", "qcow2", "-o", "size=5M", "a.qcow2")
+            if "1.1" not in self.both("info", "a.qcow2"):
+                raise Failure("amend leaves version 2")
+            self.same("a.qcow2", data + bytes(2 * MB))
+            tool("amend", "-o", "lazy_refcounts=off", "a.qcow2")
+            tool("snapshot", "-a", "was", "a.qcow2")
+            self.check("a.qcow2")
+        for o in "cluster_size=4k", "compat=0.10", "size=1M", "backing_file=a.raw", "nonsense=1":
+            self.img("amend", "-o", o, "a.qcow2", status=1)
+
+    def test_commit_to_a_lower_image(self):
+        for tool in (self.img, self.qemu) if QEMU else (self.img,):
+            self.disk("one.raw", 4 * MB, 15)
+            self.img("convert", "-O", "qcow2", "one.raw", "one.qcow2")
+            for below, name, size in ("one", "two", "2M"), ("two", "three", "3M"):
+                self.img("create", "-q", "-f", "qcow2", "-b", below + ".qcow2", "-F", "qcow2", name + ".qcow2", size)
+                with open("part", "wb") as f:
+                    f.write(name[:1].encode() * 300000)
+                self.img("convert", "-n", "-O", "qcow2", "part", name + ".qcow2")
+            self.img("convert", "three.qcow2", "want.raw")
+            with open("want.raw", "rb") as f:
+                want = f.read()
+            tool("commit", "-q", "-b", "one.qcow2", "three.qcow2")
+            # What an image in between is too short for was zeroes.
+            self.img("convert", "one.qcow2", "got.raw")
+            with open("got.raw", "rb") as f:
+                if tool == self.img and f.read()[:3 * MB] != want:
+                    raise Failure("commit -b did not bring everything to the lowest image")
+            self.check("one.qcow2")
+        self.img("commit", "-b", "two.raw", "three.qcow2", status=1)
+
+    def test_what_cannot_be_read_is_salvaged(self):
+        size = 2 * MB
+        with open("s.raw", "wb") as f:
+            f.write(b"compress me " * (size // 12 + 1))
+            f.truncate(size)
+        self.img("convert", "-c", "-O", "qcow2", "s.raw", "s.qcow2")
+        with open("s.qcow2", "r+b") as f:
+            def entry(at):
+                f.seek(at)
+                return int.from_bytes(f.read(8), "big") & (1 << 54) - 1
+
+            # The sixth cluster, by the L1 table and its only L2 table.
+            f.seek(entry(entry(entry(40)) + 5 * 8))
+            f.write(b"?" * 40)
+        self.img("convert", "s.qcow2", "x.raw", status=1)
+        self.img("convert", "--salvage", "s.qcow2", "ours.raw")
+        with open("ours.raw", "rb") as f:
+            zeroes = f.read().count(bytes(512))
+        if zeroes != 128:
+            raise Failure(f"{zeroes} sectors were lost, not those of one cluster")
+        if QEMU:
+            self.qemu("convert", "--salvage", "s.qcow2", "theirs.raw")
+            self.qemu("compare", "-q", "-f", "raw", "-F", "raw", "ours.raw", "theirs.raw")
+
+    def test_wrong_options_leave_the_file_alone(self):
+        data = self.disk("keep.raw", MB, 16)
+        for o in "cluster_size=3k", "compat=0.10,lazy_refcounts=on", "backing_file=x,backing_fmt=raw,preallocation=full":
+            self.img("create", "-f", "qcow2", "-u", "-o", o, "keep.raw", "1M", status=1)
+        self.same("keep.raw", data, "raw")
+
+    def test_options_of_convert(self):
+        data = self.disk("c.raw", 3 * MB, 17)
+        self.img("create", "-q", "-f", "qcow2", "c.qcow2", "3M")
+        self.img("convert", "-n", "--target-is-zero", "-r", "500M", "-O", "qcow2", "c.raw", "c.qcow2")
+        self.same("c.qcow2", data)
+        if os.stat("c.qcow2").st_blocks * 512 > 3 * MB:
+            raise Failure("--target-is-zero writes zeroes")
+        self.img("convert", "--target-is-zero", "-O", "qcow2", "c.raw", "d.qcow2", status=1)
+        for name in "qcow2", "raw":
+            if "preallocation=" not in self.img("convert", "-O", name, "-o", "help"):
+                raise Failure("-o help")
 
     def test_broken_refcounts_are_repaired(self):
         data = self.disk("src.raw", 4 * MB, 9)
