@@ -9,14 +9,19 @@
 
 #include "frontend/options.h"
 #include "frontend/stream.h"
+#include "frontend/telnet.h"
 
 /* A stream and what it stands on. */
 struct backend {
 	struct stream stream;
 	struct backend *next;
-	int listener;   /* server: accepts the next client; else -1 */
-	int keep_open;  /* pty: its slave side, so that the master never hangs up; else -1 */
-	char path[108]; /* unix server: removed at the end */
+	int listener;  /* server: accepts the next client; else -1 */
+	int keep_open; /* pty: its slave side, so that the master never hangs up; else -1 */
+	bool is_telnet;
+	struct telnet telnet;
+	size_t (*write)(struct chardev *c, const uint8_t *buf,
+			size_t len); /* what telnet's writes end in */
+	char path[108];              /* unix server: removed at the end */
 	/* A client has come to a socket, or gone, as also at the end of standard input; may be NULL. Who was waited
 	 * for is there already. */
 	void (*client)(void *opaque, bool here);

@@ -17,9 +17,37 @@
 #include "frontend/chardev.h"
 #include "hw/loop.h"
 
+static size_t on_input(void *opaque, uint8_t *buf, size_t len)
+{
+	struct backend *b = opaque;
+
+	return telnet_filter(&b->telnet, buf, len);
+}
+
+/* A byte of 255 is sent twice. */
+static size_t telnet_write(struct chardev *c, const uint8_t *buf, size_t len)
+{
+	struct backend *b = (struct backend *)c;
+
+	for (size_t done = 0; done < len;) {
+		const uint8_t *special = memchr(buf + done, 0xff, len - done);
+		size_t n = special ? (size_t)(special + 1 - buf) - done : len - done;
+
+		b->write(c, buf + done, n);
+		if (special)
+			b->write(c, special, 1);
+		done += n;
+	}
+	return len;
+}
+
 static void use_client(struct backend *b, int fd)
 {
 	b->stream.in = b->stream.out = fd;
+	if (b->is_telnet) {
+		telnet_init(&b->telnet);
+		b->write(&b->stream.chr, telnet_greeting, telnet_greeting_len);
+	}
 	stream_start(&b->stream);
 	chardev_closed(&b->stream.chr, false);
 	if (b->client)
@@ -207,6 +235,12 @@ int backend_open_tcp(struct backend *b, const struct chardev_spec *spec, const c
 	int fd = -EADDRNOTAVAIL;
 
 	init(b, loop);
+	if (spec->telnet) {
+		b->is_telnet = true;
+		b->stream.filter = on_input;
+		b->write = b->stream.chr.write;
+		b->stream.chr.write = telnet_write;
+	}
 	if (getaddrinfo(*spec->path ? spec->path : NULL, spec->port, &hints, &list) != 0)
 		return -EADDRNOTAVAIL;
 	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)

@@ -598,7 +598,7 @@ void options_help(void)
 	}
 	printf("\nDEV is [mon:]stdio, file:PATH, pty, vc, unix:PATH[,server[,nowait]], "
 	       "tcp:HOST:PORT[,...],\n"
-	       "chardev:ID, null or none.\n"
+	       "telnet:HOST:PORT[,...], chardev:ID, null or none.\n"
 	       "On mon:stdio: Ctrl-A x quits, Ctrl-A c switches to the monitor and back, Ctrl-A h\n"
 	       "lists the keys.\n");
 }

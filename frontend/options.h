@@ -53,6 +53,7 @@ struct chardev_spec {
 	enum chardev_kind kind;
 	bool mux; /* stdio shared with the monitor */
 	bool server, nowait;
+	bool telnet; /* of CHR_TCP */
 	char path[MAX_PATH_LEN]; /* TCP: the host, empty for this one */
 	char port[8];
 	char id[32]; /* of -chardev */

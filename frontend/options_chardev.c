@@ -46,7 +46,7 @@ static int set_address(struct chardev_spec *s, char *addr, char *err, size_t err
 	char *colon = strrchr(addr, ':'), *host = addr;
 
 	if (!colon) {
-		snprintf(err, errlen, "tcp:%s: it is tcp:HOST:PORT, or tcp::PORT", addr);
+		snprintf(err, errlen, "%s: it is HOST:PORT, or :PORT, as in tcp::4444", addr);
 		return -1;
 	}
 	*colon = 0;
@@ -88,8 +88,8 @@ static int parse_socket(struct chardev_spec *s, const char *text, const char *t,
 
 int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size_t errlen)
 {
-	static const char *const names[] = {"stdio", "mon:stdio", "file", "pty",  "unix",
-					    "tcp",   "vc",        "null", "none", NULL};
+	static const char *const names[] = {"stdio",  "mon:stdio", "file", "pty",  "unix", "tcp",
+					    "telnet", "vc",        "null", "none", NULL};
 	const char *t = text, *near;
 
 	memset(s, 0, sizeof(*s));
@@ -121,7 +121,11 @@ int chardev_spec_parse(struct chardev_spec *s, const char *text, char *err, size
 	} else if (strncmp(t, "tcp:", 4) == 0) {
 		s->kind = CHR_TCP;
 		return parse_socket(s, text, t + 4, err, errlen);
-	} else if (strncmp(t, "telnet:", 7) == 0 || strncmp(t, "udp:", 4) == 0) {
+	} else if (strncmp(t, "telnet:", 7) == 0) {
+		s->kind = CHR_TCP;
+		s->telnet = true;
+		return parse_socket(s, text, t + 7, err, errlen);
+	} else if (strncmp(t, "udp:", 4) == 0) {
 		snprintf(err, errlen,
 			 "%s is not supported yet; the nearest is tcp:HOST:PORT,server", text);
 		return -1;
@@ -352,6 +356,8 @@ int on_chardev(struct parse *p, const char *arg)
 		} else if (strcmp(kv.key, "mux") == 0 && s.kind == CHR_STDIO &&
 			   parse_bool(&kv, &on) == 0) {
 			s.mux = on;
+		} else if (strcmp(kv.key, "telnet") == 0 && parse_bool(&kv, &on) == 0) {
+			s.telnet = on;
 		} else if (strcmp(kv.key, "server") == 0 && parse_bool(&kv, &on) == 0) {
 			s.server = on;
 		} else if (strcmp(kv.key, "wait") == 0 && parse_bool(&kv, &on) == 0) {

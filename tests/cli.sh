@@ -389,8 +389,9 @@ for o in -serial -debugcon; do
 	refuses "garbage.*(not a socket|[Cc]onnection refused)" $o "unix:$dir/garbage"
 	refuses "garbage.*in use" $o "unix:$dir/garbage,server,nowait"
 	refuses "foo" $o unix:x,foo
-	refuses "telnet.*not supported yet" $o telnet::4444
-	refuses "tcp:HOST:PORT" $o tcp:4444
+	refuses "udp.*not supported yet" $o udp::4444
+	refuses "it is HOST:PORT" $o tcp:4444
+	refuses "it is HOST:PORT" $o telnet:4444
 	refuses "'65536' is no TCP port" $o tcp::65536
 	refuses "port 1 for.*[Cc]onnection refused" $o tcp::1
 	refuses "no -chardev with id=x" $o chardev:x

@@ -184,7 +184,9 @@ Test(options, chardevs)
 	cr_assert_str_eq(s.port, "4444");
 	cr_assert_eq(chardev_spec_parse(&s, "tcp:[::1]:22", err, sizeof(err)), 0);
 	cr_assert_str_eq(s.path, "::1");
-	cr_assert_lt(chardev_spec_parse(&s, "telnet::4444", err, sizeof(err)), 0);
+	cr_assert_eq(chardev_spec_parse(&s, "telnet::4444,server,nowait", err, sizeof(err)), 0);
+	cr_assert(s.kind == CHR_TCP && s.telnet && s.server && s.nowait);
+	cr_assert_lt(chardev_spec_parse(&s, "udp::4444", err, sizeof(err)), 0);
 	cr_assert(strstr(err, "nearest is tcp:"));
 	cr_assert_lt(chardev_spec_parse(&s, "stdoi", err, sizeof(err)), 0);
 	cr_assert(strstr(err, "did you mean stdio"));

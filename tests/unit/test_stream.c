@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "frontend/stream.h"
+#include "frontend/telnet.h"
 #include "hw/clock.h"
 #include "hw/loop.h"
 
@@ -185,4 +186,32 @@ Test(stream, waiting_is_called_off, .timeout = 10)
 	cr_assert_leq(s.out_len, STREAM_OUT);
 	stream_stop(&s);
 	pthread_mutex_unlock(&lock);
+}
+
+/* ---- telnet ---- */
+
+static void typed(struct telnet *t, const char *in, size_t len, const char *out, size_t n)
+{
+	uint8_t buf[64];
+
+	memcpy(buf, in, len);
+	cr_assert_eq(telnet_filter(t, buf, len), n);
+	cr_assert_arr_eq(buf, out, n);
+}
+#define TYPED(t, in, out) typed(t, in, sizeof(in) - 1, out, sizeof(out) - 1)
+
+/* What telnet(1) answers, and what people type, wherever the network cuts it. */
+Test(telnet, filter)
+{
+	struct telnet t;
+
+	telnet_init(&t);
+	TYPED(&t, "\xff\xfd\x01\xff\xfd\x03", "");
+	TYPED(&t, "ls\r\0", "ls\r");
+	TYPED(&t, "a\xff\xfa\x1f\0\xff\xff\0\x18\xff\xf0z", "az");
+	TYPED(&t, "\xff", "");
+	TYPED(&t, "\xff\xff", "\xff");
+	TYPED(&t, "\xfb\x1f", "");
+	TYPED(&t, "x\xff\xf1y", "xy"); /* no operation */
+	TYPED(&t, "\xff\xfb\0\r\0", "\r\0");
 }
