@@ -14,6 +14,7 @@
 
 #include "frontend/monitor/trace.h"
 #include "frontend/options_dev.h"
+#include "frontend/snapshot.h"
 #include "hw/display/vga.h"
 #include "hw/display/virtio_gpu.h"
 #include "hw/pc.h"
@@ -148,9 +149,18 @@ static int on_rom_dir(struct parse *p, const char *arg)
 static int on_loadvm(struct parse *p, const char *arg)
 {
 	if (strncmp(arg, "file:", 5) == 0 && access(arg + 5, R_OK) < 0)
-		return fail(p, "-loadvm: cannot open %s: %s", arg + 5, strerror(errno));
+		return fail(p, "cannot open %s: %s", arg + 5, strerror(errno));
 	p->o->loadvm = arg;
 	return 0;
+}
+
+static int on_incoming(struct parse *p, const char *arg)
+{
+	char err[300];
+
+	if (snapshot_check_uri(arg, err, sizeof(err)) < 0)
+		return fail(p, "-incoming %s", err);
+	return on_loadvm(p, arg);
 }
 
 static int on_nographic(struct parse *p, const char *arg)
@@ -310,6 +320,7 @@ static const struct option table[] = {
     {"initrd", "FILE", on_initrd, "initial ramdisk; with multiboot \"file args,file2\" modules"},
     {"append", "TEXT", on_append, "kernel command line"},
     {"loadvm", "NAME", on_loadvm, "go on from a snapshot in the disks, or from file:PATH"},
+    {"incoming", "exec:COMMAND|file:PATH", on_incoming, "go on from what migrate has written"},
 
     {"bios", "FILE", on_bios, "firmware to start instead of SeaBIOS"},
     {"boot", "[order=]cdn[,...]", on_boot,
@@ -435,7 +446,6 @@ static const struct {
     {"mem-path", "-m"},
     {"mem-prealloc", "-m"},
     {"acpitable", "nothing"},
-    {"incoming", "nothing"},
     {"trace", "-d, or the monitor's trace"},
     {"watchdog", "-device i6300esb"},
     {"sandbox", "nothing"},

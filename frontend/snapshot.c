@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "frontend/drive.h"
@@ -49,12 +51,21 @@ static int read_at(void *opaque, uint64_t at, void *buf, size_t len)
 	return 0;
 }
 
-/* The path, or NULL for a snapshot in the disks. */
+static const char *after(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : NULL;
+}
+
+/* The path, or NULL. */
 static const char *file_of(const char *name)
 {
-	return strncmp(name, SNAPSHOT_FILE, strlen(SNAPSHOT_FILE)) == 0
-		   ? name + strlen(SNAPSHOT_FILE)
-		   : NULL;
+	return after(name, SNAPSHOT_FILE);
+}
+
+/* The command, or NULL; neither: a snapshot in the disks. */
+static const char *command_of(const char *name)
+{
+	return after(name, SNAPSHOT_EXEC);
 }
 
 /* Brings the disks to rest and says what must be the same of them. A state in a file goes with the disks as
@@ -128,18 +139,63 @@ static int save_as(struct machine *m, const char *disks, const char *path, char 
 	return r < 0 ? -1 : 0;
 }
 
-static int load_file(struct machine *m, const char *disks, const char *path, char *err,
-		     size_t errlen)
+/* What became of a command that was run for a state. */
+static int end_command(FILE *f, const char *command, char *err, size_t errlen)
+{
+	int status = pclose(f);
+
+	if (status == 0)
+		return 0;
+	snprintf(err, errlen, "the command %s has ended with %s %d", command,
+		 status > 0 && WIFSIGNALED(status) ? "signal" : "status",
+		 status < 0            ? status
+		 : WIFSIGNALED(status) ? WTERMSIG(status)
+				       : WEXITSTATUS(status));
+	return -1;
+}
+
+static int save_through(struct machine *m, const char *disks, const char *command, char *err,
+			size_t errlen)
+{
+	FILE *f = popen(command, "we");
+	int fd, r;
+
+	if (!f) {
+		snprintf(err, errlen, "cannot start %s: %s", command, strerror(errno));
+		return -1;
+	}
+	fd = fileno(f);
+	r = machine_save_locked(m, disks, &(struct state_sink){write_all, &fd});
+	if (end_command(f, command, err, errlen) < 0)
+		return -1;
+	if (r < 0)
+		snprintf(err, errlen, "the command %s does not take the state: %s", command,
+			 strerror(-r));
+	return r < 0 ? -1 : 0;
+}
+
+/* A file without a name, because a state is not read in order; -errno. */
+static int copy_of(FILE *f)
+{
+	int fd = memfd_create("state", MFD_CLOEXEC), r = fd < 0 ? -errno : 0;
+	char buf[65536];
+	size_t n;
+
+	while (r == 0 && (n = fread(buf, 1, sizeof(buf), f)) > 0)
+		r = write_all(&fd, buf, n);
+	if (r < 0 && fd >= 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+static int load_fd(struct machine *m, const char *disks, int fd, const char *name, char *err,
+		   size_t errlen)
 {
 	char why[400];
 	bool half = false;
 	struct stat st;
-	int r, fd = open(path, O_RDONLY | O_CLOEXEC);
+	int r;
 
-	if (fd < 0) {
-		snprintf(err, errlen, "cannot open %s: %s", path, strerror(errno));
-		return -1;
-	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		snprintf(why, sizeof(why), "this is no file");
 		r = -EINVAL;
@@ -151,10 +207,45 @@ static int load_file(struct machine *m, const char *disks, const char *path, cha
 	close(fd);
 	if (r == 0)
 		return 0;
-	snprintf(err, errlen, "%s: %s%s", path, why, half ? "; the guest is reset" : "");
+	snprintf(err, errlen, "%s: %s%s", name, why, half ? "; the guest is reset" : "");
 	if (half)
 		machine_request_reset(m);
 	return -1;
+}
+
+static int load_through(struct machine *m, const char *disks, const char *command, char *err,
+			size_t errlen)
+{
+	FILE *f = popen(command, "re");
+	int fd;
+
+	if (!f) {
+		snprintf(err, errlen, "cannot start %s: %s", command, strerror(errno));
+		return -1;
+	}
+	fd = copy_of(f);
+	if (end_command(f, command, err, errlen) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	if (fd < 0) {
+		snprintf(err, errlen, "cannot keep what %s gives: %s", command, strerror(-fd));
+		return -1;
+	}
+	return load_fd(m, disks, fd, command, err, errlen);
+}
+
+static int load_file(struct machine *m, const char *disks, const char *path, char *err,
+		     size_t errlen)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		snprintf(err, errlen, "cannot open %s: %s", path, strerror(errno));
+		return -1;
+	}
+	return load_fd(m, disks, fd, path, err, errlen);
 }
 
 /* What all of them have in common. */
@@ -169,7 +260,7 @@ static int at_rest(struct pc *pc, struct drive_set *drives, const char *name,
 	int r = -1;
 
 	machine_stop_locked(m);
-	disks = settle_disks(drives, file_of(name) != NULL, err, errlen);
+	disks = settle_disks(drives, file_of(name) || command_of(name), err, errlen);
 	if (disks)
 		r = act(pc, drives, disks, name, err, errlen);
 	free(disks);
@@ -191,6 +282,8 @@ static int save(struct pc *pc, struct drive_set *drives, const char *disks, cons
 	}
 	if (file_of(name))
 		return save_as(&pc->m, disks, file_of(name), err, errlen);
+	if (command_of(name))
+		return save_through(&pc->m, disks, command_of(name), err, errlen);
 	return snapshot_disk_save(pc, drives, disks, name, err, errlen);
 }
 
@@ -199,6 +292,8 @@ static int load(struct pc *pc, struct drive_set *drives, const char *disks, cons
 {
 	if (file_of(name))
 		return load_file(&pc->m, disks, file_of(name), err, errlen);
+	if (command_of(name))
+		return load_through(&pc->m, disks, command_of(name), err, errlen);
 	return snapshot_disk_load(pc, drives, disks, name, err, errlen);
 }
 
@@ -228,5 +323,18 @@ int snapshot_delete(struct pc *pc, struct drive_set *drives, const char *name, c
 	if (!file_of(name))
 		return at_rest(pc, drives, name, delete, err, errlen);
 	snprintf(err, errlen, "%s is a file: delete it yourself", file_of(name));
+	return -1;
+}
+
+int snapshot_check_uri(const char *uri, char *err, size_t errlen)
+{
+	const char *what = file_of(uri) ? file_of(uri) : command_of(uri);
+
+	if (what && *what)
+		return 0;
+	snprintf(err, errlen,
+		 "%s is not supported; there are file:PATH and exec:COMMAND, which take the state "
+		 "of a guest that has stopped",
+		 uri);
 	return -1;
 }

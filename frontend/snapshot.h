@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * savevm, loadvm and delvm: saved states by the names that users give them. file:PATH is a file of its own,
- * which does not hold the disks; any other name is that of a snapshot in all disks, with the state in the
+ * which does not hold the disks, exec:COMMAND what a shell's command reads or writes; any other name is that of a snapshot in all disks, with the state in the
  * first of them.
  */
 #ifndef FRONTEND_SNAPSHOT_H
@@ -13,6 +13,7 @@ struct drive_set;
 struct pc;
 
 #define SNAPSHOT_FILE "file:"
+#define SNAPSHOT_EXEC "exec:"
 
 /* All bring the guest to rest, and let it go on if it ran. drives may be NULL. Main thread, machine lock
  * held. 0, or -1 with one line in err. */
@@ -26,6 +27,8 @@ int snapshot_load(struct pc *pc, struct drive_set *drives, const char *name, cha
 		  size_t errlen);
 int snapshot_delete(struct pc *pc, struct drive_set *drives, const char *name, char *err,
 		    size_t errlen);
+/* 0: a place to migrate to, or from. */
+int snapshot_check_uri(const char *uri, char *err, size_t errlen);
 /* The snapshots with a state, as QEMU lists them. */
 void snapshot_list(struct drive_set *drives, void (*print)(void *opaque, const char *text),
 		   void *opaque);

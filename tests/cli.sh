@@ -307,6 +307,27 @@ refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
 refuses "has the terminal" -display curses -serial stdio
 refuses "cannot open /nonexistent" -loadvm file:/nonexistent
+refuses "cannot open /nonexistent" -incoming file:/nonexistent
+refuses "tcp::4444 is not supported; there are file:PATH and exec:COMMAND" -incoming tcp::4444
+refuses "false has ended with status 1" -accel interp -incoming exec:false
+refuses "true: the saved state ends early" -accel interp -incoming exec:true
+typed() { # LINES ARGS...: what the monitor answers
+	lines=$1
+	shift
+	printf '%b\nquit\n' "$lines" | timeout -s KILL 20 "$doppel" -display none -serial none -monitor stdio "$@" \
+		>"$dir/out" 2>"$dir/err"
+	status=$?
+}
+typed "migrate -d \"exec:gzip -c >'$dir/state.gz'\"\ninfo migrate\ninfo status"
+[ $status -eq 0 ] && grep -q "status: completed" "$dir/out" && grep -q "status: paused" "$dir/out"
+verdict $? "completed" migrate
+typed "info status" -incoming "exec:gunzip -c <'$dir/state.gz'"
+[ $status -eq 0 ] && grep -q "status: running" "$dir/out"
+verdict $? "running" -incoming exec:
+typed "migrate tcp:localhost:4444\nmigrate \"exec:exit 3\"\ninfo status"
+grep -q "tcp:localhost:4444 is not supported; there are file:PATH" "$dir/out" &&
+	grep -q "ended with status 3" "$dir/out" && grep -q "status: running" "$dir/out"
+verdict $? "refused, and running" migrate
 refuses "needs a terminal" -display curses
 refuses "-vga qxl.*std" -vga qxl
 refuses "serial0: vc is a console in a window" -serial vc

@@ -149,6 +149,43 @@ static void cmd_delvm(struct monitor *m, const struct out *o, const struct arg *
 	snapshot(m, o, a[0].text, snapshot_delete);
 }
 
+int monitor_migrate(struct monitor_env *env, const char *uri, char *err, size_t errlen)
+{
+	bool was_stopped = env->pc->m.stopped;
+
+	env->migration = MIGRATION_FAILED;
+	if (snapshot_check_uri(uri, err, errlen) < 0)
+		return -1;
+	debug_stop(env->debugger);
+	if (snapshot_save(env->pc, env->drives, uri, err, errlen) < 0) {
+		if (!was_stopped)
+			debug_cont(env->debugger);
+		return -1;
+	}
+	env->migration = MIGRATED;
+	return 0;
+}
+
+static void cmd_migrate(struct monitor *m, const struct out *o, const struct arg *a)
+{
+	char err[512];
+
+	if (monitor_migrate(m->env, a[1].text, err, sizeof(err)) < 0)
+		out(o, "%s\n", err);
+}
+
+const char *monitor_migration(const struct monitor_env *env)
+{
+	return env->migration == MIGRATED ? "completed" : "failed";
+}
+
+static void info_migrate(struct monitor *m, const struct out *o, const struct arg *a)
+{
+	(void)a;
+	if (m->env->migration != MIGRATED_NOT)
+		out(o, "Migration status: %s\n", monitor_migration(m->env));
+}
+
 const struct command machine_commands[] = {
     {"stop|s", NULL, cmd_stop, "stop the guest", "stop"},
     {"cont|c", NULL, cmd_cont, "let it go on", "cont"},
@@ -162,10 +199,14 @@ const struct command machine_commands[] = {
     {"nmi", NULL, cmd_nmi, "send an NMI to the CPU that is looked at", "nmi"},
     {"screendump", "[-f:FORMAT] FILE", cmd_screendump, "save the picture, as ppm or png",
      "screendump /tmp/screen.png -f png"},
-    {"savevm", "NAME", cmd_savevm, "save machine and disks; file:PATH: the machine",
+    {"savevm", "NAME", cmd_savevm, "save machine and disks; file:PATH, exec:COMMAND: the machine",
      "savevm before"},
     {"loadvm", "NAME", cmd_loadvm, "go on from a snapshot, or from file:PATH", "loadvm before"},
     {"delvm", "NAME", cmd_delvm, "delete a snapshot", "delvm before"},
+    {"migrate", "[-d] URI", cmd_migrate,
+     "stop, and write the state as savevm does, to file:PATH or exec:COMMAND",
+     "migrate \"exec:gzip > /tmp/state.gz\""},
+    {"info migrate", NULL, info_migrate, "whether that went well", "info migrate"},
     {"quit|q", NULL, cmd_quit, "end the emulator", "quit"},
     {0},
 };

@@ -45,20 +45,26 @@ struct monitor_env {
 	struct monitor *monitors;      /* list, those that are told of stops */
 	struct mon_point *points;      /* list, by number (frontend/monitor/points.h) */
 	int next_point;
-	struct profile *profile; /* or NULL */
-	struct trace *trace;     /* likewise */
-	char *log_file;          /* where `log` goes; NULL: standard error */
-	int kernel_watch;        /* id of what tells of a kernel; 0: none */
-	int module_watch;	 /* of a module */
+	enum { MIGRATED_NOT, MIGRATED, MIGRATION_FAILED } migration;
+	struct profile *profile;   /* or NULL */
+	struct trace *trace;       /* likewise */
+	char *log_file;            /* where `log` goes; NULL: standard error */
+	int kernel_watch;          /* id of what tells of a kernel; 0: none */
+	int module_watch;          /* of a module */
 	struct stepping *stepping; /* a step over source lines that is not done; or NULL */
 };
+
+/* Stops the guest and saves its state to an URI of snapshot_check_uri(). 0, or -1 with one line in err. */
+int monitor_migrate(struct monitor_env *env, const char *uri, char *err, size_t errlen);
+/* What became of the last one. */
+const char *monitor_migration(const struct monitor_env *env);
 
 /* One who types commands. */
 struct monitor {
 	struct monitor_env *env; /* borrowed */
 	struct pc *pc;
-	unsigned cpu; /* whose registers and memory it looks at */
-	unsigned frame;		   /* of its backtrace, until it runs */
+	unsigned cpu;              /* whose registers and memory it looks at */
+	unsigned frame;            /* of its backtrace, until it runs */
 	struct source_line listed; /* the next one to be listed; line 0: around the frame */
 	/* What nobody asked for: stops. NULL: it is not told. */
 	void (*say)(void *opaque, const char *text);

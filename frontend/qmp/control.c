@@ -70,6 +70,22 @@ static void watchdog_set_action(struct qmp_call *c)
 	qmp_error(c, "Parameter 'action' does not accept value '%.100s'", action);
 }
 
+static void migrate(struct qmp_call *c)
+{
+	char err[512];
+
+	if (monitor_migrate(c->q->env, qmp_text(c, "uri", ""), err, sizeof(err)) < 0)
+		qmp_error(c, "%s", err);
+}
+
+static void query_migrate(struct qmp_call *c)
+{
+	if (c->q->env->migration == MIGRATED_NOT)
+		fputs("{}", c->out);
+	else
+		fprintf(c->out, "{\"status\": \"%s\"}", monitor_migration(c->q->env));
+}
+
 static void inject_nmi(struct qmp_call *c)
 {
 	for (unsigned n = 0; n < c->q->pc->cpus; n++)
@@ -188,6 +204,8 @@ const struct qmp_command qmp_control_commands[] = {
     {"system_powerdown", NULL, system_powerdown},
     {"system_wakeup", NULL, system_wakeup},
     {"watchdog-set-action", "action:s", watchdog_set_action},
+    {"migrate", "uri:s blk:b? inc:b? detach:b?", migrate},
+    {"query-migrate", NULL, query_migrate},
     {"inject-nmi", NULL, inject_nmi},
     {"human-monitor-command", "command-line:s cpu-index:i?", human_monitor_command},
     {"screendump", "filename:s format:s?", screen},
