@@ -13,7 +13,15 @@
 #include "hw/9p/virtio_9p.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { TVERSION = 100, TATTACH = 104, TWALK = 110, TWRITE = 118, HEADER = 7 };
+enum {
+	TLOPEN = 12,
+	TLCREATE = 14,
+	TVERSION = 100,
+	TATTACH = 104,
+	TWALK = 110,
+	TWRITE = 118,
+	HEADER = 7
+};
 
 /* Fields after the header: f a fid, s a name, w names, v the version, m a mode, d data, a digit that many bytes. */
 static const struct layout {
@@ -89,6 +97,27 @@ static void p9_reset(void)
 	add_link("up", "../out");
 }
 
+/* There is something to work with more often than a client that says anything would have it: fid 1 is an open file,
+ * fid 2 an open folder. */
+static void open_some(void)
+{
+	static const uint8_t messages[][26] = {
+	    {21, 0, 0,   0,   TVERSION, 255, 255, 0,   0,   1,  0,
+	     8,  0, '9', 'P', '2',      '0', '0', '0', '.', 'L'},
+	    {23, 0, 0, 0, TATTACH, 1, 0, 0, 0, 0, 0, 255, 255, 255, 255},
+	    {17, 0, 0, 0, TWALK, 1, 0, 0, 0, 0, 0, 1},
+	    {26, 0, 0, 0, TLCREATE, 1, 0, 1, 0, 0, 0, 1, 0, 'a', 2, 0, 0, 0, 0xa4, 1},
+	    {17, 0, 0, 0, TWALK, 1, 0, 0, 0, 0, 0, 2},
+	    {15, 0, 0, 0, TLOPEN, 1, 0, 2},
+	};
+	uint8_t reply[256];
+
+	virtio_9p_drain(p9);
+	for (unsigned n = 0; n < sizeof(messages) / sizeof(messages[0]); n++)
+		p9_serve(&p9->server, messages[n], messages[n][0], reply, sizeof(reply));
+	sent = 2;
+}
+
 static unsigned put_name(uint64_t at)
 {
 	static const char *const names[] = {"a",  "b", "c",    "d",  "a",   "b",
@@ -144,6 +173,8 @@ static void message(uint64_t at, struct fuzz_chain *c)
 	const struct layout *l = &layouts[below(LAYOUTS)];
 	unsigned n = HEADER;
 
+	if (one_in(16))
+		open_some();
 	/* A connection starts with these two. */
 	for (unsigned i = 0; sent < 2 && !one_in(32) && i < LAYOUTS; i++)
 		if (layouts[i].type == (sent ? TATTACH : TVERSION))

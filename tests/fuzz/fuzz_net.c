@@ -279,6 +279,53 @@ static void change_mind(struct net_end *e)
 	}
 }
 
+/* ---- a loop that turns when it is told ---- */
+
+static struct {
+	pthread_mutex_t lock;
+	struct loop *loop;
+	struct loop_job stop;
+	struct net_end guest;
+#ifdef CONFIG_SLIRP
+	struct slirp_link *slirp;
+#endif
+	struct netdev *stream;
+	int peer;
+} * back;
+
+static void stop(void *opaque)
+{
+	(void)opaque;
+	loop_quit(back->loop);
+}
+
+static void turn(unsigned ms)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		loop_defer(back->loop, &back->stop);
+		loop_run(back->loop);
+	}
+	clock_step(world.clock, ms * (NSEC_PER_SEC / 1000));
+}
+
+static void back_init(void)
+{
+	back = calloc(1, sizeof(*back));
+	pthread_mutex_init(&back->lock, NULL);
+	back->loop = loop_new(world.clock, &back->lock);
+	back->stop = (struct loop_job){.run = stop};
+	back->peer = -1;
+	refuses = false;
+	net_end_init(&back->guest, "guest", &eater, NULL);
+}
+
+static void back_fini(void)
+{
+	net_end_fini(&back->guest);
+	loop_free(back->loop);
+	free(back);
+}
+
 /* ---- virtio-net ---- */
 
 static struct {
@@ -293,6 +340,7 @@ static void card_init(void)
 {
 	const struct virtio_net_options o = {.pairs = 2, .packed = true};
 
+	back_init();
 	card = calloc(1, sizeof(*card));
 	net_end_init(&card->d.end, "card", &virtio_net_ops, &card->d);
 	net_end_init(&card->peer, "peer", &eater, NULL);
@@ -302,7 +350,7 @@ static void card_init(void)
 	net_plug(&card->d.end, &card->port[0].end);
 	net_plug(&card->peer, &card->port[1].end);
 	net_gro_init(&card->gro, &card->peer, false);
-	virtio_net_init(&card->d, NULL, &o);
+	virtio_net_init(&card->d, back->loop, &o);
 	fuzz_pci_add(&card->d.v.func);
 	fuzz_add(&card->d.v.state);
 	fuzz_add(&card->d.state);
@@ -357,6 +405,9 @@ static void card_fill(struct virtio_pci *v, unsigned q)
 		if (control && !(i % 4)) {
 			len = 2;
 			put(data, below(7) | below(6) << 8, 2);
+		} else if (control && i % 4 == 1 && one_in(2)) { /* of pairs, mostly */
+			len = 2;
+			put(data, below(3), 2);
 		} else if (!in && !(i % 4)) {
 			struct net_offload o = make_offload();
 
@@ -385,6 +436,9 @@ static void card_round(void)
 {
 	struct virtio_pci *v = &card->d.v;
 
+	/* Sending may be put off, or not. */
+	loop_cancel(back->loop, &card->d.send_job);
+	card->d.loop = one_in(2) ? back->loop : NULL;
 	if (one_in(8) || v->status & VIRTIO_NEEDS_RESET || !(v->status & VIRTIO_DRIVER_OK))
 		card_start(v);
 	for (unsigned k = below(8); k < 8; k++) {
@@ -405,66 +459,25 @@ static void card_round(void)
 			noise(4);
 		if (one_in(8))
 			any_access(&v->func);
+		if (one_in(4))
+			turn(0);
 	}
 	net_gro_flush(&card->gro);
 }
 
 static void card_fini(void)
 {
+	card->d.loop = back->loop;
 	virtio_net_fini(&card->d);
 	net_end_fini(&card->peer);
 	net_hub_remove(&card->port[0]);
 	net_hub_remove(&card->port[1]);
 	net_hub_free(card->hub);
 	free(card);
+	back_fini();
 }
 
-/* ---- back ends, with a loop that turns when it is told ---- */
-
-static struct {
-	pthread_mutex_t lock;
-	struct loop *loop;
-	struct loop_job stop;
-	struct net_end guest;
-#ifdef CONFIG_SLIRP
-	struct slirp_link *slirp;
-#endif
-	struct netdev *stream;
-	int peer;
-} * back;
-
-static void stop(void *opaque)
-{
-	(void)opaque;
-	loop_quit(back->loop);
-}
-
-static void turn(unsigned ms)
-{
-	for (unsigned i = 0; i < 3; i++) {
-		loop_defer(back->loop, &back->stop);
-		loop_run(back->loop);
-	}
-	clock_step(world.clock, ms * (NSEC_PER_SEC / 1000));
-}
-
-static void back_init(void)
-{
-	back = calloc(1, sizeof(*back));
-	pthread_mutex_init(&back->lock, NULL);
-	back->loop = loop_new(world.clock, &back->lock);
-	back->stop = (struct loop_job){.run = stop};
-	back->peer = -1;
-	refuses = false;
-	net_end_init(&back->guest, "guest", &eater, NULL);
-}
-
-static void back_fini(void)
-{
-	net_end_fini(&back->guest);
-	loop_free(back->loop);
-	free(back);
-}
+/* ---- back ends ---- */
 
 #ifdef CONFIG_SLIRP
 static void slirp_init_one(void)

@@ -166,6 +166,9 @@ static uint64_t a_setup(void)
 {
 	static const uint8_t requests[] = {0, 1, 3, 5, 6, 8, 9, 10, 11, 0xfe, 0xff, 48};
 
+	if (one_in(8)) /* a hub's port gets or loses a feature */
+		return 0x23 | (one_in(2) ? 0x100 : 0x300) | (uint64_t)below(24) << 16 |
+		       (uint64_t)(1 + below(8)) << 32;
 	return below(4) | (one_in(2) ? 0x80 : 0) | (one_in(2) ? 0x20 : 0) |
 	       (uint64_t)requests[below(sizeof(requests))] << 8 |
 	       (uint64_t)below(one_in(4) ? 0x4000 : 8) << 16 |
@@ -401,7 +404,7 @@ static void uhci_round(void)
 			out(io + 2 * below(10), value(), 2);
 		if (one_in(4))
 			drain();
-		fuzz_step(1000000ull * (1 + (one_in(8) ? below(100) : 0)));
+		fuzz_step(1000000ull * (1 + (one_in(32) ? below(100) : 0)));
 	}
 	noise(one_in(4));
 	if (one_in(8))
