@@ -144,7 +144,8 @@ int img_resize(struct img_args *a)
 struct commit {
 	struct img_progress progress;
 	struct img_rate rate;
-	uint64_t before; /* of the images that are done */
+	uint64_t before;                /* bytes of the images that are done */
+	uint64_t copied, copied_before; /* of them and this one */
 };
 
 static void commit_progress(void *opaque, uint64_t done, uint64_t copied)
@@ -152,7 +153,8 @@ static void commit_progress(void *opaque, uint64_t done, uint64_t copied)
 	struct commit *c = opaque;
 
 	img_progress(&c->progress, c->before + done);
-	img_keep_rate(&c->rate, copied);
+	c->copied = c->copied_before + copied;
+	img_keep_rate(&c->rate, c->copied);
 }
 
 static bool is_file(const char *path, const char *name)
@@ -191,6 +193,7 @@ static int commit_layer(struct commit *c, struct image *img, struct image *base,
 	if (image_commit(img, base, commit_progress, c, err, sizeof(err)) < 0)
 		return img_complain("%s", err);
 	c->before += img->size;
+	c->copied_before = c->copied;
 	if (!last && base->size > img->size)
 		r = image_zero(base, img->size, base->size - img->size, true);
 	return r < 0 ? img_complain("cannot write %s: %s", base->file->path, strerror(-r)) : 0;

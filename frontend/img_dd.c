@@ -42,7 +42,8 @@ static int copy(struct image *from, uint64_t offset, struct image *to, uint64_t 
 	for (uint64_t at = 0, n; at < len && r == 0; at += n) {
 		n = len - at < CHUNK ? len - at : CHUNK;
 		r = image_read(from, offset + at, buf, n);
-		if (r == 0 && !img_is_zero(buf, n))
+		/* A device is not empty because it is new to us. */
+		if (r == 0 && (to->file->device || !img_is_zero(buf, n)))
 			r = image_write(to, at, buf, n);
 	}
 	free(buf);

@@ -116,8 +116,8 @@ int qcow2_preallocate(struct image *img, uint64_t from, enum preallocation how)
 		pthread_mutex_unlock(&q->lock);
 		if (r == 0 && how == PREALLOC_FALLOC)
 			r = img->file->ops->allocate(img->file, host, n << q->cluster_bits);
-		/* Used before, they may hold anything. */
-		if (r == 0 && (how == PREALLOC_FULL || !fresh))
+		/* Used before, or of a device, they may hold anything. */
+		if (r == 0 && (how == PREALLOC_FULL || !fresh || img->file->device))
 			r = bfile_fill_zero(img->file, host, n << q->cluster_bits);
 		if (host + (n << q->cluster_bits) > top)
 			top = host + (n << q->cluster_bits);

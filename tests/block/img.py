@@ -274,6 +274,24 @@ class Suite:
                      ["--preallocation=full", "--shrink", "p.qcow2", "1M"]):
             self.img("resize", *args, status=1)
 
+    def test_a_new_image_on_a_device_is_empty(self):
+        with open("device", "wb") as f:
+            f.write(b"was" * 4 * MB)
+        try:
+            device = run(["losetup", "-f", "--show", "device"]).strip()
+        except (OSError, Failure):
+            raise Skip("no loop device can be had")
+        try:
+            for how in "off", "metadata", "full":
+                self.img("create", "-q", "-f", "qcow2", "-o", "preallocation=" + how, device, "5M")
+                self.same(device, bytes(5 * MB))
+            with open("zeroes", "wb") as f:
+                f.truncate(12 * MB)
+            self.img("dd", "if=zeroes", "of=" + device)
+            self.same(device, bytes(12 * MB), "raw")
+        finally:
+            run(["losetup", "-d", device])
+
     def test_measure_prints_the_same(self):
         self.disk("m.raw", 5 * MB + 512, 12)
         self.img("convert", "-S", "64k", "-O", "qcow2", "m.raw", "m.qcow2")
