@@ -100,6 +100,28 @@ static struct pc_added *find(struct pc *pc, const char *id)
 	return NULL;
 }
 
+/* Whether a device has taken its place in the order of boot devices, and alone. */
+static int check_boot(const struct pc *pc, const struct device_spec *spec, unsigned nr_before,
+		      char *err, size_t errlen)
+{
+	unsigned same = 0;
+
+	if (spec->bootindex < 0)
+		return 0;
+	for (unsigned i = 0; i < pc->nr_boot; i++)
+		same += pc->boot[i].index == spec->bootindex;
+	if (pc->nr_boot > nr_before && same == 1)
+		return 0;
+	if (pc->nr_boot > nr_before)
+		snprintf(err, errlen, "-device %s: another device has bootindex=%d",
+			 spec->type->name, spec->bootindex);
+	else
+		snprintf(err, errlen,
+			 "-device %s: nothing can be started from it; leave bootindex= out",
+			 spec->type->name);
+	return -EINVAL;
+}
+
 static int add(struct pc *pc, const struct device_spec *spec, bool runs,
 	       void *(*backend)(void *opaque, enum prop_kind kind, const char *id), void *opaque,
 	       char *err, size_t errlen)
@@ -126,6 +148,7 @@ static int add(struct pc *pc, const struct device_spec *spec, bool runs,
 	    .watchdog = bark,
 	    .opaque = pc,
 	};
+	unsigned nr_boot = pc->nr_boot;
 	void *self;
 	int r;
 
@@ -144,7 +167,7 @@ static int add(struct pc *pc, const struct device_spec *spec, bool runs,
 		return r;
 	pc->added[pc->nr_added].self = self;
 	strcpy(pc->added[pc->nr_added++].id, spec->id);
-	return 0;
+	return runs ? 0 : check_boot(pc, spec, nr_boot, err, errlen);
 }
 
 int pc_add_device(struct pc *pc, const struct device_spec *spec,

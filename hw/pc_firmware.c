@@ -126,6 +126,21 @@ static int add_boot(struct pc *pc, const struct pc_firmware *fw)
 
 /* ---- */
 
+/* Whether code may be where the CPU starts, in the last 16 bytes. */
+static int check_start(const char *name, const uint8_t *end, char *err, size_t errlen)
+{
+	for (unsigned n = 1; n < 16; n++)
+		if (end[-(int)n] != end[-16])
+			return 0;
+	if (end[-16] != 0 && end[-16] != 0xff)
+		return 0;
+	snprintf(err, errlen,
+		 "%s holds no code where the CPU starts; what firmware keeps its variables in is "
+		 "-drive if=pflash,unit=1, its code unit=0",
+		 name);
+	return -EINVAL;
+}
+
 static int add_rom(struct pc *pc, const struct blob *image, char *err, size_t errlen)
 {
 	int r;
@@ -136,6 +151,9 @@ static int add_rom(struct pc *pc, const struct blob *image, char *err, size_t er
 			 image->name, PC_ROM_MAX >> 20, image->len);
 		return -EINVAL;
 	}
+	r = check_start(image->name, image->data + image->len, err, errlen);
+	if (r < 0)
+		return r;
 	r = ram_init(&pc->rom, "bios", image->len);
 	if (r == 0) {
 		memcpy(pc->rom.host, image->data, image->len);
@@ -165,7 +183,8 @@ static int add_flash(struct pc *pc, struct block *const flash[PC_FLASHES], char 
 		machine_add_after(&pc->pci.dev, &f->dev);
 	}
 	pam_set_rom(&pc->pam, &pc->flash[0].ram);
-	return 0;
+	return check_start(block_file(flash[0]) ? block_file(flash[0]) : block_name(flash[0]),
+			   pc->flash[0].ram.host + pc->flash[0].ram.size, err, errlen);
 }
 
 int pc_load_firmware(struct pc *pc, const struct pc_firmware *fw, char *err, size_t errlen)

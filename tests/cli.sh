@@ -170,6 +170,12 @@ refuses "-option-rom: cannot open firmware /nonexistent" -option-rom /nonexisten
 refuses "-option-rom: foo is not known" -option-rom "$dir/exit.rom,foo=1"
 refuses "-option-rom is for firmware" -option-rom "$dir/exit.rom" -kernel "$dir/garbage"
 refuses "cannot open firmware /nonexistent" -global virtio-rng-pci.romfile=/nonexistent -device virtio-rng-pci
+truncate -s 64K "$dir/vars"
+refuses "vars holds no code where the CPU starts.*unit=1" -bios "$dir/vars"
+refuses "vars holds no code where the CPU starts.*unit=1" -drive "if=pflash,format=raw,file=$dir/vars"
+refuses "nothing can be started from it" -device virtio-rng-pci,bootindex=1
+refuses "virtio-blk-pci: another device has bootindex=1" -device e1000,bootindex=1,romfile= \
+	-drive "if=none,id=d,format=raw,file=$dir/vars" -device virtio-blk-pci,drive=d,bootindex=1
 refuses "ops is no order" -boot ops
 refuses "acdn has more devices than the three" -boot acdn
 answers "^std " -vga help
