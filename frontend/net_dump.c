@@ -52,14 +52,12 @@ static int take_property(struct net_dump_spec *s, const struct keyval *kv)
 	return 0;
 }
 
-int on_object(struct parse *p, const char *arg)
+int on_filter_dump(struct parse *p, const char *arg)
 {
 	struct netdevs *n = &p->o->netdevs;
 	struct net_dump_spec *s = &n->dump[n->nr_dumps];
 	struct keyval kv;
 
-	if (!next_keyval(&arg, &kv) || kv.has_val || strcmp(kv.key, "filter-dump") != 0)
-		return fail(p, "-object %s is not supported; there is filter-dump", kv.key);
 	if (n->nr_dumps == MAX_DUMPS)
 		return fail(p, "-object filter-dump: at most %d are supported", MAX_DUMPS);
 	*s = (struct net_dump_spec){.maxlen = 65536};

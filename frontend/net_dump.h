@@ -21,7 +21,7 @@ struct net_dump_spec {
 };
 
 /* Option handler: 0, or -1 with the message set. */
-int on_object(struct parse *p, const char *arg);
+int on_filter_dump(struct parse *p, const char *arg);
 
 struct net_dump_env {
 	struct loop *loop;

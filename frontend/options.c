@@ -350,7 +350,7 @@ static const struct option table[] = {
     {"netdev", "TYPE,id=ID[,...]", on_netdev, "add a network back end; -netdev help"},
     {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
     {"net", "nic|TYPE|none", on_net, NULL},
-    {"object", "filter-dump,...", on_object, "write a network's frames to a file"},
+    {"object", "filter-dump,...", on_object, "write a network's frames to a file; rng-random,id=ID"},
     {"audiodev", "DRIVER,id=ID[,...]", on_audiodev,
      "where sound goes: wav, sdl or none; -audiodev help"},
     {"audio", "DRIVER,model=M[,...]", on_audio, "the same with a sound card: model=hda or ac97"},

@@ -76,6 +76,7 @@ int on_gdb(struct parse *p, const char *arg);
 int add_monitor(struct parse *p, const char *option, const char *dev);
 int on_qmp(struct parse *p, const char *arg);
 int on_mon(struct parse *p, const char *arg);
+int on_object(struct parse *p, const char *arg);
 int on_device(struct parse *p, const char *arg);
 int on_usb(struct parse *p, const char *arg);
 int on_usbdevice(struct parse *p, const char *arg);

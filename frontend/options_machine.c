@@ -20,22 +20,12 @@
 
 static int set_boot_order(struct parse *p, char out[8], const char *val)
 {
-	size_t n = strlen(val);
-
-	for (const char *c = val; *c; c++)
-		if (!strchr("abcdn", *c) || strchr(c + 1, *c))
-			n = 0;
-	if (!n)
+	if (!pc_is_boot_order(val))
 		return fail(
 		    p,
-		    "-boot: %s is no order of devices; each is one of a (floppy), c (disk), d "
-		    "(CD) and n (network)",
+		    "-boot: %s is no order of devices; it has up to three of a, b (floppy), c "
+		    "(disk), d (CD) and n (network)",
 		    val);
-	if (n > 3)
-		return fail(p,
-			    "-boot: %s has more devices than the three that CMOS has room for; "
-			    "the firmware tries others after these",
-			    val);
 	strcpy(out, val);
 	return 0;
 }

@@ -203,6 +203,7 @@ struct pc {
 	struct pflash flash[PC_FLASHES];
 	bool has_firmware;
 	const char *boot_once, *boot_order;
+	char boot_set[4]; /* what boot_order is then */
 	struct fw_cfg fw_cfg;
 	struct debugcon debugcon[PC_DEBUGCONS];
 	struct debug_exit debug_exit;
@@ -271,6 +272,9 @@ int pc_load(struct pc *pc, const struct blob *kernel, const struct boot_module *
 int pc_add_fw_file(struct pc *pc, const char *name, const void *data, size_t len, char *err,
 		   size_t errlen);
 
+/* The order of devices from the next start on, up to three of QEMU's letters. Machine lock held. 0, or -EINVAL. */
+bool pc_is_boot_order(const char *order);
+int pc_set_boot_order(struct pc *pc, const char *order);
 /* Where in the order of boot devices an option ROM is, which is a file of fw_cfg. Before the machine runs. */
 void pc_add_boot_rom(struct pc *pc, int bootindex, const char *file);
 

@@ -61,10 +61,30 @@ static void set_order(struct pc *pc, const char *order)
 	static const char letters[] = " acdn";
 	uint8_t code[3] = {0};
 
-	for (int i = 0; i < 3 && order[i]; i++)
-		code[i] = (uint8_t)(strchr(letters, order[i]) - letters);
+	for (int i = 0; i < 3 && order[i]; i++) /* both floppies are one */
+		code[i] = order[i] == 'b' ? 1 : (uint8_t)(strchr(letters, order[i]) - letters);
 	mc146818_set_cmos(&pc->rtc, 0x3d, (uint8_t)(code[1] << 4 | code[0]));
 	mc146818_set_cmos(&pc->rtc, 0x38, (uint8_t)(code[2] << 4));
+}
+
+bool pc_is_boot_order(const char *order)
+{
+	size_t n = strspn(order, "abcdn");
+
+	for (size_t i = 0; i < n; i++)
+		if (strchr(order + i + 1, order[i]))
+			return false;
+	return n && n <= 3 && !order[n];
+}
+
+int pc_set_boot_order(struct pc *pc, const char *order)
+{
+	if (!pc_is_boot_order(order))
+		return -EINVAL;
+	strcpy(pc->boot_set, order);
+	pc->boot_order = pc->boot_set;
+	pc->boot_once = NULL;
+	return 0;
 }
 
 static int add_number(struct fw_cfg *f, const char *name, uint32_t val)

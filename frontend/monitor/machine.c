@@ -99,6 +99,15 @@ static void cmd_watchdog_action(struct monitor *m, const struct out *o, const st
 	out(o, "\n");
 }
 
+static void cmd_boot_set(struct monitor *m, const struct out *o, const struct arg *a)
+{
+	if (!m->pc->has_firmware)
+		out(o, "no firmware is there that would try devices: the guest was started "
+		       "directly\n");
+	else if (pc_set_boot_order(m->pc, a[0].text) < 0)
+		out(o, "%s is no order of devices, up to three of a, b, c, d and n\n", a[0].text);
+}
+
 static void cmd_nmi(struct monitor *m, const struct out *o, const struct arg *a)
 {
 	(void)o;
@@ -196,6 +205,8 @@ const struct command machine_commands[] = {
     {"watchdog_action", "ACTION", cmd_watchdog_action, "what a watchdog does that runs out",
      "watchdog_action pause"},
     {"accel", "ENGINE", cmd_accel, "go on in another engine: kvm, jit or interp", "accel jit"},
+    {"boot_set", "ORDER", cmd_boot_set,
+     "devices to start from at the next reset, as -boot order=", "boot_set dc"},
     {"nmi", NULL, cmd_nmi, "send an NMI to the CPU that is looked at", "nmi"},
     {"screendump", "[-f:FORMAT] FILE", cmd_screendump, "save the picture, as ppm or png",
      "screendump /tmp/screen.png -f png"},

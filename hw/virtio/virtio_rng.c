@@ -127,6 +127,7 @@ void virtio_rng_fini(struct virtio_rng *d)
 }
 
 static const struct prop props[] = {
+    {"rng", PROP_STR, "id of -object rng-random; all give the host's entropy", NULL, 0, false},
     {"max-bytes", PROP_SIZE, "given in a period", "1T", 0, false},
     {"period", PROP_NUM, "milliseconds", "65536", 1000000, false},
     VIRTIO_LAYOUT_PROPS,
