@@ -15,6 +15,13 @@ void aspace_init(struct aspace *as, const char *name, unsigned addr_bits, pthrea
 	as->dev_lock = dev_lock;
 }
 
+void aspace_init_over(struct aspace *as, const char *name, struct aspace *under)
+{
+	aspace_init(as, name, 0, under->dev_lock);
+	as->under = under;
+	as->limit = under->limit;
+}
+
 /* The seqlock: readers retry while seq is odd or has changed; writers are serialised by dev_lock.
  * Fields are loaded with acquire and stored with release, which orders them against seq on both
  * sides without a fence and costs x86 hosts nothing. */
@@ -190,6 +197,27 @@ int aspace_unmap(struct aspace *as, uint64_t base)
 	return 0;
 }
 
+int aspace_resize_ram(struct aspace *as, uint64_t base, uint64_t size)
+{
+	unsigned at = range_index(as, as->nr, base);
+	if (at == as->nr || as->ranges[at].base != base || as->ranges[at].kind != RANGE_RAM)
+		return -ENOENT;
+	struct range r = as->ranges[at];
+	if (!size || size & ~PAGE_MASK || size > as->limit - base || size > r.ram->size - r.ram_off)
+		return -EINVAL;
+	if (at + 1 < as->nr && as->ranges[at + 1].base < base + size)
+		return -EEXIST;
+	uint64_t was = r.size;
+	r.size = size;
+	write_begin(as);
+	store_range(&as->ranges[at], &r);
+	write_end(as);
+	if (size < was)
+		ram_written(r.ram, r.ram_off + size, was - size);
+	notify(as);
+	return 0;
+}
+
 void aspace_set_a20(struct aspace *as, bool open)
 {
 	uint64_t mask = open ? ~0ull : ~A20_BIT;
@@ -221,7 +249,8 @@ void aspace_unlisten(struct aspace *as, void (*changed)(void *opaque), void *opa
 	}
 }
 
-bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out)
+/* The first range that ends after addr; false where there is none. */
+static bool find_from(const struct aspace *as, uint64_t addr, struct range *out)
 {
 	for (;;) {
 		uint32_t seq = atomic_load_explicit(&as->seq, memory_order_acquire);
@@ -233,8 +262,33 @@ bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out)
 		if (found)
 			load_range(out, &as->ranges[at]);
 		if (atomic_load_explicit(&as->seq, memory_order_relaxed) == seq)
-			return found && out->base <= addr;
+			return found;
 	}
+}
+
+bool aspace_find(const struct aspace *as, uint64_t addr, struct range *out)
+{
+	bool above = find_from(as, addr, out);
+
+	if (above && out->base <= addr)
+		return true;
+	if (!as->under)
+		return false;
+	uint64_t end = above ? out->base : as->limit;
+	if (!aspace_find(as->under, addr, out))
+		return false;
+	if (out->size > end - out->base)
+		out->size = end - out->base;
+	return true;
+}
+
+/* What of an access concerns only the space below. */
+static bool only_under(const struct aspace *as, uint64_t addr, unsigned size)
+{
+	struct range r;
+
+	return as->under && (!find_from(as, addr & aspace_mask(as), &r) ||
+			     r.base >= (addr & aspace_mask(as)) + size);
 }
 
 static uint64_t low_bits(uint64_t v, unsigned size)
@@ -304,7 +358,9 @@ uint64_t aspace_read(struct aspace *as, uint64_t addr, unsigned size)
 	uint32_t generation = atomic_load(&as->generation);
 	struct range r;
 	uint64_t v = 0;
-	addr &= as->addr_mask;
+	if (only_under(as, addr, size))
+		return aspace_read(as->under, addr, size);
+	addr &= aspace_mask(as);
 	if (!aspace_find(as, addr, &r))
 		memset(&r, 0, sizeof(r));
 	uint64_t off = addr - r.base;
@@ -336,7 +392,11 @@ void aspace_write(struct aspace *as, uint64_t addr, uint64_t val, unsigned size)
 {
 	uint32_t generation = atomic_load(&as->generation);
 	struct range r;
-	addr &= as->addr_mask;
+	if (only_under(as, addr, size)) {
+		aspace_write(as->under, addr, val, size);
+		return;
+	}
+	addr &= aspace_mask(as);
 	bool found = aspace_find(as, addr, &r);
 	uint64_t off = found ? addr - r.base : 0;
 	if (!found || size > r.size - off) {
@@ -364,7 +424,7 @@ int aspace_dma_read(struct aspace *as, uint64_t addr, void *buf, size_t len)
 	int ret = 0;
 	while (len) {
 		struct range r;
-		uint64_t a = addr & as->addr_mask;
+		uint64_t a = addr & aspace_mask(as);
 		size_t n = PAGE_SIZE - (a & ~PAGE_MASK);
 		n = n < len ? n : len;
 		if (aspace_find(as, a, &r) && r.kind != RANGE_DEV) {
@@ -387,7 +447,7 @@ int aspace_dma_write(struct aspace *as, uint64_t addr, const void *buf, size_t l
 	int ret = 0;
 	while (len) {
 		struct range r;
-		uint64_t a = addr & as->addr_mask;
+		uint64_t a = addr & aspace_mask(as);
 		size_t n = PAGE_SIZE - (a & ~PAGE_MASK);
 		n = n < len ? n : len;
 		if (aspace_find(as, a, &r) && r.kind == RANGE_RAM) {

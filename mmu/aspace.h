@@ -54,6 +54,7 @@ struct range_use {
 
 struct aspace {
 	const char *name;
+	struct aspace *under;        /* what is seen where nothing is mapped here; or NULL */
 	uint64_t limit;              /* first address past the space */
 	_Atomic uint64_t addr_mask;  /* A20: bit 20 clear when the gate is closed */
 	_Atomic uint32_t seq;        /* seqlock for ranges[] */
@@ -61,7 +62,8 @@ struct aspace {
 	unsigned nr;                 /* in use of ranges[] */
 	struct range ranges[ASPACE_MAX_RANGES]; /* sorted by base; read by aspace_find() only */
 	pthread_mutex_t *dev_lock;              /* may be NULL in tests */
-	struct range_use uses[ASPACE_MAX_RANGES]; /* under dev_lock; the last one is of all the rest */
+	struct range_use
+	    uses[ASPACE_MAX_RANGES]; /* under dev_lock; the last one is of all the rest */
 	unsigned nr_uses;
 	struct {
 		void (*changed)(void *opaque);
@@ -79,6 +81,10 @@ struct aspace {
 void aspace_init(struct aspace *as, const char *name, unsigned addr_bits,
 		 pthread_mutex_t *dev_lock);
 
+/* A space that shows `under`, borrowed, where nothing is mapped in itself: what some of the processors see. It
+ * has the A20 gate of that; who listens to that is not told of changes here. */
+void aspace_init_over(struct aspace *as, const char *name, struct aspace *under);
+
 /* All return 0, -EEXIST on overlap, -EINVAL for a bad range or widths, -ENOSPC when full. RAM and
  * ROM ranges must be page aligned. */
 int aspace_map_ram(struct aspace *as, const char *name, uint64_t base, uint64_t size,
@@ -95,9 +101,18 @@ int aspace_map_rom_dev(struct aspace *as, const char *name, uint64_t base, uint6
  * 0 or -ENOENT. */
 int aspace_unmap(struct aspace *as, uint64_t base);
 
+/* Moves the end of the RAM that was mapped at exactly `base`, in one step for those who look; code decoded from what
+ * it loses is stale then. 0, -ENOENT, -EINVAL for no such part of its memory, -EEXIST where something else is. */
+int aspace_resize_ram(struct aspace *as, uint64_t base, uint64_t size);
+
 /* A20 gate (8042 output port bit 1, port 92h bit 1). */
 void aspace_set_a20(struct aspace *as, bool open);
 bool aspace_a20(const struct aspace *as);
+/* What addresses are masked with by it. */
+static inline uint64_t aspace_mask(const struct aspace *as)
+{
+	return as->under ? as->under->addr_mask : as->addr_mask;
+}
 
 /* Called, under dev_lock, after every change; engines flush their TLBs. 0 or -ENOSPC. */
 int aspace_listen(struct aspace *as, void (*changed)(void *opaque), void *opaque);

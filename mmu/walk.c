@@ -36,7 +36,7 @@
 static void *entry_ptr(struct aspace *as, uint64_t gpa, struct ram **ram, uint64_t *off)
 {
 	struct range r;
-	gpa &= as->addr_mask;
+	gpa &= aspace_mask(as);
 	if (!aspace_find(as, gpa, &r) || r.kind != RANGE_RAM)
 		return NULL;
 	*ram = r.ram;
