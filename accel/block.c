@@ -120,7 +120,7 @@ static void read_code(struct core *c, const struct itlb_entry *e, unsigned off, 
 		return;
 	}
 	for (unsigned k = 0; k < n; k++)
-		buf[k] = (uint8_t)aspace_read(c->bus->mem, e->gpa + off + k, 1);
+		buf[k] = (uint8_t)aspace_read(c->mem, e->gpa + off + k, 1);
 }
 
 static uint32_t mark_code(struct block_cache *bc, struct core *c, struct ram_page *page)
@@ -275,9 +275,11 @@ static struct block *build(struct block_cache *bc, struct core *c, const struct 
 	return b;
 }
 
-static bool same_block(const struct block *b, uint64_t gpa, uint16_t key, uint64_t lin)
+/* host: of the page, as other memory may be at its address in system management mode. */
+static bool same_block(const struct block *b, uint64_t gpa, const uint8_t *host, uint16_t key,
+		       uint64_t lin)
 {
-	return b->gpa == gpa && b->key == key &&
+	return b->gpa == gpa && b->key == key && b->host == host &&
 	       (!(key & (BLOCK_WATCHED | BLOCK_FIXED)) || b->lin == (lin & PAGE_MASK));
 }
 
@@ -285,7 +287,7 @@ struct block *block_find(struct block_cache *bc, const struct block *b, unsigned
 {
 	uint64_t gpa = (b->gpa & PAGE_MASK) + off;
 	struct block *found = bc->hash[hash_of(gpa, b->key)];
-	while (found && (!same_block(found, gpa, b->key, b->lin) || !block_valid(found)))
+	while (found && (!same_block(found, gpa, b->host, b->key, b->lin) || !block_valid(found)))
 		found = found->hash_next;
 	return found;
 }
@@ -316,7 +318,8 @@ bool block_second_page_ok(struct core *c, const struct block *b)
 {
 	uint64_t next = (fetch_lin(c, c->v.rip) & PAGE_MASK) + PAGE_SIZE;
 	const struct itlb_entry *e = mem_fetch_page(c, c->mode == 8 ? next : (uint32_t)next);
-	return e->gpa == b->gpa2 && (!b->page2 || ram_code_version(b->page2) == b->version2);
+	return e->gpa == b->gpa2 && e->page == b->page2 &&
+	       (!b->page2 || ram_code_version(b->page2) == b->version2);
 }
 
 /* As insn_check() decides. What changes these ends its block or sets core.leave. */
@@ -371,7 +374,7 @@ struct block *block_get(struct block_cache *bc, struct core *c)
 	struct block *b, **link = &bc->hash[hash_of(gpa, key)];
 	bc->global = page->global;
 	while ((b = *link)) {
-		bool same = same_block(b, gpa, key, lin);
+		bool same = same_block(b, gpa, page->host, key, lin);
 		if (same && usable(c, b))
 			return b;
 		/* Whatever is stale goes when it is met, or chains of it would grow. */

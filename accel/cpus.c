@@ -207,6 +207,19 @@ void cpus_nmi(struct cpus *c, unsigned cpu)
 	cpus_post(&c->cpu[cpu], EV_NMI, 0);
 }
 
+void cpus_smi(struct cpus *c, unsigned cpu)
+{
+	cpus_post(&c->cpu[cpu], EV_SMI, 0);
+}
+
+int cpus_current(const struct cpus *c)
+{
+	for (unsigned n = 0; n < c->n; n++)
+		if (pthread_equal(c->cpu[n].thread, pthread_self()))
+			return (int)n;
+	return -1;
+}
+
 void cpus_init_signal(struct cpus *c, unsigned cpu)
 {
 	cpus_post(&c->cpu[cpu], EV_INIT, 0);

@@ -67,6 +67,9 @@ void cpus_set_intr(struct cpus *c, unsigned cpu, bool level);
 void cpus_nmi(struct cpus *c, unsigned cpu);
 void cpus_init_signal(struct cpus *c, unsigned cpu);
 void cpus_sipi(struct cpus *c, unsigned cpu, uint8_t vector);
+void cpus_smi(struct cpus *c, unsigned cpu);
+/* The vCPU whose thread this is: what a device's callback was called by; or -1. */
+int cpus_current(const struct cpus *c);
 void cpus_flush_tlb(struct cpus *c);
 /* Where time follows instructions: a timer was armed or cancelled. */
 void cpus_time_changed(struct cpus *c);

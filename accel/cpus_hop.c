@@ -209,8 +209,8 @@ void cpus_count_hop(struct cpu_thread *t, const struct engine *failed, enum run_
 		post_hop(c);
 }
 
-/* The interpreter executes the instruction that the engine cannot. It decodes it anew, so that it may run
- * beside native engines. */
+/* The interpreter executes the instruction that the engine cannot, or all of system management mode. It decodes each
+ * anew, so that it may run beside native engines. */
 enum run_exit cpus_hop(struct cpu_thread *t, const struct unit *u)
 {
 	struct unit *soft = cpus_unit(t, &engine_interp);
@@ -223,8 +223,11 @@ enum run_exit cpus_hop(struct cpu_thread *t, const struct unit *u)
 	}
 	u->engine->store(u->e, &t->state);
 	soft->engine->load(soft->e, &t->state);
-	why = soft->engine->run(soft->e, 1);
-	soft->engine->store(soft->e, &t->state);
+	do {
+		why = soft->engine->run(soft->e, 1);
+		soft->engine->store(soft->e, &t->state);
+	} while (t->state.smm && why == RUN_STOPPED &&
+		 !(atomic_load(&t->events) & (EV_STOP | EV_HOP)));
 	u->engine->load(u->e, &t->state);
 	return why;
 }

@@ -98,7 +98,7 @@ void cpus_follow(struct cpu_thread *t);
 /* Waits until no engine of the other kind runs; false when there is something else to do first. */
 bool cpus_enter(struct cpu_thread *t, struct unit *u);
 void cpus_leave(struct cpu_thread *t, const struct unit *u);
-/* The interpreter executes the instruction that the engine cannot. */
+/* The interpreter executes what the engine cannot: one instruction, or all of system management mode. */
 enum run_exit cpus_hop(struct cpu_thread *t, const struct unit *u);
 /* That has happened, since `begin` (host_ns()): too often, and all vCPUs go on elsewhere. */
 void cpus_count_hop(struct cpu_thread *t, const struct engine *failed, enum run_failure why,

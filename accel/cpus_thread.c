@@ -18,6 +18,10 @@
 void cpus_signal_state(struct cpu_thread *t, uint32_t ev)
 {
 	struct vcpu *v = &t->state;
+	if (v->smm) { /* SDM vol. 3C 31.4.1 */
+		v->init_pending |= (ev & EV_INIT) != 0;
+		return;
+	}
 	if (ev & EV_INIT) {
 		atomic_fetch_and(&t->events, ~(uint32_t)EV_INIT);
 		vcpu_init(v, t->index);

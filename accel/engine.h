@@ -53,7 +53,7 @@ enum run_exit {
 	RUN_HALTED,   /* HLT, MWAIT or wait-for-SIPI with nothing to wake it */
 	RUN_SHUTDOWN, /* triple fault */
 	RUN_FAILED,   /* the engine cannot execute the next instruction: hop */
-	RUN_DEBUG,    /* a debugger waits for the next instruction, or for an access of the last one */
+	RUN_DEBUG, /* a debugger waits for the next instruction, or for an access of the last one */
 };
 
 /* Why it was RUN_FAILED. */
@@ -63,6 +63,7 @@ enum run_failure {
 	FAIL_MSR,       /* an MSR that is not its own */
 	FAIL_MEMORY,    /* a memory map that it cannot have: A20 gate closed */
 	FAIL_BOUND,     /* it cannot stop after so many instructions */
+	FAIL_SMM,       /* system management mode: until that ends */
 	FAILURES,
 };
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "accel/engine.h"
+#include "accel/events.h"
 #include "accel/soft.h"
 #include "accel/stats.h"
 #include "cpu/check.h"
@@ -20,6 +21,7 @@
 #include "cpu/exc.h"
 #include "cpu/mem.h"
 #include "cpu/opcode.h"
+#include "cpu/smm.h"
 
 /* Runs of a block before it is worth translating, if not set otherwise. */
 #define JIT_HOT 8
@@ -199,17 +201,17 @@ static void interp_load(struct engine_cpu *e, const struct vcpu *state)
 {
 	e->core.v = *state;
 	e->core.blk_rip = state->rip;
-	tlb_flush_all(&e->core.tlb);
+	core_update_smm(&e->core);
 	core_update_mode(&e->core);
 	core_update_pcid(&e->core);
 	/* The caller may hold the machine lock: the local APIC is asked for its page later. */
-	atomic_fetch_or(e->core.events, EV_TLB | (state->nmi_pending ? EV_NMI : 0));
+	atomic_fetch_or(e->core.events, EV_TLB | engine_pending(state));
 }
 
 static void interp_store(struct engine_cpu *e, struct vcpu *state)
 {
 	*state = e->core.v;
-	state->nmi_pending |= (atomic_load(e->core.events) & EV_NMI) != 0;
+	engine_keep_pending(state, atomic_load(e->core.events));
 }
 
 /* v.rip of the instruction that faulted. c->insn is NULL when there was none yet (fetch). */
@@ -234,7 +236,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 	e->js.link = 0;
 	if (ev & EV_TLB) {
 		atomic_fetch_and(c->events, ~(uint32_t)EV_TLB);
-		tlb_flush_all(&c->tlb);
+		core_update_smm(c);
 		core_update_apic(c);
 	}
 	if (__builtin_expect(c->v.taken.valid, 0)) {
@@ -249,7 +251,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		if (c->bus->timers)
 			e->due = 0;
 	}
-	if (ev & (EV_STOP | EV_INIT | EV_SIPI | EV_HOP) && !e->hold) {
+	if (ev & engine_leaves(&c->v) && !e->hold) {
 		*why = RUN_STOPPED;
 		return false;
 	}
@@ -257,7 +259,13 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		*why = c->v.activity == ACT_SHUTDOWN ? RUN_SHUTDOWN : RUN_HALTED;
 		return false;
 	}
-	/* While it is blocked the event stays posted, so that it is looked at again after IRET. */
+	/* While one is blocked the event stays posted, so that it is looked at again after RSM or IRET. */
+	if (ev & EV_SMI && !e->hold && !c->v.smm && !shadowed(c)) {
+		atomic_fetch_and(c->events, ~(uint32_t)EV_SMI);
+		c->v.smi_pending = false;
+		c->insn = NULL;
+		smm_enter(c);
+	}
 	if (ev & EV_NMI && !e->hold && !c->v.nmi_blocked && !c->v.mov_ss_shadow) {
 		atomic_fetch_and(c->events, ~(uint32_t)EV_NMI);
 		c->v.nmi_pending = false;

@@ -8,6 +8,7 @@
 #define CPU_BUS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,6 +16,10 @@ struct aspace;
 
 struct cpu_bus {
 	struct aspace *mem, *io;
+	/* What a processor in system management mode has instead of mem; NULL where the board has no such memory.
+	 * All have it while the chip set shows it to all (SMRAM.D_OPEN); TLBs are flushed after each change of that. */
+	struct aspace *smram;
+	_Atomic bool smram_open;
 	void *opaque; /* passed to every callback; `cpu` is the vCPU's index */
 
 	/* Interrupt acknowledge: the vector to deliver (0-255), or -1 when none is deliverable now

@@ -53,6 +53,16 @@ void core_update_mode(struct core *c)
 	p->gbpages = cpu_has(c->model, FEAT_PDPE1GB);
 }
 
+void core_update_smm(struct core *c)
+{
+	const struct cpu_bus *b = c->bus;
+	bool smram = b->smram && (c->v.smm || atomic_load(&b->smram_open));
+
+	c->mem = smram ? b->smram : b->mem;
+	tlb_flush_all(&c->tlb);
+	c->leave = true;
+}
+
 void core_update_pcid(struct core *c)
 {
 	tlb_set_pcid(&c->tlb, c->v.cr4 & CR4_PCIDE ? c->v.cr3 & 0xfff : 0);
@@ -74,6 +84,7 @@ void core_init(struct core *c, const struct cpu_model *model, const struct cpu_b
 	memset(c, 0, sizeof(*c));
 	c->model = model;
 	c->bus = bus;
+	c->mem = bus->mem;
 	c->index = index;
 	c->nr_cpus = 1;
 	c->pauses = CORE_PAUSES;

@@ -69,6 +69,8 @@ struct core {
 	sigjmp_buf *fault; /* where faults go: set by the engine around execution */
 
 	const struct cpu_bus *bus;
+	struct aspace
+	    *mem; /* what this processor sees: bus->mem, or bus->smram; kept by core_update_smm() */
 	const struct cpu_model *model;
 	unsigned index;
 	unsigned nr_cpus;
@@ -109,6 +111,9 @@ void core_init(struct core *c, const struct cpu_model *model, const struct cpu_b
  * of CS, SS, segments, CR0, CR3, CR4, EFER, RFLAGS.AC/VM/TF, DR7 or PKRU; sets c->leave when the
  * code mode or translation changed. */
 void core_update_mode(struct core *c);
+
+/* Sets mem by v.smm and by what the chip set shows, and drops all translations. */
+void core_update_smm(struct core *c);
 
 /* Asks the local APIC where its register page is now; call after a write to IA32_APIC_BASE. */
 void core_update_apic(struct core *c);

@@ -27,7 +27,7 @@ static bool canonical(const struct core *c, uint64_t lin)
 static bool ram_page_of(struct core *c, uint64_t gpa, struct range *r)
 {
 	return (gpa & PAGE_MASK) != c->apic_page &&
-	       aspace_find(c->bus->mem, gpa & c->bus->mem->addr_mask, r);
+	       aspace_find(c->mem, gpa & aspace_mask(c->mem), r);
 }
 
 /* The fast forms of instructions leave segmentation in 64-bit mode to this. */
@@ -70,13 +70,13 @@ static unsigned find(struct core *c, uint64_t lin, enum access acc, unsigned mod
 	if (core_long(c) && !canonical(c, lin))
 		return EXC_GP;
 	c->tlb.misses++;
-	if (page_walk(c->bus->mem, &c->paging, lin, acc, mode == TLB_USER, mode == TLB_KERNEL_AC,
+	if (page_walk(c->mem, &c->paging, lin, acc, mode == TLB_USER, mode == TLB_KERNEL_AC,
 		      &t, err))
 		return EXC_PF;
 	*p = (struct piece){.gpa = t.gpa, .walked = true};
 	if (!ram_page_of(c, t.gpa, &r) || r.kind == RANGE_DEV)
 		return 0;
-	uint64_t off = r.ram_off + (t.gpa & c->bus->mem->addr_mask) - r.base;
+	uint64_t off = r.ram_off + (t.gpa & aspace_mask(c->mem)) - r.base;
 	if (r.kind == RANGE_ROM) {
 		if (acc != ACC_WRITE) /* dropped by the address space */
 			p->host = r.ram->host + off;
@@ -112,7 +112,7 @@ static uint64_t dev_read(struct core *c, uint64_t gpa, unsigned size)
 	core_touch_device(c);
 	if ((gpa & PAGE_MASK) == c->apic_page)
 		return c->bus->apic_read(c->bus->opaque, c->index, gpa & ~PAGE_MASK, size);
-	return aspace_read(c->bus->mem, gpa, size);
+	return aspace_read(c->mem, gpa, size);
 }
 
 static void dev_write(struct core *c, uint64_t gpa, uint64_t val, unsigned size)
@@ -121,7 +121,7 @@ static void dev_write(struct core *c, uint64_t gpa, uint64_t val, unsigned size)
 	if ((gpa & PAGE_MASK) == c->apic_page)
 		c->bus->apic_write(c->bus->opaque, c->index, gpa & ~PAGE_MASK, val, size);
 	else
-		aspace_write(c->bus->mem, gpa, val, size);
+		aspace_write(c->mem, gpa, val, size);
 }
 
 /* The largest access of at most 8 bytes that n leaves room for. */
@@ -362,13 +362,13 @@ const struct itlb_entry *mem_fetch_page(struct core *c, uint64_t lin)
 		return e;
 	if (core_long(c) && !canonical(c, lin))
 		raise_gp(c, 0);
-	if (page_walk(c->bus->mem, &c->paging, lin, ACC_FETCH, user, false, &t, &err))
+	if (page_walk(c->mem, &c->paging, lin, ACC_FETCH, user, false, &t, &err))
 		raise_pf(c, lin, err);
 	if (t.page_size > PAGE_SIZE)
 		tlb_note_large(&c->tlb, lin, t.page_size);
 	*e = (struct itlb_entry){
 	    .tag = tag,
-	    .gpa = t.gpa & c->bus->mem->addr_mask & PAGE_MASK,
+	    .gpa = t.gpa & aspace_mask(c->mem) & PAGE_MASK,
 	    .global = t.global,
 	};
 	if (ram_page_of(c, t.gpa, &r) && r.kind != RANGE_DEV) {

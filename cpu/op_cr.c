@@ -28,7 +28,7 @@ static void load_pdptes(struct core *c, uint64_t cr3)
 {
 	struct paging p = c->paging;
 	p.cr3 = cr3;
-	if (!page_load_pdptes(c->bus->mem, &p))
+	if (!page_load_pdptes(c->mem, &p))
 		raise_gp(c, 0);
 	memcpy(c->v.pdpte, p.pdpte, sizeof(c->v.pdpte));
 }

@@ -59,6 +59,8 @@ void io_write(struct core *c, uint16_t port, uint32_t val, unsigned size)
 		c->dr6_pending |= debug_io_hits(c, port, size);
 	core_touch_device(c);
 	aspace_write(c->bus->io, port, val, size);
+	/* An SMI by a write to a port comes before the next instruction (SDM vol. 3C 31.3.1). */
+	c->leave |= c->events && atomic_load_explicit(c->events, memory_order_relaxed);
 	if (c->watch_events)
 		watch_event(c, WATCH_OUT, port, size, val);
 }

@@ -110,7 +110,7 @@ void op_monitor(struct core *c, const struct insn *i)
 		raise_gp(c, 0);
 	uint64_t lin = seg_lin(c, i->seg, off, 1, ACC_READ);
 	mem_read8(c, lin);
-	if (!page_walk(c->bus->mem, &c->paging, lin, ACC_READ, false, true, &t, &err))
+	if (!page_walk(c->mem, &c->paging, lin, ACC_READ, false, true, &t, &err))
 		c->monitor_gpa = t.gpa;
 }
 

@@ -190,7 +190,7 @@ static void commit(struct core *c, const struct segment *tr, const struct tss *t
 	core_update_mode(c);
 	if (reload) {
 		if (v->cr4 & CR4_PAE) {
-			if (!page_load_pdptes(c->bus->mem, &c->paging))
+			if (!page_load_pdptes(c->mem, &c->paging))
 				raise_gp(c, 0);
 			memcpy(v->pdpte, c->paging.pdpte, sizeof(v->pdpte));
 		}

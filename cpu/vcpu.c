@@ -10,6 +10,7 @@ enum {
 	DR6_RESET = 0xffff0ff0,
 	DR7_RESET = 0x400,
 	MXCSR_RESET = 0x1f80,
+	SMBASE_RESET = 0x30000,
 	SIGNATURE = 0x600, /* family 6; engines put the model's own into EDX */
 };
 
@@ -42,6 +43,7 @@ static void start_state(struct vcpu *v, unsigned index)
 	v->activity = index ? ACT_WAIT_SIPI : ACT_RUNNING;
 	v->sti_shadow = v->mov_ss_shadow = false;
 	v->nmi_pending = v->nmi_blocked = v->init_pending = false;
+	v->smi_pending = v->smm = v->smm_nmi_blocked = false;
 	v->taken.valid = v->taken.exception = false;
 	v->taken.vector = 0;
 	v->apic_id = index;
@@ -57,6 +59,7 @@ void vcpu_reset(struct vcpu *v, unsigned index)
 	v->fpu.fcw = 0x40;
 	v->fpu.ftw = 0xff;
 	v->pat = 0x0007040600070406;
+	v->smbase = SMBASE_RESET;
 	v->misc_enable = 1 << 0 | 1 << 18; /* fast strings, MONITOR */
 }
 

@@ -184,6 +184,10 @@ struct vcpu {
 	bool mov_ss_shadow;    /* interrupts and debug exceptions inhibited likewise */
 	bool nmi_pending, nmi_blocked;
 	bool init_pending;
+	bool smi_pending;
+	bool smm;             /* in system management mode; */
+	bool smm_nmi_blocked; /* nmi_blocked when that was entered */
+	uint32_t smbase;
 	/* An interrupt (or #DB trap) that its source has given up: delivered before the next instruction. */
 	struct {
 		bool valid, exception;

@@ -71,8 +71,11 @@ static const char *check_control(const struct vcpu *v, const struct cpu_model *m
 	return v->dr6 >> 32 || v->dr7 >> 32 ? "DR6 or DR7" : NULL;
 }
 
+/* Without long mode addresses have 32 bits, whatever the highest is. */
 static bool canonical(const struct cpu_model *m, uint64_t a)
 {
+	if (!cpu_has(m, FEAT_LM))
+		return !(a >> 32);
 	unsigned unused = 64 - m->maxlinaddr;
 
 	return (uint64_t)((int64_t)(a << unused) >> unused) == a;
@@ -125,7 +128,8 @@ const char *vcpu_check(const struct vcpu *v, const struct cpu_model *m)
 		return "MXCSR or the x87 unit";
 	if ((unsigned)v->activity > ACT_SHUTDOWN || !is_bool(&v->sti_shadow) ||
 	    !is_bool(&v->mov_ss_shadow) || !is_bool(&v->nmi_pending) || !is_bool(&v->nmi_blocked) ||
-	    !is_bool(&v->init_pending) || !is_bool(&v->taken.valid) ||
+	    !is_bool(&v->init_pending) || !is_bool(&v->smi_pending) || !is_bool(&v->smm) ||
+	    !is_bool(&v->smm_nmi_blocked) || !is_bool(&v->taken.valid) ||
 	    !is_bool(&v->taken.exception))
 		return "events";
 	if ((bad = check_control(v, m)) || (bad = check_segments(v, m)))

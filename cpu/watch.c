@@ -105,7 +105,7 @@ bool watch_exec(struct core *c, const struct watch *w, uint64_t lin, struct watc
 	const struct watch_key *k = set_find(&w->exec, lin);
 	struct translation t;
 
-	if (!k && watch_offset(w, lin) && page_walk_debug(c->bus->mem, &c->paging, lin, &t) == 0)
+	if (!k && watch_offset(w, lin) && page_walk_debug(c->mem, &c->paging, lin, &t) == 0)
 		k = set_find(&w->physical, t.gpa);
 	if (!k)
 		return false;

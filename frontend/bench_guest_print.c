@@ -17,7 +17,7 @@
 static const char *const failure_names[FAILURES] = {
     [FAIL_EMULATION] = "not emulated", [FAIL_ENTRY] = "state not accepted",
     [FAIL_MSR] = "other MSRs",         [FAIL_MEMORY] = "A20 gate or memory map",
-    [FAIL_BOUND] = "to be counted",
+    [FAIL_BOUND] = "to be counted",    [FAIL_SMM] = "in system management mode",
 };
 
 /* ---- what was counted, as one list ---- */

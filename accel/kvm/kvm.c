@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "accel/kvm/kvm.h"
+
+#include "accel/events.h"
 #include "accel/kvm/kvm_impl.h"
 #include "accel/kvm/kvm_kick.h"
 #include "accel/probe/kvm_probe.h"
@@ -178,12 +180,13 @@ static void engine_destroy(struct engine_cpu *e)
 static void engine_load(struct engine_cpu *e, const struct vcpu *v)
 {
 	e->state = *v;
-	e->refused = kvm_state_load(e, v) < 0;
+	/* System management mode is left to others, and KVM not told of it. */
+	e->refused = v->smm || kvm_state_load(e, v) < 0;
 	e->unfinished = false;
 	e->ready = v->rflags & FL_IF && !v->sti_shadow && !v->mov_ss_shadow && !v->taken.valid;
-	e->state.nmi_pending = false;
+	e->state.nmi_pending = e->state.smi_pending = e->state.init_pending = false;
 	/* The caller may hold the machine lock: the bus is asked later. */
-	atomic_fetch_or(e->events, EV_TLB | (v->nmi_pending ? EV_NMI : 0));
+	atomic_fetch_or(e->events, EV_TLB | engine_pending(v));
 }
 
 static void engine_store(struct engine_cpu *e, struct vcpu *v)
@@ -192,7 +195,7 @@ static void engine_store(struct engine_cpu *e, struct vcpu *v)
 	if (!e->refused)
 		kvm_state_store(e, &e->state);
 	*v = e->state;
-	v->nmi_pending |= (atomic_load(e->events) & EV_NMI) != 0;
+	engine_keep_pending(v, atomic_load(e->events));
 }
 
 static void engine_kick(struct engine_cpu *e)
@@ -408,7 +411,7 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		atomic_fetch_and(e->events, ~(uint32_t)(EV_TLB | EV_TIME));
 	if (ev & EV_TLB || !e->tsc_joined)
 		settle(e);
-	if (ev & (EV_STOP | EV_INIT | EV_SIPI | EV_HOP)) {
+	if (ev & engine_leaves(&e->state)) {
 		*why = RUN_STOPPED;
 		return false;
 	}
@@ -416,8 +419,11 @@ static bool take_events(struct engine_cpu *e, enum run_exit *why)
 		*why = e->state.activity == ACT_SHUTDOWN ? RUN_SHUTDOWN : RUN_HALTED;
 		return false;
 	}
-	if (!aspace_a20(e->bus->mem) || atomic_load(&e->vm->mem_failed))
+	if (!aspace_a20(e->bus->mem) || atomic_load(&e->bus->smram_open) ||
+	    atomic_load(&e->vm->mem_failed))
 		return fail(e, FAIL_MEMORY, why);
+	if (ev & EV_SMI)
+		return fail(e, FAIL_SMM, why);
 	if (ev & EV_NMI)
 		take_nmi(e);
 	if (ev & EV_INTR && e->ready)
@@ -436,7 +442,7 @@ static enum run_exit engine_run(struct engine_cpu *e, uint64_t max_insns)
 	enum run_exit why = RUN_STOPPED;
 
 	if (max_insns != UINT64_MAX || e->refused) {
-		e->failure = e->refused ? FAIL_ENTRY : FAIL_BOUND;
+		e->failure = e->state.smm ? FAIL_SMM : e->refused ? FAIL_ENTRY : FAIL_BOUND;
 		return RUN_FAILED;
 	}
 	e->thread = pthread_self();

@@ -95,7 +95,7 @@ static void info_cpus(struct monitor *m, const struct out *o, const struct arg *
 	static const char *const failure[FAILURES] = {
 	    [FAIL_EMULATION] = "not emulated", [FAIL_ENTRY] = "state not accepted",
 	    [FAIL_MSR] = "other MSRs",         [FAIL_MEMORY] = "A20 gate or memory map",
-	    [FAIL_BOUND] = "to be counted",
+	    [FAIL_BOUND] = "to be counted",    [FAIL_SMM] = "in system management mode",
 	};
 	const struct pc *pc = m->pc;
 

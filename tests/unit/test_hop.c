@@ -499,3 +499,41 @@ Test(hop, a20_gate)
 	cr_expect_gt(cpus_hops(b.cpus, FAIL_MEMORY), 0u);
 	box_free(&b);
 }
+
+/* The interpreter has system management mode; the guest is back on KVM after each. */
+Test(hop, system_management)
+{
+	/* incl 0x21000; rsm; 16-bit code */
+	static const uint8_t handler[] = {0x67, 0x66, 0xff, 0x05, 0, 0x10, 0x02, 0, 0x0f, 0xaa};
+	struct box b = {.s = synth_new("qemu64")};
+	struct synth *s = b.s;
+
+	need(kvm_only);
+	cr_assert_eq(engine_kvm.fit(&s->model), 0);
+	aspace_init(&b.io, "io", 16, NULL);
+	s->bus.io = &b.io;
+	enter_long_2m(s);
+	memcpy(s->ram.host + TEXT, spin, (size_t)(spin_end - spin));
+	memcpy(s->ram.host + 0x38000, handler, sizeof(handler));
+	cr_assert_eq(
+	    cpus_new(&b.cpus, &engine_kvm, &(struct engine_config){0}, &s->model, &s->bus, 1), 0);
+	*cpus_state(b.cpus, 0) = s->c.v;
+	cpus_resume(b.cpus);
+	for (unsigned n = 1; n <= 20; n++) {
+		uint64_t count;
+
+		cpus_smi(b.cpus, 0);
+		for (unsigned k = 0; k < 5000 && peek(s, 0x21000, 4) != n; k++)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		cr_assert_eq(peek(s, 0x21000, 4), n);
+		count = peek(s, 0x20000, 4);
+		for (unsigned k = 0; k < 5000 && peek(s, 0x20000, 4) == count; k++)
+			nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		cr_assert_neq(peek(s, 0x20000, 4), count);
+		cr_expect_eq(cpus_on(b.cpus, 0), &engine_kvm);
+	}
+	cr_expect_geq(cpus_hops(b.cpus, FAIL_SMM), 20u);
+	cpus_pause(b.cpus);
+	cr_expect_not(cpus_state(b.cpus, 0)->smm);
+	box_free(&b);
+}
