@@ -212,6 +212,8 @@ static int configure(struct app *a)
 	c->no_hpet = o->no_hpet;
 	c->no_s3 = o->no_s3;
 	c->no_s4 = o->no_s4;
+	c->smm = o->smm == SMM_ON;
+	c->secure_flash = o->secure_flash;
 	c->no_reboot = o->no_reboot;
 	c->no_shutdown = o->no_shutdown;
 	c->epoch_ns = epoch(o);

@@ -333,7 +333,8 @@ static const struct option table[] = {
     {"fw_cfg", "NAME,file=FILE|string=TEXT", on_fw_cfg, "a file for firmware and guests to read"},
 
     {"", NULL, NULL, "The machine"},
-    {"machine", "pc|q35", on_machine, "the board (default pc); also -M; -machine help"},
+    {"machine", "pc|q35[,smm=on|off]", on_machine,
+     "the board (default pc), its system management mode; also -M; -machine help"},
     {"M", "pc|q35", on_machine, NULL},
     {"accel", "NAME[,...]", on_accel,
      "what executes the CPUs: auto, kvm, jit or interp; -accel help"},

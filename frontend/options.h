@@ -121,6 +121,9 @@ struct options {
 	struct sdl_options sdl;
 	bool has_vnc;
 	struct vnc_options vnc;
+	/* System management mode; auto: where UEFI firmware may want it, which is q35 with flash. */
+	enum { SMM_AUTO, SMM_ON, SMM_OFF } smm;
+	bool secure_flash;
 	bool nographic, no_reboot, no_shutdown;
 	struct chardev_spec serial[MAX_SERIAL];
 	unsigned nr_serial;

@@ -367,6 +367,11 @@ static int find_flash(struct parse *p)
 	if (o->flash[0] && o->bios)
 		return fail(p, "-bios and -drive if=pflash both name firmware; leave one out");
 	o->firmware |= o->flash[0] != NULL;
+	if (o->smm == SMM_AUTO)
+		o->smm = o->flash[0] && o->board == &board_q35 ? SMM_ON : SMM_OFF;
+	if (o->secure_flash && o->smm == SMM_OFF)
+		return fail(p, "cfi.pflash01.secure=on needs -machine q35,smm=on: nothing could "
+			       "write to the flash");
 	return 0;
 }
 

@@ -43,10 +43,18 @@ static int read_global(struct global *g, const char *text)
 static int of_board(struct parse *p, const struct global *g)
 {
 	bool pm = strcmp(g->driver, "PIIX4_PM") == 0 || strcmp(g->driver, "ICH9-LPC") == 0;
+	bool flash = strcmp(g->driver, "cfi.pflash01") == 0 && strcmp(g->prop, "secure") == 0;
 	bool s3 = strcmp(g->prop, "disable_s3") == 0, s4 = strcmp(g->prop, "disable_s4") == 0;
 
 	if (strcmp(g->driver, "isa-debugcon") == 0 && strcmp(g->prop, "iobase") == 0)
 		return set_debugcon_port(p, g->val) < 0 ? -1 : 1;
+	if (flash) {
+		p->o->secure_flash = strcmp(g->val, "on") == 0;
+		if (!p->o->secure_flash && strcmp(g->val, "off") != 0)
+			return fail(p, "-global %s.%s=%s: it is on or off", g->driver, g->prop,
+				    g->val);
+		return 1;
+	}
 	if (!pm || (!s3 && !s4))
 		return 0;
 	if (strcmp(g->val, "0") != 0 && strcmp(g->val, "1") != 0)

@@ -211,8 +211,6 @@ int on_machine(struct parse *p, const char *arg)
 	static const char *const fine[] = {"usb=off",
 					   "vmport=off",
 					   "graphics=off",
-					   "smm=off",
-					   "smm=auto",
 					   "acpi=on",
 					   "hpet=on",
 					   "graphics=on",
@@ -281,6 +279,14 @@ int on_machine(struct parse *p, const char *arg)
 				return fail(p, "-machine: there is no -audiodev with id=%s",
 					    kv.val);
 			strcpy(p->o->audiodevs.speaker, kv.val);
+			continue;
+		}
+		if (strcmp(kv.key, "smm") == 0 && kv.has_val) {
+			p->o->smm = strcmp(kv.val, "on") == 0    ? SMM_ON
+				    : strcmp(kv.val, "off") == 0 ? SMM_OFF
+								 : SMM_AUTO;
+			if (p->o->smm == SMM_AUTO && strcmp(kv.val, "auto") != 0)
+				return fail(p, "-machine smm=%s: it is on, off or auto", kv.val);
 			continue;
 		}
 		if (strcmp(kv.key, "hpet") == 0 && strcmp(kv.val, "off") == 0) {

@@ -178,6 +178,8 @@ static void apm_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 	else if (pm->apm[0] == ACPI_DISABLE)
 		pm->cnt &= ~SCI_EN;
 	update_sci(pm);
+	if (pm->smi_command)
+		pm->smi_command(pm->smi_opaque);
 }
 
 static const struct mmio_ops apm_ops = {apm_read, apm_write, 1, 1};

@@ -49,6 +49,9 @@ struct acpi_pm {
 	struct irq_pin sci;
 	void (*sleep)(void *opaque, uint8_t slp_typ);
 	void *opaque;
+	/* The SMI command port was written; NULL without system management mode. */
+	void (*smi_command)(void *opaque);
+	void *smi_opaque;
 };
 
 /* base: PM I/O base, 0 for none yet (PM1a_EVT at +0, PM1a_CNT at +4, PM_TMR at +8; 16 ports); gpe: GPE0 block, 0 for elsewhere.

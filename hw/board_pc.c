@@ -19,6 +19,11 @@ static int wire(struct pc *pc)
 	    (r = piix_ide_init(&pc->piix_ide, &m->io, ide, &pc->drives)) < 0 ||
 	    (r = pci_bus_add(&pc->pci, &pc->piix_ide.func, PCI_DEVFN(1, 1))) < 0)
 		return r;
+	if (pc->cfg.smm) {
+		struct irq_pin smi = pc_smi_pin(pc);
+
+		i440fx_set_smm(&pc->i440fx, &pc->smram, &smi);
+	}
 	machine_add(m, &pc->pm.dev);
 	machine_add(m, &pc->i440fx.host.dev);
 	machine_add(m, &pc->i440fx.isa.dev);

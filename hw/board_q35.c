@@ -21,6 +21,14 @@ static int wire(struct pc *pc)
 	    (r = ahci_init(&pc->ahci, NULL, &pc->drives)) < 0 ||
 	    (r = pci_bus_add(&pc->pci, &pc->ahci.func, PCI_DEVFN(31, 2))) < 0)
 		return r;
+	if (pc->cfg.smm) {
+		struct irq_pin smi = pc_smi_pin(pc);
+
+		q35_set_smram(&pc->q35, &pc->smram);
+		ich9_set_smm(&pc->ich9, &smi);
+		if ((r = pc_smm_files(pc)) < 0)
+			return r;
+	}
 	ahci_added(&pc->ahci);
 	machine_add(m, &pc->pm.dev);
 	machine_add(m, &pc->ich9.dev);

@@ -94,6 +94,21 @@ static int dma_copy_out(struct fw_cfg *f, uint64_t addr, uint32_t len)
 	return 0;
 }
 
+/* All of it fits, or nothing is written. */
+static int dma_copy_in(struct fw_cfg *f, uint64_t addr, uint32_t len)
+{
+	struct fw_cfg_item *it = find(f, f->key);
+
+	if (!it || !it->writable || f->off > it->len || len > it->len - f->off)
+		return -EPERM;
+	if (aspace_dma_read(f->mem, addr, it->data + f->off, len) < 0)
+		return -EFAULT;
+	f->off += len;
+	if (f->written)
+		f->written(f->opaque, it);
+	return 0;
+}
+
 static void dma_run(struct fw_cfg *f)
 {
 	uint64_t at = f->dma_addr, addr;
@@ -114,7 +129,8 @@ static void dma_run(struct fw_cfg *f)
 		if (dma_copy_out(f, addr, len) < 0)
 			result = DMA_ERROR;
 	} else if (control & DMA_WRITE) {
-		result = DMA_ERROR; /* no item is writable */
+		if (dma_copy_in(f, addr, len) < 0)
+			result = DMA_ERROR;
 	} else if (control & DMA_SKIP) {
 		skip(f, len);
 	}
@@ -242,20 +258,35 @@ int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, size_t
 	return 0;
 }
 
+static struct fw_cfg_item *find_file(struct fw_cfg *f, const char *name)
+{
+	for (unsigned i = 0; i < f->nr; i++)
+		if (f->item[i].name[0] && strcmp(f->item[i].name, name) == 0)
+			return &f->item[i];
+	return NULL;
+}
+
+int fw_cfg_let_write(struct fw_cfg *f, const char *name)
+{
+	struct fw_cfg_item *it = find_file(f, name);
+
+	if (!it)
+		return -ENOENT;
+	it->writable = true;
+	return 0;
+}
+
 int fw_cfg_set_file(struct fw_cfg *f, const char *name, const void *data, size_t len)
 {
-	for (unsigned i = 0; i < f->nr; i++) {
-		struct fw_cfg_item *it = &f->item[i];
+	struct fw_cfg_item *it = find_file(f, name);
 
-		if (!it->name[0] || strcmp(it->name, name) != 0)
-			continue;
-		if (len > it->len)
-			return -EINVAL;
-		memcpy(it->data, data, len);
-		memset(it->data + len, 0, it->len - len);
-		return 0;
-	}
-	return -ENOENT;
+	if (!it)
+		return -ENOENT;
+	if (len > it->len)
+		return -EINVAL;
+	memcpy(it->data, data, len);
+	memset(it->data + len, 0, it->len - len);
+	return 0;
 }
 
 int fw_cfg_init(struct fw_cfg *f, struct aspace *io, struct aspace *mem)

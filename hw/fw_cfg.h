@@ -6,6 +6,7 @@
 #ifndef HW_FW_CFG_H
 #define HW_FW_CFG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,7 @@ struct fw_cfg_item {
 	uint32_t len;
 	uint8_t *data;          /* owned */
 	char name[FW_CFG_NAME]; /* empty for items that are not files */
+	bool writable;          /* by the guest, which DMA can */
 };
 
 struct fw_cfg {
@@ -59,6 +61,8 @@ struct fw_cfg {
 	unsigned nr, nr_files;
 	/* The guest has selected an item, before it reads; may be NULL. */
 	void (*selected)(void *opaque, const struct fw_cfg_item *item);
+	/* The guest has written to an item; may be NULL. */
+	void (*written)(void *opaque, const struct fw_cfg_item *item);
 	void *opaque;
 	struct fw_cfg_item item[FW_CFG_MAX_ITEMS];
 };
@@ -70,6 +74,8 @@ void fw_cfg_fini(struct fw_cfg *f);
 int fw_cfg_add(struct fw_cfg *f, uint16_t key, const void *data, size_t len);
 int fw_cfg_add_int(struct fw_cfg *f, uint16_t key, uint64_t val, unsigned size);
 int fw_cfg_add_file(struct fw_cfg *f, const char *name, const void *data, size_t len);
+/* Lets the guest write to a file. -ENOENT. */
+int fw_cfg_let_write(struct fw_cfg *f, const char *name);
 /* Changes a file, any time; its length stays. -ENOENT, -EINVAL for more bytes than it has. */
 int fw_cfg_set_file(struct fw_cfg *f, const char *name, const void *data, size_t len);
 

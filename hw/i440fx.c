@@ -11,8 +11,14 @@
 
 enum {
 	PAM0 = 0x59,
-	PMBA = 0x40,    /* power management base address */
-	DEVACTB = 0x58, /* bit 25: writes to port B2h raise SMIs */
+	SMRAM = 0x72,
+	D_OPEN = 1 << 6,
+	D_CLS = 1 << 5,
+	D_LCK = 1 << 4,
+	G_SMRAME = 1 << 3,
+	PMBA = 0x40, /* power management base address */
+	DEVACTB = 0x58,
+	APMC_EN = 1 << 1, /* of DEVACTB's last byte: writes to port B2h raise SMIs */
 	PMREGMISC = 0x80,
 };
 
@@ -50,12 +56,36 @@ static void isa_changed(struct pci_func *f, unsigned off, unsigned size)
 		route(c);
 }
 
+/* Once locked by firmware, SMRAM stays closed and as it is. */
+static void map_smram(struct i440fx *c)
+{
+	struct pci_func *f = &c->host;
+	uint8_t *reg = &f->config[SMRAM];
+	bool lock = *reg & D_LCK;
+
+	if (lock)
+		*reg &= (uint8_t)~D_OPEN;
+	f->wmask[SMRAM] = lock ? D_CLS : D_OPEN | D_CLS | D_LCK | G_SMRAME;
+	smram_update(c->smram,
+		     &(struct smram_wanted){.enabled = *reg & G_SMRAME, .open = *reg & D_OPEN});
+}
+
 static void host_changed(struct pci_func *f, unsigned off, unsigned size)
 {
 	struct i440fx *c = (struct i440fx *)((char *)f - offsetof(struct i440fx, host));
 
 	if (off < PAM0 + PAM_REGS && off + size > PAM0)
 		pam_update(c->pam, f->config + PAM0);
+	if (c->smram && off <= SMRAM && off + size > SMRAM)
+		map_smram(c);
+}
+
+static void smi_command(void *opaque)
+{
+	struct i440fx *c = opaque;
+
+	if (c->pm.config[DEVACTB + 3] & APMC_EN)
+		irq_set(&c->smi, 1);
 }
 
 static void pm_changed(struct pci_func *f, unsigned off, unsigned size)
@@ -81,8 +111,8 @@ static void init_host(struct pci_func *f)
 	f->wmask[PAM0] = 0x30;
 	memset(f->wmask + PAM0 + 1, 0x33, PAM_REGS - 1);
 	f->config_changed = host_changed;
-	f->wmask[0x72] = 0x78; /* SMRAM; there is no system management mode to use it */
-	f->start[0x72] = 0x02;
+	f->wmask[SMRAM] = D_OPEN | D_CLS | D_LCK | G_SMRAME;
+	f->start[SMRAM] = 0x02;
 }
 
 static void init_isa(struct pci_func *f)
@@ -121,13 +151,23 @@ static void init_pm(struct pci_func *f)
 	f->wmask[PMREGMISC] = 1;
 	/* Firmware that finds SMIs enabled takes system management mode for set up, and leaves it
 	 * alone. */
-	pci_set32(f->start + DEVACTB, 1u << 25);
+	f->start[DEVACTB + 3] = APMC_EN;
 	memset(f->wmask + DEVACTB, 0xff, 3);
 	memset(f->wmask + 0x90, 0xff, 4); /* SMBus host base and configuration, without a host */
 	f->start[0x90] = 1;
 	f->wmask[0x90] = 0xf0;
 	f->wmask[0xd2] = 0x0f;
 	f->config_changed = pm_changed;
+}
+
+void i440fx_set_smm(struct i440fx *c, struct smram *smram, const struct irq_pin *smi)
+{
+	c->smram = smram;
+	c->smi = *smi;
+	c->acpi->smi_command = smi_command;
+	c->acpi->smi_opaque = c;
+	c->pm.start[DEVACTB + 3] = 0;
+	c->pm.wmask[DEVACTB + 3] = 0xff;
 }
 
 void i440fx_start(struct i440fx *c, const uint8_t irq[4])

@@ -21,7 +21,12 @@ enum {
 	RCBA_SIZE = 0x4000,
 	PM_LEN = 0x80,
 	SMI_EN = 0x30,
-	APMC_EN = 1 << 5,
+	SMI_STS = 0x34,
+	GBL_SMI_EN = 1 << 0,
+	APMC_EN = 1 << 5, /* and SMI_STS.APM_STS */
+	EOS = 1 << 1,
+	GEN_PMCON_1 = 0xa0,
+	SMI_LOCK = 1 << 4,
 	IR_RESET = 0x3210,
 };
 
@@ -32,6 +37,10 @@ static const uint16_t ir_offset[ICH9_IR_REGS] = {0x3150, 0x314c, 0x3148, 0x3146,
 static const struct field fields[] = {
     FIELD_ARRAY(ich9, ir, IR_RESET),
     FIELD(ich9, smi_en, APMC_EN),
+    FIELD(ich9, smi_sts, 0),
+    FIELD(ich9, smi_asked, 0),
+    FIELD(ich9, smi_features, 0),
+    FIELD(ich9, smi_agreed, 0),
     FIELD_END,
 };
 
@@ -83,6 +92,39 @@ static int pirq_of(void *opaque, uint8_t devfn, unsigned pin)
 	return c->ir[slot - 25] >> 4 * (pin - 1) & 7;
 }
 
+/* ---- system management ---- */
+
+static bool has_smm(const struct ich9 *c)
+{
+	return c->smi.set != NULL;
+}
+
+static void write_smi_en(struct ich9 *c, unsigned shift, uint8_t val)
+{
+	uint32_t mask = 0xffu << shift;
+
+	if (!has_smm(c))
+		/* Firmware that finds SMIs enabled takes system management mode for set up, and
+		 * leaves it alone. */
+		c->smi_en = ((c->smi_en & ~mask) | (uint32_t)val << shift) | APMC_EN;
+	else {
+		if (c->lpc.config[GEN_PMCON_1] & SMI_LOCK)
+			mask &= ~(uint32_t)GBL_SMI_EN;
+		c->smi_en = ((c->smi_en & ~mask) | ((uint32_t)val << shift & mask)) | EOS;
+	}
+}
+
+static void smi_command(void *opaque)
+{
+	struct ich9 *c = opaque;
+
+	if (!(c->smi_en & APMC_EN))
+		return;
+	c->smi_sts |= APMC_EN;
+	if (c->smi_en & GBL_SMI_EN)
+		irq_set(&c->smi, 1);
+}
+
 /* ---- power management ports above those of acpi_pm ---- */
 
 static uint64_t pm_read(void *dev, uint64_t off, unsigned size)
@@ -93,6 +135,8 @@ static uint64_t pm_read(void *dev, uint64_t off, unsigned size)
 	(void)size;
 	if (off >= SMI_EN && off < SMI_EN + 4)
 		return c->smi_en >> 8 * (off - SMI_EN) & 0xff;
+	if (off >= SMI_STS && off < SMI_STS + 4)
+		return c->smi_sts >> 8 * (off - SMI_STS) & 0xff;
 	if (off >= ICH9_GPE0 && off < ICH9_GPE0 + 2)
 		return acpi_pm_gpe_read(c->acpi, (unsigned)off - ICH9_GPE0);
 	if (off >= ICH9_GPE0 + 8 && off < ICH9_GPE0 + 10)
@@ -107,12 +151,9 @@ static void pm_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	off += ACPI_PM_LEN;
 	(void)size;
 	if (off >= SMI_EN && off < SMI_EN + 4) {
-		unsigned shift = 8 * (unsigned)(off - SMI_EN);
-
-		/* Firmware that finds SMIs enabled takes system management mode for set up, and
-		 * leaves it alone. */
-		c->smi_en =
-		    ((c->smi_en & ~(0xffu << shift)) | (uint32_t)(val & 0xff) << shift) | APMC_EN;
+		write_smi_en(c, 8 * (unsigned)(off - SMI_EN), (uint8_t)val);
+	} else if (off >= SMI_STS && off < SMI_STS + 4) {
+		c->smi_sts &= ~((uint32_t)(val & 0xff) << 8 * (off - SMI_STS));
 	} else if (off >= ICH9_GPE0 && off < ICH9_GPE0 + 2) {
 		acpi_pm_gpe_write(c->acpi, (unsigned)off - ICH9_GPE0, (uint8_t)val);
 	} else if (off >= ICH9_GPE0 + 8 && off < ICH9_GPE0 + 10) {
@@ -198,6 +239,11 @@ static void lpc_changed(struct pci_func *f, unsigned off, unsigned size)
 		move_pm(c);
 	if (off < RCBA + 4 && off + size > RCBA)
 		move_rcba(c);
+	if (has_smm(c)) {
+		bool lock = f->config[GEN_PMCON_1] & SMI_LOCK;
+
+		f->wmask[GEN_PMCON_1] = lock ? 0xff & ~SMI_LOCK : 0xff;
+	}
 }
 
 static void tame(void *state)
@@ -215,6 +261,23 @@ static void rewire(void *state)
 	pci_bus_rewire(c->lpc.bus);
 }
 
+static void reset_done(void *state)
+{
+	struct ich9 *c = state;
+
+	if (has_smm(c))
+		c->smi_en = EOS;
+	rewire(c);
+}
+
+void ich9_set_smm(struct ich9 *c, const struct irq_pin *smi)
+{
+	c->smi = *smi;
+	c->acpi->smi_command = smi_command;
+	c->acpi->smi_opaque = c;
+	reset_done(c);
+}
+
 int ich9_init(struct ich9 *c, struct pci_bus *bus, struct acpi_pm *acpi,
 	      const struct irq_pin *isa_irq, const struct irq_pin *gsi)
 {
@@ -223,7 +286,8 @@ int ich9_init(struct ich9 *c, struct pci_bus *bus, struct acpi_pm *acpi,
 	memset(c, 0, sizeof(*c));
 	device_init(&c->dev, "ich9", fields, c);
 	c->dev.tame = tame;
-	c->dev.reset_done = c->dev.loaded = rewire;
+	c->dev.reset_done = reset_done;
+	c->dev.loaded = rewire;
 	c->acpi = acpi;
 	for (int i = 0; i < 16; i++) {
 		c->isa_irq[i] = *isa_irq;
@@ -249,7 +313,7 @@ int ich9_init(struct ich9 *c, struct pci_bus *bus, struct acpi_pm *acpi,
 	memset(f->wmask + PIRQ_ROUT_E, 0x8f, 4);
 	f->wmask[0x82] = 0xff; /* LPC I/O enables: all decode all the time */
 	f->wmask[0x83] = 0xff;
-	f->wmask[0xa0] = 0xff; /* general power management configuration */
+	f->wmask[GEN_PMCON_1] = 0xff;
 	pci_set32(f->wmask + RCBA, ~(RCBA_SIZE - 1u) | RCBA_EN);
 	f->config_changed = lpc_changed;
 	bus->line = pirq;

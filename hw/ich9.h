@@ -24,7 +24,11 @@ struct ich9 {
 	uint16_t ir[ICH9_IR_REGS]; /* DnIR: bits 2:0 INTA#, 6:4 INTB#, ...; ir[0] is slot 25's */
 	uint8_t pirq_level;        /* bit per PIRQ */
 	uint16_t irq_level;        /* bit per ISA interrupt driven from here */
-	uint32_t smi_en;
+	uint32_t smi_en, smi_sts;
+	struct irq_pin smi; /* rises with each SMI; not wired without system management mode */
+	/* What firmware and board agree upon for SMIs (fw_cfg, hw/pc_smm.c). */
+	uint64_t smi_asked, smi_features;
+	uint8_t smi_agreed;
 	uint64_t pm_base, rcba; /* as mapped; 0: not */
 };
 
@@ -32,6 +36,8 @@ struct ich9 {
  * follow. 0 or -errno. */
 int ich9_init(struct ich9 *c, struct pci_bus *bus, struct acpi_pm *acpi,
 	      const struct irq_pin *isa_irq, const struct irq_pin *gsi);
+/* There is system management mode: its registers do something from the next reset on. */
+void ich9_set_smm(struct ich9 *c, const struct irq_pin *smi);
 /* What firmware would set up: interrupts irq[n] for PIRQ n and n + 4, power management ports. */
 void ich9_start(struct ich9 *c, const uint8_t irq[4]);
 

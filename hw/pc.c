@@ -384,6 +384,8 @@ int pc_new(struct pc **out, const struct pc_config *cfg, char *err, size_t errle
 
 	pthread_mutex_lock(&pc->m.lock);
 	r = wire_ram(pc, cfg->ram_size);
+	if (r == 0 && cfg->smm)
+		r = pc_wire_smm(pc);
 	if (r == 0) {
 		what = "chip set";
 		r = wire_chips(pc, cfg);

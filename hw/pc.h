@@ -125,6 +125,8 @@ struct pc_config {
 	enum panic_action panic_action;
 	enum watchdog_action watchdog_action;
 	bool no_hpet, no_s3, no_s4;
+	bool smm;                  /* there is system management mode */
+	bool secure_flash;         /* flash can be written in that alone */
 	struct smbios_user smbios; /* strings are borrowed */
 	int64_t epoch_ns;          /* time of day at power-on, ns since 1970 */
 	bool icount;               /* time follows instructions (hw/icount.h); with one CPU */
@@ -199,7 +201,8 @@ struct pc {
 	struct ich9 ich9;
 	struct ahci ahci;
 	struct pam pam;
-	struct ram rom; /* of firmware */
+	struct smram smram; /* with cfg.smm */
+	struct ram rom;     /* of firmware */
 	struct pflash flash[PC_FLASHES];
 	bool has_firmware;
 	const char *boot_once, *boot_order;

@@ -38,6 +38,14 @@ static void lapic_nmi(void *opaque, unsigned cpu)
 	cpus_nmi(pc->m.cpus, cpu);
 }
 
+static void lapic_smi(void *opaque, unsigned cpu)
+{
+	struct pc *pc = opaque;
+
+	if (pc->cfg.smm)
+		cpus_smi(pc->m.cpus, cpu);
+}
+
 static void lapic_init_signal(void *opaque, unsigned cpu)
 {
 	struct pc *pc = opaque;
@@ -68,6 +76,7 @@ static void lapic_eoi(void *opaque, uint8_t vector)
 
 static const struct lapic_ops lapic_ops = {
     .intr = lapic_intr,
+    .smi = lapic_smi,
     .nmi = lapic_nmi,
     .init = lapic_init_signal,
     .sipi = lapic_sipi,

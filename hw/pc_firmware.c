@@ -15,13 +15,14 @@
 
 /* Firmware chooses addresses of ports and BARs, and then reads the script: the tables are made anew
  * for it. */
-static void tables_wanted(void *opaque, const struct fw_cfg_item *item)
+static void selected(void *opaque, const struct fw_cfg_item *item)
 {
 	struct pc *pc = opaque;
 	struct acpi_tables t;
 	struct acpi_config cfg;
 	uint8_t script[ACPI_LOADER_MAX];
 
+	pc_smm_selected(pc, item);
 	if (strcmp(item->name, "etc/table-loader") != 0)
 		return;
 	pc_describe(pc, &cfg);
@@ -31,6 +32,11 @@ static void tables_wanted(void *opaque, const struct fw_cfg_item *item)
 	fw_cfg_set_file(&pc->fw_cfg, "etc/acpi/rsdp", t.rsdp, sizeof(t.rsdp));
 	fw_cfg_set_file(&pc->fw_cfg, "etc/acpi/tables", t.data, t.len);
 	fw_cfg_set_file(&pc->fw_cfg, "etc/table-loader", script, sizeof(script));
+}
+
+static void written(void *opaque, const struct fw_cfg_item *item)
+{
+	pc_smm_written(opaque, item);
 }
 
 static int add_tables(struct pc *pc)
@@ -43,7 +49,8 @@ static int add_tables(struct pc *pc)
 	    (r = fw_cfg_add_file(f, "etc/acpi/tables", zeros, ACPI_TABLES_MAX)) < 0 ||
 	    (r = fw_cfg_add_file(f, "etc/table-loader", zeros, ACPI_LOADER_MAX)) < 0)
 		return r;
-	f->selected = tables_wanted;
+	f->selected = selected;
+	f->written = written;
 	f->opaque = pc;
 
 	r = fw_cfg_add_file(f, "etc/smbios/smbios-anchor", pc->smbios, SMBIOS_ENTRY_LEN);
@@ -200,6 +207,10 @@ static int add_flash(struct pc *pc, struct block *const flash[PC_FLASHES], char 
 		r = pflash_init(f, n, &pc->m.mem, end, flash[n], err, errlen);
 		if (r < 0)
 			return r;
+		if (pc->cfg.secure_flash && (r = pflash_secure(f, &pc->smram.view)) < 0) {
+			snprintf(err, errlen, "cannot secure %s: %s", f->name, strerror(-r));
+			return r;
+		}
 		machine_add_after(&pc->pci.dev, &f->dev);
 	}
 	pam_set_rom(&pc->pam, &pc->flash[0].ram);

@@ -42,6 +42,17 @@ void pc_key_pressed(void *opaque);
 /* machine.wake_hook */
 int pc_wake(void *opaque);
 
+/* ---- pc_smm.c: with pc_config.smm ---- */
+
+/* Before the chip set is wired. 0 or -errno. */
+int pc_wire_smm(struct pc *pc);
+/* What the chip set raises SMIs by. */
+struct irq_pin pc_smi_pin(struct pc *pc);
+/* On q35: its files, and of struct fw_cfg. */
+int pc_smm_files(struct pc *pc);
+void pc_smm_selected(struct pc *pc, const struct fw_cfg_item *item);
+void pc_smm_written(struct pc *pc, const struct fw_cfg_item *item);
+
 /* ---- pc_boot.c, pc_firmware.c, pc_fw_kernel.c ---- */
 
 /* As struct device_env's boot(); opaque is the struct pc. */

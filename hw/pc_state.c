@@ -57,11 +57,11 @@ static void describe(struct pc *pc)
 
 	n = (size_t)snprintf(
 	    pc->identity, len,
-	    "-machine %s%s\n-m %" PRIu64 "M\n-smp %u\n-icount %s\n-cpu %s (%s %u.%u.%u, "
+	    "-machine %s%s%s\n-m %" PRIu64 "M\n-smp %u\n-icount %s\n-cpu %s (%s %u.%u.%u, "
 	    "%u and %u address bits, features",
-	    pc->board->name, pc->cfg.no_hpet ? ",hpet=off" : "", pc->m.ram.size >> 20, pc->cpus,
-	    pc->m.bus.sync ? "on" : "off", c->name, c->vendor, c->family, c->model, c->stepping,
-	    c->maxphyaddr, c->maxlinaddr);
+	    pc->board->name, pc->cfg.no_hpet ? ",hpet=off" : "", pc->cfg.smm ? ",smm=on" : "",
+	    pc->m.ram.size >> 20, pc->cpus, pc->m.bus.sync ? "on" : "off", c->name, c->vendor,
+	    c->family, c->model, c->stepping, c->maxphyaddr, c->maxlinaddr);
 	for (unsigned i = 0; i < sizeof(c->feat) / sizeof(c->feat[0]) && n < len; i++)
 		n += (size_t)snprintf(pc->identity + n, len - n, " %" PRIx64, c->feat[i]);
 	if (n < len)

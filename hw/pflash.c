@@ -375,6 +375,18 @@ int pflash_init(struct pflash *f, unsigned n, struct aspace *mem, uint64_t base,
 	return r;
 }
 
+int pflash_secure(struct pflash *f, struct aspace *view)
+{
+	int r;
+
+	aspace_unmap(f->mem, f->base);
+	f->mapped = false;
+	r = aspace_map_rom(f->mem, f->name, f->base, f->ram.size, &f->ram, 0);
+	f->mem = view;
+	remap(f);
+	return r < 0 ? r : f->mapped ? 0 : -EEXIST;
+}
+
 void pflash_fini(struct pflash *f)
 {
 	while (f->writing)

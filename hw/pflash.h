@@ -20,7 +20,7 @@
 struct pflash {
 	struct device dev;
 	char name[16];
-	struct aspace *mem;
+	struct aspace *mem; /* where it can be written */
 	struct block *block;
 	struct ram ram; /* what it holds */
 	uint64_t base;
@@ -45,6 +45,9 @@ struct pflash {
  * lock held. 0, or -errno with one line in err; pflash_fini() in any case. */
 int pflash_init(struct pflash *f, unsigned n, struct aspace *mem, uint64_t base,
 		struct block *block, char *err, size_t errlen);
+/* What has been made can be written, and shows its registers, in `view` alone (over its mem); elsewhere it reads as
+ * what it holds. 0 or -errno. */
+int pflash_secure(struct pflash *f, struct aspace *view);
 /* Waits until the image has everything. */
 void pflash_fini(struct pflash *f);
 

@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * Intel 316966 (3 Series Express chipset family datasheet), as far as software depends on it: PCIEXBAR
- * (5.1.12), PAM (5.1.17 on), SMRAM.
+ * (5.1.12), PAM (5.1.17 on), SMRAM (5.1.30 on). The register at 50h is of QEMU's: how large the TSEG can be beyond what
+ * the chip has.
  */
 #include "hw/q35.h"
 
 #include <string.h>
 
 enum {
+	EXT_TSEG = 0x50, /* FFFFh is answered with MiB, which TSEG_SZ 3 then means */
+	EXT_TSEG_ASK = 0xffff,
+	EXT_TSEG_MIB = 16,
+	GGC = 0x52,
 	PCIEXBAR = 0x60,
 	PAM0 = 0x90,
 	SMRAM = 0x9d,
 	ESMRAMC = 0x9e,
+	TSEGMB = 0xac, /* TSEG ends where RAM does; this and the next hold what firmware writes */
+	TOLUD = 0xb0,
+	D_OPEN = 1 << 6, /* SMRAM */
+	D_CLS = 1 << 5,
+	D_LCK = 1 << 4,
+	G_SMRAME = 1 << 3,
+	H_SMRAME = 1 << 7, /* ESMRAMC */
+	TSEG_SZ = 3 << 1,
+	T_EN = 1 << 0,
 	PCIEXBAR_ENABLE = 1,
 	ECAM_MAX = 256u << 20,
 };
@@ -48,6 +62,36 @@ static void map_ecam(struct q35 *q)
 	pci_bus_remap(bus);
 }
 
+/* Whether firmware has locked these registers. */
+static void lock_smram(struct pci_func *f, bool lock)
+{
+	if (lock)
+		f->config[SMRAM] &= (uint8_t)~D_OPEN;
+	f->wmask[SMRAM] = lock ? D_CLS : D_OPEN | D_CLS | D_LCK | G_SMRAME;
+	f->wmask[ESMRAMC] = lock ? 0 : H_SMRAME | TSEG_SZ | T_EN;
+	pci_set16(f->wmask + GGC, lock ? 0 : 0x03f2);
+	pci_set32(f->wmask + TSEGMB, lock ? 0 : 0xfff00000);
+	pci_set16(f->wmask + TOLUD, lock ? 0 : 0xfff0);
+}
+
+static void map_smram(struct q35 *q)
+{
+	static const uint8_t mib[] = {1, 2, 8, EXT_TSEG_MIB};
+	struct pci_func *f = &q->host;
+	uint8_t e = f->config[ESMRAMC];
+
+	if (pci_get16(f->config + EXT_TSEG) == EXT_TSEG_ASK)
+		pci_set16(f->config + EXT_TSEG, EXT_TSEG_MIB);
+	lock_smram(f, f->config[SMRAM] & D_LCK);
+	smram_update(q->smram,
+		     &(struct smram_wanted){
+			 .enabled = f->config[SMRAM] & G_SMRAME,
+			 .open = f->config[SMRAM] & D_OPEN,
+			 .high = e & H_SMRAME,
+			 .tseg_size = e & T_EN ? (uint64_t)mib[(e & TSEG_SZ) >> 1] << 20 : 0,
+		     });
+}
+
 static void host_changed(struct pci_func *f, unsigned off, unsigned size)
 {
 	struct q35 *q = (struct q35 *)((char *)f - offsetof(struct q35, host));
@@ -56,6 +100,9 @@ static void host_changed(struct pci_func *f, unsigned off, unsigned size)
 		pam_update(q->pam, f->config + PAM0);
 	if (off < PCIEXBAR + 8 && off + size > PCIEXBAR)
 		map_ecam(q);
+	if (q->smram && ((off < ESMRAMC + 1 && off + size > SMRAM) ||
+			 (off < EXT_TSEG + 2 && off + size > EXT_TSEG)))
+		map_smram(q);
 }
 
 int q35_init(struct q35 *q, struct pci_bus *bus, struct pam *pam)
@@ -72,14 +119,20 @@ int q35_init(struct q35 *q, struct pci_bus *bus, struct pam *pam)
 	f->wmask[PCIEXBAR + 4] = 0x0f;
 	f->wmask[PAM0] = 0x30;
 	memset(f->wmask + PAM0 + 1, 0x33, PAM_REGS - 1);
-	/* There is no system management mode to use these. */
-	f->wmask[SMRAM] = 0x78;
+	/* Without system management mode they hold what is written, and open nothing. */
 	f->start[SMRAM] = 0x02;
-	f->wmask[ESMRAMC] = 0x87;
 	f->start[ESMRAMC] = 0x38;
+	lock_smram(f, false);
 	f->config_changed = host_changed;
 	bus->express = true;
 	return pci_bus_add(bus, f, PCI_DEVFN(0, 0));
+}
+
+void q35_set_smram(struct q35 *q, struct smram *smram)
+{
+	q->smram = smram;
+	pci_set16(q->host.start + EXT_TSEG, EXT_TSEG_MIB);
+	pci_set16(q->host.wmask + EXT_TSEG, 0xffff);
 }
 
 void q35_start(struct q35 *q)

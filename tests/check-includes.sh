@@ -13,7 +13,7 @@ check() {
 		bad=1
 	fi
 }
-boards=$(ls hw/*.[ch] | grep -E '^hw/(machine|machine_state.*|pc|pc_state|pc_bus|pc_boot|pc_impl|pc_firmware|pc_fw_.*|board_.*)\.[ch]$')
+boards=$(ls hw/*.[ch] | grep -E '^hw/(machine|machine_state.*|pc|pc_state|pc_bus|pc_boot|pc_smm|pc_impl|pc_firmware|pc_fw_.*|board_.*)\.[ch]$')
 hw=$(ls hw/*.[ch] hw/*/*.[ch] | grep -vxF "$boards")
 check "$(ls mmu/*.[ch])" 'mmu'
 check "$(ls cpu/*.[ch])" 'mmu|cpu'

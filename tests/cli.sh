@@ -310,6 +310,9 @@ refuses "nosuchboard is not known.*pc" -machine nosuchboard
 refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm
 refuses "kvm cannot run here: .*-accel jit" -machine pc,accel=kvm:tcg
 refuses "usb=maybe is not supported" -machine pc,usb=maybe
+refuses "smm=maybe: it is on, off or auto" -machine pc,smm=maybe
+refuses "needs -machine q35,smm=on" -global driver=cfi.pflash01,property=secure,value=on
+refuses "secure=yes: it is on or off" -global driver=cfi.pflash01,property=secure,value=yes
 refuses "nosuchprop" -M pc,nosuchprop=1
 refuses "-display gtk.*-display none" -display gtk
 refuses "has the terminal" -display curses -serial stdio

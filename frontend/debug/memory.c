@@ -22,12 +22,17 @@ void debug_paging(const struct pc *pc, const struct vcpu *v, struct paging *out)
 	memcpy(out->pdpte, v->pdpte, sizeof(out->pdpte));
 }
 
+static struct aspace *space(struct pc *pc, const struct vcpu *v)
+{
+	return v->smm && pc->cfg.smm ? &pc->smram.view : &pc->m.mem;
+}
+
 int debug_translate(struct pc *pc, const struct vcpu *v, uint64_t lin, struct translation *out)
 {
 	struct paging pg;
 
 	debug_paging(pc, v, &pg);
-	return page_walk_debug(&pc->m.mem, &pg, lin, out) == 0 ? 0 : -EFAULT;
+	return page_walk_debug(space(pc, v), &pg, lin, out) == 0 ? 0 : -EFAULT;
 }
 
 static int copy(struct pc *pc, const struct vcpu *v, uint64_t lin, uint8_t *buf, size_t len,
@@ -41,8 +46,8 @@ static int copy(struct pc *pc, const struct vcpu *v, uint64_t lin, uint8_t *buf,
 		if (n > len)
 			n = len;
 		if (err == 0)
-			err = write ? aspace_dma_write(&pc->m.mem, t.gpa, buf, n)
-				    : aspace_dma_read(&pc->m.mem, t.gpa, buf, n);
+			err = write ? aspace_dma_write(space(pc, v), t.gpa, buf, n)
+				    : aspace_dma_read(space(pc, v), t.gpa, buf, n);
 		if (err < 0)
 			return err;
 		lin += n;

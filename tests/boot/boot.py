@@ -20,7 +20,7 @@ from suite import Skip, check, check_log, fetch  # noqa: E402
 
 class Boots(suite.Suite):
     cases = ["builtin", "seabios", "multiboot", "debian_amd64", "debian_smp2", "debian_seabios", "debian_q35",
-             "debian_q35_seabios", "ovmf", "debian_ovmf", "debian_i386", "debian_pvh",
+             "debian_q35_seabios", "ovmf", "ovmf_secure", "debian_ovmf", "debian_i386", "debian_pvh",
              "cpu_models", "resets", "reboot", "suspend", "saved_state", "same_time"]
 
     def linux(self, name, arch, *args, append=""):
@@ -159,6 +159,28 @@ class Boots(suite.Suite):
                 g.close()
         shell("q35", ("set kept across", r"Shell> "))
         shell("pc", ("set kept", r"= \S*across"))
+
+    def ovmf_secure(self):
+        """The build for secure boot, which keeps its variables in system management mode, with two processors; the flash is
+        closed to all else."""
+        ovmf = fetch("ovmf", "amd64")
+        variables = os.path.join(self.logs, "secure_vars.fd")
+        shutil.copy(os.path.join(ovmf, "OVMF_VARS_4M.fd"), variables)
+        code = os.path.join(ovmf, "OVMF_CODE_4M.secboot.fd")
+        for line, answer in ("set kept across", r"Shell> "), ("set kept", r"= \S*across"):
+            g = self.start("ovmf_secure", "-machine", "q35", "-smp", "2", "-m", "512M", "-drive",
+                           f"if=pflash,format=raw,readonly=on,file={code}", "-pflash", variables, "-global",
+                           "driver=cfi.pflash01,property=secure,value=on", "-nographic")
+            try:
+                g.expect(r"Press.*ESC", 200)
+                g.type("\033")
+                g.expect(r"Shell> ", 30)
+                g.type(line + "\r")
+                g.expect(answer, 30)
+                g.type("reset -s\r")
+                check(g.wait(30) == 0, "power-off does not give status 0")
+            finally:
+                g.close()
 
     def debian_ovmf(self):
         """The kernel by way of UEFI, which takes it through its EFI stub."""

@@ -22,7 +22,7 @@ VIRTIO = ["-drive", "file=%s,if=virtio"]
 
 class Systems(suite.Suite):
     cases = ["virtio", "virtio_q35", "ide", "sata", "nvme", "port", "scsi", "i386", "uefi", "uefi_pxe",
-             "uefi_pxe_e1000", "rescue", "installer"]
+             "uefi_pxe_e1000", "secure_boot", "rescue", "installer"]
 
     def start(self, name, *args):
         return super().start(name, "-m", "512M", "-nographic", *args)
@@ -139,14 +139,15 @@ class Systems(suite.Suite):
 
     # ---- UEFI ----
 
-    def flash(self, name):
-        """OVMF, with variables of its own."""
+    def flash(self, name, secure=False):
+        """OVMF, with variables of its own; secure: with the keys for secure boot, and closed but to itself."""
         ovmf = fetch("ovmf")
         variables = self.path(name + "_vars.fd")
-        shutil.copy(os.path.join(ovmf, "OVMF_VARS_4M.fd"), variables)
+        shutil.copy(os.path.join(ovmf, f"OVMF_VARS_4M{'.ms' * secure}.fd"), variables)
         drive = "if=pflash,format=raw,unit=%d,readonly=%s,file=%s"
-        return ["-drive", drive % (0, "on", os.path.join(ovmf, "OVMF_CODE_4M.fd")),
-                "-drive", drive % (1, "off", variables)]
+        return ["-drive", drive % (0, "on", os.path.join(ovmf, f"OVMF_CODE_4M{'.ms' * secure}.fd")),
+                "-drive", drive % (1, "off", variables),
+                *(["-global", "driver=cfi.pflash01,property=secure,value=on"] if secure else [])]
 
     def uefi(self):
         """GRUB is started from the EFI shell, once; Debian makes a boot entry for it, by which firmware finds
@@ -187,15 +188,43 @@ class Systems(suite.Suite):
         self.fsck(disk, 33 * MIB)
         return f"login after {took:.1f} s"
 
-    def uefi_pxe(self, card="virtio-net-pci", start="bootnetx64.efi", rom=",romfile="):
-        """OVMF boots over the network with its own driver: shim and GRUB of Debian's installer, and Linux, by TFTP."""
-        tftp = self.path("tftp-" + card)
+    def tftp(self, name):
+        """What a network boots: shim and GRUB of Debian's installer, and Linux."""
+        tftp = self.path("tftp-" + name)
         shutil.copytree(os.path.join(fetch("installer"), "debian-installer"), tftp + "/debian-installer")
         shutil.copy(fetch("kernel"), tftp + "/vmlinuz")
         shutil.copy(fetch("initrd"), tftp + "/initrd")
         with open(tftp + "/debian-installer/amd64/grub/grub.cfg", "w") as f:
             f.write("serial\nterminal_output serial\necho GRUB by the network\n"
                     "linux /vmlinuz console=ttyS0 quiet\ninitrd /initrd\nboot\n")
+        return tftp
+
+    def secure_boot(self):
+        """With secure boot, by system management mode, on two processors: what Microsoft and Debian have signed starts, a
+        kernel without shim does not."""
+        tftp = self.tftp("secure")
+        args = ["-machine", "q35", "-smp", "2", *self.flash("secure", True), "-device",
+                "virtio-net-pci,netdev=n,bootindex=0,romfile=", "-netdev"]
+        g = self.start("secure_boot", *args, f"user,id=n,ipv6=off,tftp={tftp},bootfile=vmlinuz")
+        try:
+            g.expect("Access Denied|Security Violation", 200)
+        finally:
+            g.close()
+        g = self.start("secure_boot", *args,
+                       f"user,id=n,ipv6=off,tftp={tftp},bootfile=debian-installer/amd64/bootnetx64.efi")
+        try:
+            g.expect(r"/ # ", 300)
+            log = g.command("dmesg")
+            check("Secure boot enabled" in log, "the kernel does not see secure boot")
+            check_log(log)
+            g.type("poweroff -f\n")
+            check(g.wait(60) == 0, "power-off does not give status 0")
+        finally:
+            g.close()
+
+    def uefi_pxe(self, card="virtio-net-pci", start="bootnetx64.efi", rom=",romfile="):
+        """OVMF boots over the network with its own driver, by TFTP."""
+        tftp = self.tftp(card)
         g = self.start("pxe-" + card, "-machine", "q35", *self.flash(card), "-netdev",
                        f"user,id=n,ipv6=off,tftp={tftp},bootfile=debian-installer/amd64/{start}",
                        "-device", f"{card},netdev=n,bootindex=0{rom}")

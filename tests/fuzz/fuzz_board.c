@@ -52,6 +52,7 @@ struct pc *fuzz_pc_new(const struct pc_board *board)
 				.debugcon = {{true, 0x402}},
 				.pvpanic = true,
 				.pc_testdev = true,
+				.smm = true,
 				.debug_exit = true,
 				.debug_exit_port = 0x501,
 				.debug_exit_size = 2};

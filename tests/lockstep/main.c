@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 	}
 	c.pc.uart[0] = !c.testdev;
 	c.pc.debugcon[0] = (struct pc_debugcon_config){c.testdev, 0x5e9};
-	c.pc.debug_exit = c.pc.pc_testdev = c.testdev;
+	c.pc.debug_exit = c.pc.pc_testdev = c.pc.smm = c.testdev;
 	c.pc.debug_exit_port = 0xf4;
 	c.pc.debug_exit_size = 4;
 	if (lockstep_start(&l, &c) == 0) {

@@ -38,6 +38,7 @@ RUNS = [
     ("intr", "", "max", 1, "exit"),
     ("tlb", "", "max", 1, "exit"),
     ("paging", "", "max", 1, "exit"),
+    ("smm", "", "max", 1, "exit"),
     ("exc64", "", "max", 1, "exit"),
     ("exc64", "triple1", "max", 1, "reset"),
     ("exc64", "triple2", "max", 1, "reset"),
@@ -99,6 +100,9 @@ QEMU_DIFFERS = [
     ("tlb", "NX without NXE .*", "leaves P clear beside RSVD"),
     ("paging", ".*PDPTE.*|present again.*", "reads PDPTEs on each walk and does not check them"),
     ("exc64", "15 prefixes .*", "fetches before it counts"),
+    ("smm", "RIP, and the SMI.*|an NMI waits for RSM", "the SMI comes some instructions after OUT"),
+    ("smm", "the flag said so", "the flag is not set"),
+    ("smm", "locked|does not open", "no D_LCK on this chip"),
     ("exc64", "RF is pushed", "RF is not set in pushed flags"),
 ]
 
@@ -124,6 +128,10 @@ def command(emulator, accel, guest, append, cpu, smp):
            "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", f"{GUESTS}/{guest}.elf"]
     if append:
         cmd += ["-append", append]
+    if guest == "smm":
+        cmd += ["-machine", "pc,smm=on"]
+        if accel == "tcg": # SeaBIOS would take the mode for itself
+            cmd += ["-bios", "qboot.rom", "-device", "VGA"]
     if accel == "tcg":
         cmd += ["-nodefaults"]
     return cmd
