@@ -351,7 +351,8 @@ static const struct option table[] = {
     {"netdev", "TYPE,id=ID[,...]", on_netdev, "add a network back end; -netdev help"},
     {"nic", "TYPE[,...]|none", on_nic, "the same with a card: model=NAME, mac=ADDRESS"},
     {"net", "nic|TYPE|none", on_net, NULL},
-    {"object", "filter-dump,...", on_object, "write a network's frames to a file; rng-random,id=ID"},
+    {"object", "filter-dump,...", on_object,
+     "write a network's frames to a file; rng-random,id=ID"},
     {"audiodev", "DRIVER,id=ID[,...]", on_audiodev,
      "where sound goes: wav, sdl or none; -audiodev help"},
     {"audio", "DRIVER,model=M[,...]", on_audio, "the same with a sound card: model=hda or ac97"},
@@ -414,6 +415,9 @@ static const struct option table[] = {
     {"daemonize", NULL, on_daemonize, "go to the background once the guest starts"},
     {"pidfile", "FILE", on_pidfile, "write the PID there; the file goes when doppel ends"},
 
+    {"readconfig", "FILE", on_readconfig,
+     "options from a file of [group \"id\"] and key = \"value\""},
+
     {"", NULL, NULL, "For the host's profiler"},
     {"perfmap", NULL, on_perfmap, "name translated code in /tmp/perf-PID.map, for perf report"},
     {"jitdump", NULL, on_jitdump, "write it to ./jit-PID.dump, for perf inject --jit"},
@@ -451,7 +455,6 @@ static const struct {
     {"watchdog", "-device i6300esb"},
     {"sandbox", "nothing"},
     {"no-acpi", "-append acpi=off, for Linux"},
-    {"readconfig", "the same options on the command line"},
 };
 
 static int refuse(struct parse *p, const char *word, const char *name)
@@ -489,6 +492,14 @@ static const struct option *find_option(const char *word)
 		if (table[k].handle && strcmp(table[k].name, word) == 0)
 			return &table[k];
 	return NULL;
+}
+
+int options_apply(struct parse *p, const char *name, const char *arg)
+{
+	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++)
+		if (table[k].handle && strcmp(table[k].name, name) == 0)
+			return table[k].handle(p, arg);
+	return fail(p, "option -%s is not known", name);
 }
 
 int options_arguments(const char *word)

@@ -53,7 +53,7 @@ struct chardev_spec {
 	enum chardev_kind kind;
 	bool mux; /* stdio shared with the monitor */
 	bool server, nowait;
-	bool telnet; /* of CHR_TCP */
+	bool telnet;             /* of CHR_TCP */
 	char path[MAX_PATH_LEN]; /* TCP: the host, empty for this one */
 	char port[8];
 	char id[32]; /* of -chardev */
@@ -98,7 +98,7 @@ struct options {
 		const char *name, *path, *string;
 	} fw_file[MAX_FW_FILES];
 	unsigned nr_fw_files;
-	char words[8192]; /* what these point to */
+	char words[32768]; /* what these point to, and other copies */
 	size_t words_used;
 	unsigned nr_rom_dirs;
 	struct {

@@ -26,6 +26,21 @@ int fail(struct parse *p, const char *fmt, ...)
 	return -1;
 }
 
+const char *options_keep(struct parse *p, const char *option, const char *s)
+{
+	struct options *o = p->o;
+	size_t len = strlen(s) + 1;
+	char *at = o->words + o->words_used;
+
+	if (len > sizeof(o->words) - o->words_used) {
+		fail(p, "%s: all such options have more than %zu characters together", option,
+		     sizeof(o->words));
+		return NULL;
+	}
+	o->words_used += len;
+	return memcpy(at, s, len);
+}
+
 bool next_keyval(const char **at, struct keyval *kv)
 {
 	const char *s = *at;

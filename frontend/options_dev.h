@@ -34,6 +34,14 @@ bool is_help(const char *s);
 /* Sets the message and returns -1. */
 int fail(struct parse *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A copy that lasts as long as the options, or NULL with the message, which names the option. */
+const char *options_keep(struct parse *p, const char *option, const char *s);
+/* Carries out the option of that name, without its dash. arg must last as long as the options. */
+int options_apply(struct parse *p, const char *name, const char *arg);
+
+/* options_config.c */
+int on_readconfig(struct parse *p, const char *arg);
+
 int on_display(struct parse *p, const char *arg);
 int on_curses(struct parse *p, const char *arg);
 int on_sdl(struct parse *p, const char *arg);

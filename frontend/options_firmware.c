@@ -8,22 +8,6 @@
 
 #include "frontend/options_dev.h"
 
-/* A copy that lasts as long as the options, or NULL with the message. */
-static const char *keep(struct parse *p, const char *option, const char *s)
-{
-	struct options *o = p->o;
-	size_t len = strlen(s) + 1;
-	char *at = o->words + o->words_used;
-
-	if (len > sizeof(o->words) - o->words_used) {
-		fail(p, "%s: all such options have more than %zu characters together", option,
-		     sizeof(o->words));
-		return NULL;
-	}
-	o->words_used += len;
-	return memcpy(at, s, len);
-}
-
 static int set_uuid(struct parse *p, const char *option, const char *s)
 {
 	uint8_t *uuid = p->o->smbios.uuid;
@@ -55,7 +39,7 @@ static int smbios_oem(struct parse *p, const struct keyval *kv)
 		return fail(p, "-smbios type=11: %s is not known; there is value=TEXT", kv->key);
 	if (u->nr_oem == SMBIOS_MAX_OEM)
 		return fail(p, "-smbios type=11: there may be %u strings", SMBIOS_MAX_OEM);
-	u->oem[u->nr_oem] = keep(p, "-smbios", kv->val);
+	u->oem[u->nr_oem] = options_keep(p, "-smbios", kv->val);
 	return u->oem[u->nr_oem++] ? 0 : -1;
 }
 
@@ -75,7 +59,7 @@ static int smbios_field(struct parse *p, unsigned type, const struct keyval *kv)
 		    : type == 1 ? "manufacturer, product, version, serial, uuid, sku and family"
 		    : type == 2 ? "manufacturer, product, version, serial, asset and location"
 				: "manufacturer, version, serial, asset and sku");
-	u->text[field] = keep(p, "-smbios", kv->val);
+	u->text[field] = options_keep(p, "-smbios", kv->val);
 	return u->text[field] ? 0 : -1;
 }
 
@@ -111,11 +95,11 @@ int on_fw_cfg(struct parse *p, const char *arg)
 		const char *word = kv.has_val ? kv.val : kv.key;
 
 		if (strcmp(kv.key, "name") == 0 || (!kv.has_val && !f->name))
-			f->name = keep(p, "-fw_cfg", word);
+			f->name = options_keep(p, "-fw_cfg", word);
 		else if (strcmp(kv.key, "file") == 0 && kv.has_val)
-			f->path = keep(p, "-fw_cfg", word);
+			f->path = options_keep(p, "-fw_cfg", word);
 		else if (strcmp(kv.key, "string") == 0 && kv.has_val)
-			f->string = keep(p, "-fw_cfg", word);
+			f->string = options_keep(p, "-fw_cfg", word);
 		else
 			return fail(
 			    p,
@@ -147,7 +131,7 @@ int on_option_rom(struct parse *p, const char *arg)
 
 	while (next_keyval(&arg, &kv)) {
 		if ((!kv.has_val && !path) || strcmp(kv.key, "romfile") == 0) {
-			path = keep(p, "-option-rom", kv.has_val ? kv.val : kv.key);
+			path = options_keep(p, "-option-rom", kv.has_val ? kv.val : kv.key);
 			if (!path)
 				return -1;
 		} else if (strcmp(kv.key, "bootindex") == 0) {

@@ -47,6 +47,14 @@ answers() {
 	verdict $? "$pattern" "$@"
 }
 
+typed() { # LINES ARGS...: what the monitor answers
+	lines=$1
+	shift
+	printf '%b\nquit\n' "$lines" | timeout -s KILL 20 "$doppel" -display none -serial none -monitor stdio "$@" \
+		>"$dir/out" 2>"$dir/err"
+	status=$?
+}
+
 head -c 4096 /dev/urandom >"$dir/garbage"
 : >"$dir/empty"
 mkdir "$dir/folder"
@@ -245,6 +253,35 @@ refuses "cannot write to /nonexistent/a.wav: No such file" -audiodev wav,id=a,pa
 refuses "cannot write to $dir/folder: Is a directory" -audiodev "wav,id=a,path=$dir/folder"
 refuses "take u8, s16, s32 or f32" -audiodev "wav,id=a,path=$dir/a.wav,out.format=s8"
 refuses "no -audiodev with that id" -audiodev none,id=a -machine pcspk-audiodev=b
+cat >"$dir/config" <<END
+# as on the command line
+[machine]
+  type = "q35"
+[memory]
+  size = "256M"
+[device "rng,0"]
+  driver = "virtio-rng-pci"
+  max-bytes = "1024"
+[global]
+  driver = "VGA"
+  property = "vgamem_mb"
+  value = "32"
+END
+typed "info mtree\ninfo qtree" -readconfig "$dir/config"
+grep -q q35 "$dir/out" && grep -q "virtio-rng" "$dir/out"
+verdict $? "the devices are there" -readconfig
+refuses "/nonexistent: No such file" -readconfig /nonexistent
+refuses "folder is a directory" -readconfig "$dir/folder"
+printf '[devic "a"]\n' >"$dir/config"
+refuses "config, line 1: there is no group devic" -readconfig "$dir/config"
+printf '\n[device]\n driver = "e1001"\n' >"$dir/config"
+refuses "config, line 2: device e1001 is not known" -readconfig "$dir/config"
+printf '[device]\n driver = e1000\n' >"$dir/config"
+refuses "config, line 2: this is neither" -readconfig "$dir/config"
+printf 'x = "1"\n' >"$dir/config"
+refuses "config, line 1: a .group. comes first" -readconfig "$dir/config"
+printf '[device]\n addr = "3"\n' >"$dir/config"
+refuses "config, line 1: the group needs driver" -readconfig "$dir/config"
 refuses "option -sd is not supported yet" -sd x
 refuses "guest-cid= is at least 3" -device virtio-vsock-pci,guest-cid=2,uds=/tmp/x
 refuses "cannot listen at /nonexistent/s: No such file" -device virtio-vsock-pci,guest-cid=3,uds=/nonexistent/s
@@ -321,13 +358,6 @@ refuses "cannot open /nonexistent" -incoming file:/nonexistent
 refuses "tcp::4444 is not supported; there are file:PATH and exec:COMMAND" -incoming tcp::4444
 refuses "false has ended with status 1" -accel interp -incoming exec:false
 refuses "true: the saved state ends early" -accel interp -incoming exec:true
-typed() { # LINES ARGS...: what the monitor answers
-	lines=$1
-	shift
-	printf '%b\nquit\n' "$lines" | timeout -s KILL 20 "$doppel" -display none -serial none -monitor stdio "$@" \
-		>"$dir/out" 2>"$dir/err"
-	status=$?
-}
 typed "migrate -d \"exec:gzip -c >'$dir/state.gz'\"\ninfo migrate\ninfo status"
 [ $status -eq 0 ] && grep -q "status: completed" "$dir/out" && grep -q "status: paused" "$dir/out"
 verdict $? "completed" migrate
