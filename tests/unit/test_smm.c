@@ -453,7 +453,7 @@ static bool transfer(struct pc *pc, const char *name, unsigned control, uint64_t
 
 Test(smm, features)
 {
-	static const uint8_t rom[PAGE_SIZE];
+	static const uint8_t rom[PAGE_SIZE] = {[PAGE_SIZE - 16] = 0xf4};
 	const struct pc_firmware fw = {.image = {.name = "rom", .data = rom, .len = sizeof(rom)},
 				       .menu_wait_ms = -1,
 				       .fail_wait_ms = -1};
