@@ -1,6 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs criterion programs one after the other and adds up their counts.
+LSAN_OPTIONS=suppressions=$(dirname "$0")/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS
 passed=0 failed=0 bad=
 for t; do
 	out=$("$t" 2>&1)
