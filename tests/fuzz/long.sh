@@ -20,8 +20,13 @@ one() {
 		tar -xzf "tests/fuzz/seeds/$name.tar.gz" --no-same-owner -C "$corpus/$name"
 	# A first input of some length: libFuzzer makes short ones longer only slowly.
 	[ -n "$(ls "$corpus/$name")" ] || head -c 4096 /dev/urandom >"$corpus/$name/start"
-	target=$fuzz/fuzz/fuzz_devices max=16384
-	[ "$name" != qcow2 ] || target=$fuzz/block/fuzz_qcow2 max=1048576
+	target=$fuzz/fuzz/fuzz_devices
+	case $name in
+	qcow2) target=$fuzz/block/fuzz_qcow2 max=1048576 ;;
+	saved-state) max=1024 ;; # a round of these takes long
+	ac97 | hda | uhci) max=4096 ;;
+	*) max=16384 ;;
+	esac
 	log=$corpus/$name.log start=$(date +%s)
 	FUZZ_DEVICE=$name $target -max_total_time="$seconds" -max_len=$max -len_control=0 -timeout=0 \
 		-rss_limit_mb=2500 -print_final_stats=1 -artifact_prefix="$corpus/$name-" "$corpus/$name" \
