@@ -430,6 +430,7 @@ static const struct option table[] = {
     {"nodefaults", NULL, on_nodefaults, NULL},
     {"no-user-config", NULL, ignore, NULL},
     {"no-hpet", NULL, on_no_hpet, NULL},
+    {"msg", "timestamp=off", on_msg, NULL},
     {"overcommit", "mem-lock=off,cpu-pm=off", on_overcommit, NULL},
     {"sdl", NULL, on_sdl, NULL},
     {"full-screen", NULL, on_full_screen, NULL},

@@ -52,6 +52,7 @@ int on_vnc(struct parse *p, const char *arg);
 int on_name(struct parse *p, const char *arg);
 int on_pidfile(struct parse *p, const char *arg);
 int on_daemonize(struct parse *p, const char *arg);
+int on_msg(struct parse *p, const char *arg);
 int on_overcommit(struct parse *p, const char *arg);
 
 /* options_firmware.c */

@@ -322,10 +322,17 @@ int on_rtc(struct parse *p, const char *arg)
 		struct tm tm = {0};
 		const char *end;
 
+		/* It goes with the guest's time, which stops while the guest is paused. */
+		if (kv.has_val &&
+		    ((strcmp(kv.key, "clock") == 0 && strcmp(kv.val, "vm") == 0) ||
+		     (strcmp(kv.key, "driftfix") == 0 && strcmp(kv.val, "none") == 0)))
+			continue;
 		if (!kv.has_val || strcmp(kv.key, "base") != 0) {
 			if (kv.has_val && strcmp(kv.key, "clock") == 0)
-				return fail(p, "-rtc clock= is not supported; the clock follows "
-					       "the host's");
+				return fail(p,
+					    "-rtc clock=%s is not supported; clock=vm is the case "
+					    "anyway",
+					    kv.val);
 			return fail(p, "-rtc %s: only base=utc|localtime|DATE is supported", arg);
 		}
 		if (strcmp(kv.val, "utc") == 0) {

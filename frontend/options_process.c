@@ -57,3 +57,22 @@ int on_overcommit(struct parse *p, const char *arg)
 				    kv.key, kv.val, kv.key);
 	return 0;
 }
+
+int on_msg(struct parse *p, const char *arg)
+{
+	struct keyval kv;
+
+	while (next_keyval(&arg, &kv)) {
+		if (strcmp(kv.key, "timestamp") != 0 && strcmp(kv.key, "guest-name") != 0)
+			return fail(
+			    p,
+			    "-msg: %s= is not known; there are timestamp= and guest-name=", kv.key);
+		if (strcmp(kv.val, "off") != 0)
+			return fail(
+			    p,
+			    "-msg %s=on is not supported; %s=off is the case anyway (2>&1 | ts, "
+			    "of Debian's package moreutils, adds times)",
+			    kv.key, kv.key);
+	}
+	return 0;
+}

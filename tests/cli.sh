@@ -136,6 +136,7 @@ refuses "leaves the terminal" -daemonize -serial mon:stdio
 refuses "leaves the terminal" -daemonize -nographic
 refuses "a23456789b123456 has more than 15 characters" -name process=a23456789b123456
 refuses "foo= is not known" -name guest=a,foo=b
+refuses "timestamp=on is not supported; timestamp=off" -msg timestamp=on
 refuses "mem-lock=on is not supported" -overcommit mem-lock=on
 
 # ---- boot ----
@@ -402,7 +403,7 @@ refuses "takes no properties" -display none,x=y
 refuses "-parallel" -parallel stdio
 refuses "-monitor file:x: a monitor needs" -monitor file:x
 refuses "mode=x is neither" -chardev null,id=a -mon chardev=a,mode=x
-for v in base=never base=2026-13-01 clock=vm foo ""; do
+for v in base=never base=2026-13-01 clock=host driftfix=slew foo ""; do
 	refuses "-rtc" -rtc "$v"
 done
 

@@ -362,6 +362,32 @@ class Suite:
             c.event("GUEST_PANICKED", action="pause")
             c.event("STOP")
             same(c.command("query-status")["status"], "guest-panicked")
+        sleep = "ba0406 b8%s ef f4 ebfd"  # PM1a_CNT: SLP_EN and a sleep type
+        with boot(sleep % "0024") as m:
+            c = m.connect()
+            c.refused("system_wakeup", "not in suspended state")
+            same(c.command("query-current-machine")["wakeup-suspend-support"], True)
+            c.command("cont")
+            c.event("SUSPEND")
+            same(c.command("query-status"), {"running": False, "singlestep": False, "status": "suspended"})
+            c.command("system_wakeup")
+            c.event("WAKEUP")
+        with boot(sleep % "0028") as m:
+            c = m.connect()
+            c.command("cont")
+            c.event("SUSPEND_DISK")
+            c.event("SHUTDOWN", guest=True, reason="guest-shutdown")
+            m.proc.wait(20)
+        with boot(panic) as m:
+            c = m.connect()
+            c.command("watchdog-set-action", action="poweroff")
+            c.refused("watchdog-set-action", "does not accept value 'bark'", action="bark")
+            state = os.path.join(self.dir, "migrated")
+            c.refused("migrate", "there are file:PATH and exec:COMMAND", uri="tcp:localhost:1")
+            same(c.command("query-migrate")["status"], "failed")
+            c.command("migrate", uri=f"exec:cat > {state}")
+            same(c.command("query-migrate")["status"], "completed")
+            same(os.path.getsize(state) > 1000, True)
         with boot("baf90c b006 ee f4 ebfd") as m:  # the reset control register
             c = m.connect()
             c.command("cont")
