@@ -74,10 +74,14 @@ static int write_pid(struct app *a)
 		close(fd);
 		return complain("-pidfile: cannot write %s: %s", a->opt.pidfile, strerror(err));
 	}
-	a->pidfile = fd;
 	/* A daemon goes elsewhere. */
 	a->pid_path = realpath(a->opt.pidfile, NULL);
-	return a->pid_path ? 0 : complain("-pidfile: %s: %s", a->opt.pidfile, strerror(errno));
+	if (!a->pid_path) {
+		close(fd);
+		return complain("-pidfile: %s: %s", a->opt.pidfile, strerror(errno));
+	}
+	a->pidfile = fd;
+	return 0;
 }
 
 int app_start_process(struct app *a, int *status)

@@ -225,8 +225,8 @@ static bool act_locked(struct machine *m)
 		request_stops(m, END_NONE);
 	}
 	if (m->suspend_requested) {
-		m->suspend_requested = false;
 		suspend_locked(m);
+		m->suspend_requested = false;
 	}
 	if (m->wakeup_requested) {
 		m->wakeup_requested = false;

@@ -11,6 +11,8 @@
 
 enum { CMOS_SHUTDOWN = 0x0f, SHUTDOWN_S3 = 0xfe }; /* what firmware of QEMU's PC looks for */
 
+#define KEPT_MAX 32 /* bytes in a board's list */
+
 void pc_sleep(void *opaque, uint8_t slp_typ)
 {
 	struct pc *pc = opaque;
@@ -29,7 +31,8 @@ void pc_sleep(void *opaque, uint8_t slp_typ)
 
 static int wake(struct pc *pc, uint16_t reason)
 {
-	if (!pc->m.suspended)
+	/* What comes while the vCPUs are still being paused counts. */
+	if (!pc->m.suspended && !pc->m.suspend_requested)
 		return -EINVAL;
 	pc->woken_by = reason;
 	machine_request_wakeup(&pc->m);
@@ -64,29 +67,28 @@ void pc_key_pressed(void *opaque)
 }
 
 /* SeaBIOS finds in its copy in RAM that it has run before, and sets up little again. */
-static void copy_kept(struct pc *pc, uint8_t *to, const uint8_t *from)
+static void note_kept(const struct pc *pc, uint8_t kept[KEPT_MAX])
 {
-	for (const struct pc_kept *k = pc->board->kept; k->len; k++) {
-		struct pci_func *f = pc->pci.func[k->devfn];
+	for (const struct pc_kept *k = pc->board->kept; k->len; kept += k->len, k++)
+		memcpy(kept, pc->pci.func[k->devfn]->config + k->reg, k->len);
+}
 
-		for (unsigned n = 0; n < k->len; n++) {
-			if (to)
-				*to++ = f->config[k->reg + n];
-			else
-				pci_config_write(f, k->reg + n, *from++, 1);
-		}
-	}
+static void restore_kept(struct pc *pc, const uint8_t kept[KEPT_MAX])
+{
+	for (const struct pc_kept *k = pc->board->kept; k->len; kept += k->len, k++)
+		for (unsigned n = 0; n < k->len; n++)
+			pci_config_write(pc->pci.func[k->devfn], k->reg + n, kept[n], 1);
 }
 
 int pc_wake(void *opaque)
 {
 	struct pc *pc = opaque;
-	uint8_t kept[64];
+	uint8_t kept[KEPT_MAX];
 
-	copy_kept(pc, kept, NULL);
+	note_kept(pc, kept);
 	machine_reset_devices_locked(&pc->m);
 	if (pc->has_firmware) {
-		copy_kept(pc, NULL, kept);
+		restore_kept(pc, kept);
 		pc_let_firmware_run(pc);
 	} else {
 		pc_resume_kernel(pc);
