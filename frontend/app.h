@@ -46,6 +46,7 @@ struct app {
 	struct netdev_set *netdevs;
 	struct audiodev_set *audiodevs;
 	struct blob kernel, firmware;
+	struct blob acpi_table[ACPI_USER_TABLES];
 	struct boot_module modules[BOOT_MAX_MODULES];
 	unsigned nr_modules;
 	int signals; /* signalfd of what we handle */

@@ -106,8 +106,34 @@ static int read_modules(struct app *a)
 	return 0;
 }
 
+static int read_acpi_tables(struct app *a)
+{
+	struct acpi_user *u = &a->cfg.acpi;
+	size_t all = 0;
+
+	for (; u->nr < a->opt.nr_acpi_tables; u->nr++) {
+		struct blob *b = &a->acpi_table[u->nr];
+		const char *why;
+
+		if (read_file(b, "ACPI table", a->opt.acpi_table[u->nr]))
+			return 1;
+		why = acpi_check_table(b->data, b->len);
+		if (why)
+			return complain("-acpitable %s: this is no ACPI table: %s", b->name, why);
+		all += b->len;
+		if (all > ACPI_USER_BYTES)
+			return complain("-acpitable: all tables have more than %u bytes",
+					ACPI_USER_BYTES);
+		u->table[u->nr].data = b->data;
+		u->table[u->nr].len = b->len;
+	}
+	return 0;
+}
+
 int app_read_images(struct app *a)
 {
+	if (read_acpi_tables(a))
+		return 1;
 	if (a->opt.firmware && !a->opt.flash[0] &&
 	    firmware_find(&a->firmware, &a->opt, a->err, sizeof(a->err)) < 0)
 		return complain("%s", a->err);
@@ -130,6 +156,8 @@ int app_read_images(struct app *a)
 void app_free_images(struct app *a)
 {
 	firmware_free(&a->firmware);
+	for (unsigned i = 0; i < ACPI_USER_TABLES; i++)
+		free((void *)a->acpi_table[i].data);
 	if (a->opt.kernel)
 		free((void *)a->kernel.data);
 	for (unsigned i = 0; i < a->nr_modules; i++) {

@@ -330,6 +330,7 @@ static const struct option table[] = {
     {"smbios", "type=N,FIELD=TEXT,...", on_smbios,
      "what the machine is called; type=11,value=TEXT"},
     {"uuid", "UUID", on_uuid, "the same as -smbios type=1,uuid=UUID"},
+    {"acpitable", "file=FILE", on_acpitable, "one more ACPI table, as MSDM or SLIC"},
     {"fw_cfg", "NAME,file=FILE|string=TEXT", on_fw_cfg, "a file for firmware and guests to read"},
 
     {"", NULL, NULL, "The machine"},
@@ -451,7 +452,6 @@ static const struct {
     {"numa", "-smp"},
     {"mem-path", "-m"},
     {"mem-prealloc", "-m"},
-    {"acpitable", "nothing"},
     {"trace", "-d, or the monitor's trace"},
     {"watchdog", "-device i6300esb"},
     {"sandbox", "nothing"},

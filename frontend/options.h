@@ -88,6 +88,8 @@ struct options {
 		int bootindex;    /* -1: none */
 	} option_rom[MAX_OPT_ROMS];
 	unsigned nr_option_roms;
+	const char *acpi_table[ACPI_USER_TABLES]; /* files */
+	unsigned nr_acpi_tables;
 	bool no_hpet, nodefaults;
 	bool firmware; /* starts at the reset vector */
 	const char *bios;

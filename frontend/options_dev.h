@@ -59,6 +59,7 @@ int on_overcommit(struct parse *p, const char *arg);
 int on_uuid(struct parse *p, const char *arg);
 int on_smbios(struct parse *p, const char *arg);
 int on_fw_cfg(struct parse *p, const char *arg);
+int on_acpitable(struct parse *p, const char *arg);
 int on_option_rom(struct parse *p, const char *arg);
 
 /* options_machine.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * The options that say what firmware and guests read: SMBIOS tables, fw_cfg files, option ROMs.
+ * The options that say what firmware and guests read: SMBIOS and ACPI tables, fw_cfg files, option ROMs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,5 +150,29 @@ int on_option_rom(struct parse *p, const char *arg)
 		return fail(p, "-option-rom can be given at most %d times", MAX_OPT_ROMS);
 	o->option_rom[o->nr_option_roms].path = path;
 	o->option_rom[o->nr_option_roms++].bootindex = has_bootindex ? (int)bootindex : -1;
+	return 0;
+}
+
+int on_acpitable(struct parse *p, const char *arg)
+{
+	struct options *o = p->o;
+	const char *path = NULL;
+	struct keyval kv;
+
+	while (next_keyval(&arg, &kv)) {
+		if (strcmp(kv.key, "file") != 0 || !*kv.val || path)
+			return fail(p,
+				    "-acpitable: %s= is not supported; there is file=, which is a "
+				    "whole table with its header",
+				    kv.key);
+		path = options_keep(p, "-acpitable", kv.val);
+		if (!path)
+			return -1;
+	}
+	if (!path)
+		return fail(p, "-acpitable needs file=");
+	if (o->nr_acpi_tables == ACPI_USER_TABLES)
+		return fail(p, "-acpitable can be given at most %d times", ACPI_USER_TABLES);
+	o->acpi_table[o->nr_acpi_tables++] = path;
 	return 0;
 }

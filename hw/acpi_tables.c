@@ -14,7 +14,8 @@
 #include "hw/acpi_pm.h"
 #include "hw/hpet.h"
 
-#define SCI_IRQ 9 /* of both boards */
+#define SCI_IRQ 9  /* of both boards */
+#define OEM_LEN 14 /* OEM ID and OEM table ID of a header */
 
 static void put(uint8_t *p, uint64_t v, unsigned n)
 {
@@ -87,6 +88,8 @@ static uint8_t *begin(struct acpi_tables *t, const char *sig, uint8_t rev, size_
 	memcpy(p + 10, "DOPPEL", 6);
 	memcpy(p + 16, "DOPPELPC", 8);
 	put(p + 24, 1, 4);
+	if (t->oem)
+		memcpy(p + 10, t->oem, OEM_LEN);
 	memcpy(p + 28, "DOPL", 4);
 	put(p + 32, 1, 4);
 	return p;
@@ -246,6 +249,24 @@ static uint32_t build_mcfg(struct acpi_tables *t, const struct acpi_config *cfg)
 	return finish(t, p, 60);
 }
 
+const char *acpi_check_table(const uint8_t *data, size_t len)
+{
+	if (len < 36)
+		return "it is shorter than the header of a table";
+	return get(data + 4, 4) == len ? NULL : "its header has another length than the file";
+}
+
+static uint32_t add_table(struct acpi_tables *t, const uint8_t *data, size_t len)
+{
+	uint8_t *p = reserve(t, len, 16);
+
+	if (t->overflow)
+		return 0;
+	memcpy(p, data, len);
+	p[9] = 0;
+	return finish(t, p, len);
+}
+
 static uint32_t build_root(struct acpi_tables *t, const char *sig, uint8_t width,
 			   const uint32_t *table, unsigned n)
 {
@@ -273,10 +294,15 @@ static void build_rsdp(struct acpi_tables *t, uint32_t rsdt, uint32_t xsdt)
 
 int acpi_build(struct acpi_tables *t, const struct acpi_config *cfg)
 {
-	uint32_t table[8], facs, dsdt;
+	uint32_t table[8 + ACPI_USER_TABLES], facs, dsdt;
+	const struct acpi_user *u = &cfg->user;
 	unsigned n = 0;
 
 	memset(t, 0, sizeof(*t));
+	/* Windows takes a SLIC of the machine's maker alone. */
+	for (unsigned i = 0; i < u->nr; i++)
+		if (memcmp(u->table[i].data, "SLIC", 4) == 0)
+			t->oem = u->table[i].data + 10;
 	facs = build_facs(t);
 	dsdt = build_dsdt(t, cfg);
 	table[n++] = build_fadt(t, cfg, facs, dsdt);
@@ -286,6 +312,8 @@ int acpi_build(struct acpi_tables *t, const struct acpi_config *cfg)
 	if (cfg->ecam_base)
 		table[n++] = build_mcfg(t, cfg);
 	table[n++] = build_waet(t);
+	for (unsigned i = 0; i < u->nr; i++)
+		table[n++] = add_table(t, u->table[i].data, u->table[i].len);
 	build_rsdp(t, build_root(t, "RSDT", 4, table, n), build_root(t, "XSDT", 8, table, n));
 	return t->overflow ? -ENOSPC : 0;
 }

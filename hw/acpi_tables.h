@@ -13,11 +13,24 @@
 #define ACPI_RSDP_LEN 36
 /* The FACS comes first. */
 #define FACS_WAKING_VECTOR 12
-#define ACPI_TABLES_MAX    0x8000
+#define ACPI_TABLES_MAX    0xa000
 #define ACPI_TABLES_ALIGN  64 /* of where they are put */
 #define ACPI_LOADER_MAX    0x2000
 
+/* Tables of the user's, whole, with their headers; borrowed. */
+#define ACPI_USER_TABLES 4
+#define ACPI_USER_BYTES  0x2000 /* of all */
+
+struct acpi_user {
+	struct {
+		const uint8_t *data;
+		size_t len;
+	} table[ACPI_USER_TABLES];
+	unsigned nr;
+};
+
 struct acpi_config {
+	struct acpi_user user;
 	unsigned cpus;
 	bool q35;                             /* else i440FX */
 	uint16_t pm_base, gpe_base;           /* ports */
@@ -53,8 +66,11 @@ struct acpi_tables {
 	struct acpi_checksum checksum[16];
 	unsigned nr_checksums;
 	bool overflow;
+	const uint8_t *oem; /* what a table of the user's asks the others to be called; or NULL */
 };
 
+/* NULL, or what is wrong with a table of the user's. */
+const char *acpi_check_table(const uint8_t *data, size_t len);
 /* 0, or -ENOSPC. */
 int acpi_build(struct acpi_tables *t, const struct acpi_config *cfg);
 /* Makes the tables ready for address base, a multiple of ACPI_TABLES_ALIGN. Once. */

@@ -306,6 +306,7 @@ void pc_describe(const struct pc *pc, struct acpi_config *cfg)
 	    .cpus = pc->cpus,
 	    .pci_mem_base = (uint32_t)pc->low_ram,
 	    .pci_mem_end = (uint32_t)PC_PCI_END,
+	    .user = pc->cfg.acpi,
 	    .pvpanic = pc->cfg.pvpanic,
 	    .hpet = !pc->cfg.no_hpet,
 	    .s3 = !pc->cfg.no_s3,

@@ -128,8 +128,9 @@ struct pc_config {
 	bool smm;                  /* there is system management mode */
 	bool secure_flash;         /* flash can be written in that alone */
 	struct smbios_user smbios; /* strings are borrowed */
-	int64_t epoch_ns;          /* time of day at power-on, ns since 1970 */
-	bool icount;               /* time follows instructions (hw/icount.h); with one CPU */
+	struct acpi_user acpi;
+	int64_t epoch_ns; /* time of day at power-on, ns since 1970 */
+	bool icount;      /* time follows instructions (hw/icount.h); with one CPU */
 	unsigned icount_shift;
 	bool icount_sleep;
 };

@@ -186,6 +186,10 @@ refuses "vars holds no code where the CPU starts.*unit=1" -drive "if=pflash,form
 refuses "nothing can be started from it" -device virtio-rng-pci,bootindex=1
 refuses "virtio-blk-pci: another device has bootindex=1" -device e1000,bootindex=1,romfile= \
 	-drive "if=none,id=d,format=raw,file=$dir/vars" -device virtio-blk-pci,drive=d,bootindex=1
+refuses "garbage: this is no ACPI table: its header has another length" -acpitable "file=$dir/garbage"
+refuses "empty: this is no ACPI table: it is shorter" -acpitable "file=$dir/empty"
+refuses "sig= is not supported; there is file=" -acpitable sig=MSDM
+refuses "cannot open ACPI table /nonexistent" -acpitable file=/nonexistent
 refuses "ops is no order" -boot ops
 refuses "acdn is no order.*up to three" -boot acdn
 answers "^std " -vga help

@@ -124,6 +124,29 @@ Test(acpi, no_hpet)
 	cr_assert_null(memmem(t.data, t.len, "HPET", 4));
 }
 
+/* A table of the user's is there as it was given, and all are called as a SLIC asks for. */
+Test(acpi, user_tables)
+{
+	static const char *const sig[] = {"FACP", "APIC", "HPET", "WAET", "MSDM", "SLIC"};
+	uint8_t msdm[85] = "MSDM\x55\0\0\0\3\x99"
+			   "OEM_IDTABLEIDX",
+		slic[40] = "SLIC\x28\0\0\0\1\0"
+			   "MAKER MACHINE ";
+	struct acpi_config cfg = pc;
+
+	cr_assert_null(acpi_check_table(msdm, 85));
+	cr_assert_not_null(acpi_check_table(msdm, 84));
+	cr_assert_not_null(acpi_check_table(msdm, 35));
+	cfg.user.table[0].data = msdm;
+	cfg.user.table[0].len = sizeof(msdm);
+	cfg.user.table[1].data = slic;
+	cfg.user.table[1].len = sizeof(slic);
+	cfg.user.nr = 2;
+	structure(&cfg, sig, 6);
+	cr_assert_arr_eq(table(get_le32(t.rsdp + 16), "RSDT") + 10, "MAKER MACHINE ", 14);
+	cr_assert(memmem(t.data, t.len, "OEM_IDTABLEIDX", 14));
+}
+
 /* -global PIIX4_PM.disable_s3=1 */
 Test(acpi, no_s3)
 {
