@@ -66,7 +66,7 @@ fuzz-loader: $(B)/tests/fuzz/fuzz_loader
 
 FUZZ_OBJS := $(patsubst %,$(B)/tests/fuzz/%.o,\
 	fuzz seeds fuzz_commands fuzz_disks fuzz_board fuzz_usb fuzz_nics fuzz_net fuzz_virtio fuzz_9p fuzz_raw \
-	fuzz_sound fuzz_vsock fuzz_pci fuzz_state)
+	fuzz_sound fuzz_vsock fuzz_pci fuzz_state fuzz_types)
 $(B)/tests/fuzz/fuzz_devices: $(FUZZ_OBJS) $(B)/libdoppel.a
 	$(call say,LD)$(CC) $(ALL_LDFLAGS) $(LIBFUZZER) -o $@ $^ $(LIBS)
 -include $(FUZZ_OBJS:.o=.d)

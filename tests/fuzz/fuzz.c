@@ -396,12 +396,21 @@ static void list(FILE *to, const char *end)
 			fprintf(to, "%s%s", d->name, end);
 }
 
-static const struct fuzz_device *find(const char *name)
+static const struct fuzz_device *look_up(const char *name)
 {
 	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
 		for (const struct fuzz_device *d = tables[t]; d->name; d++)
 			if (strcmp(d->name, name) == 0)
 				return d;
+	return NULL;
+}
+
+static const struct fuzz_device *find(const char *name)
+{
+	const struct fuzz_device *d = look_up(name);
+
+	if (d)
+		return d;
 	fprintf(stderr, "fuzz_devices: there is no device %s; there are ", name);
 	list(stderr, " ");
 	fprintf(stderr, "\n");
@@ -578,6 +587,11 @@ static int report(const struct job *j, int status, uint64_t first)
 	return -1;
 }
 
+static bool there_is(const char *row)
+{
+	return look_up(row) != NULL;
+}
+
 static unsigned collect(const struct fuzz_device **wanted, unsigned max, char **names, int n)
 {
 	unsigned nr = 0;
@@ -593,7 +607,7 @@ static unsigned collect(const struct fuzz_device **wanted, unsigned max, char **
 int main(int argc, char **argv)
 {
 	const struct fuzz_device *wanted[128];
-	unsigned nr, started = 0, ended = 0, failed = 0, jobs = 1;
+	unsigned nr, started = 0, ended = 0, failed = 0, missing = 0, jobs = 1;
 	bool again = false, files = false;
 	const char *folder = NULL;
 	double seconds = 5;
@@ -632,6 +646,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	nr = collect(wanted, 128, argv + optind, argc - optind);
+	if (argc == optind)
+		missing = fuzz_types_missing(there_is);
 	while (ended < nr) {
 		int status;
 		pid_t pid;
@@ -651,7 +667,7 @@ int main(int argc, char **argv)
 				failed++;
 		ended++;
 	}
-	printf("fuzz_devices: %u passed, %u failed\n", nr - failed, failed);
-	return failed != 0;
+	printf("fuzz_devices: %u passed, %u failed\n", nr - failed, failed + missing);
+	return failed + missing != 0;
 }
 #endif

@@ -33,6 +33,9 @@ struct fuzz_device {
 extern const struct fuzz_device fuzz_disks[], fuzz_board[], fuzz_usb[], fuzz_nics[], fuzz_net[],
     fuzz_virtio[], fuzz_9p[], fuzz_raw[], fuzz_sound[], fuzz_vsock[], fuzz_pci[], fuzz_state[];
 
+/* How many types of -device have no row, each named. */
+unsigned fuzz_types_missing(bool (*there_is)(const char *row));
+
 /* What init() finds, and may replace by its own. */
 struct fuzz_world {
 	struct aspace *mem, *io;

@@ -18,7 +18,7 @@ static struct {
 	struct audiodev dev;
 	struct ac97 ac97;
 	struct hda hda;
-	struct hda_codec codec[2];
+	struct hda_codec codec[3];
 	struct hda_bus *buses;
 	struct i8254 pit;
 	struct pcspk spk;
@@ -120,7 +120,8 @@ static void hda_start(void)
 	hda_bus_add(&snd->buses, &snd->hda.bus, NULL);
 	hda_codec_init(&snd->codec[0], &hda_duplex_class, &snd->dev);
 	hda_codec_init(&snd->codec[1], &hda_output_class, NULL);
-	for (unsigned i = 0; i < 2; i++) {
+	hda_codec_init(&snd->codec[2], &hda_micro_class, &snd->dev);
+	for (unsigned i = 0; i < 3; i++) {
 		hda_codec_attach(&snd->codec[i], snd->buses, NULL, -1, err, sizeof(err));
 		fuzz_add(&snd->codec[i].dev);
 	}
