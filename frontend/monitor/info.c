@@ -30,8 +30,8 @@ static void print_registers(const struct out *o, const struct vcpu *v)
 
 	for (int i = 0; i < 16; i++)
 		out(o, "%s=%016" PRIx64 "%s", gpr[i], v->gpr[i], i % 4 == 3 ? "\n" : " ");
-	out(o, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CPL=%u %s\n", v->rip, rflags_get(v),
-	    vcpu_cpl(v), act[v->activity]);
+	out(o, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CPL=%u %s%s\n", v->rip, rflags_get(v),
+	    vcpu_cpl(v), act[v->activity], v->smm ? ", in system management mode" : "");
 	for (int i = 0; i < NR_SREGS; i++)
 		print_segment(o, seg[i], &v->seg[i]);
 	print_segment(o, "LDT", &v->ldtr);
