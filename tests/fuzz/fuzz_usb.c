@@ -247,7 +247,8 @@ static void xhci_round(void)
 			usb->disk.usb.halted[0] = usb->disk.usb.halted[1] = 0;
 			usb->cd.usb.halted[0] = usb->cd.usb.halted[1] = 0;
 			usb->disk.scsi.attention = 0;
-			if (one_in(4))
+			/* Not while the disk has a request of theirs. */
+			if (one_in(4) && !usb->disk.busy && !usb->cd.busy)
 				usb->disk.state = usb->cd.state = 0;
 		}
 		xhci_td(dci);
