@@ -60,6 +60,7 @@ struct xhci {
 	struct msix msix;
 	struct clock *clock;
 	struct timer more; /* goes on with rings that were too long for one go */
+	unsigned woken;    /* runs for devices since the guest's or the clock's last one */
 	struct usb_bus bus;
 	unsigned conns;
 	bool nec;

@@ -544,6 +544,37 @@ Test(xhci, a_ring_without_end_gives_way)
 	cr_assert_not(x->more.armed);
 }
 
+/* Flushes for ever: each brings the next. Who waits for the disk gets it all the same, and they go on with the clock. */
+Test(xhci, commands_without_end_let_go_of_the_disk, .timeout = 30)
+{
+	unsigned slot = configure(1);
+	struct block_stats st;
+	uint64_t flushes;
+
+	disk->scsi.attention = 0;
+	memset(g.ram.host + 0xf0000, 0, 64);
+	put(&g, 0xf0000, 0x43425355, 4);
+	put(&g, 0xf000e, 0x350a, 2); /* SYNCHRONIZE CACHE */
+	add(slot, 4, 0xf0000, 31, NORMAL << 10);
+	add(slot, 4, ring(slot, 4), 0, LINK << 10);
+	add(slot, 3, 0xf1000, 13, NORMAL << 10);
+	add(slot, 3, ring(slot, 3), 0, LINK << 10);
+	kick(slot, 3);
+	kick(slot, 4);
+	block_drain(g.block);
+	cr_assert(x->more.armed);
+	block_stats(g.block, &st);
+	flushes = st.ops[BLOCK_FLUSH];
+	cr_expect_gt(flushes, 0);
+	for (unsigned n = 0; n < 20; n++) {
+		clock_run(&clk);
+		block_drain(g.block);
+	}
+	block_stats(g.block, &st);
+	cr_expect_gt(st.ops[BLOCK_FLUSH], flushes + 20);
+	cr_assert_eq(command(15, slot, 0, 3 << 16).code, STOPPED);
+}
+
 Test(xhci, full_event_ring)
 {
 	struct event e;
