@@ -450,9 +450,23 @@ Test(hop, kvm_cpuid)
 	hop_and_compare(cpuids, cpuids_end, kvm_only);
 }
 
-/* With the A20 gate closed KVM cannot have the memory map: the guest goes on elsewhere, and comes back. */
 GUEST(spin, "1:	incl 0x20000\n"
 	    "	jmp 1b");
+
+/* A machine with that, on KVM. */
+static void spin_on_kvm(struct box *b)
+{
+	struct synth *s = b->s = synth_new("qemu64");
+
+	cr_assert_eq(engine_kvm.fit(&s->model), 0);
+	aspace_init(&b->io, "io", 16, NULL);
+	s->bus.io = &b->io;
+	enter_long_2m(s);
+	memcpy(s->ram.host + TEXT, spin, (size_t)(spin_end - spin));
+	cr_assert_eq(
+	    cpus_new(&b->cpus, &engine_kvm, &(struct engine_config){0}, &s->model, &s->bus, 1), 0);
+	*cpus_state(b->cpus, 0) = s->c.v;
+}
 
 static bool comes_to(struct cpus *c, const struct engine *en)
 {
@@ -468,20 +482,14 @@ static void on_map(void *opaque)
 	cpus_flush_tlb(b->cpus);
 }
 
+/* With the A20 gate closed KVM cannot have the memory map: the guest goes on elsewhere, and comes back. */
 Test(hop, a20_gate)
 {
-	struct box b = {.s = synth_new("qemu64")};
-	struct synth *s = b.s;
+	struct box b = {0};
 
 	need(kvm_only);
-	cr_assert_eq(engine_kvm.fit(&s->model), 0);
-	aspace_init(&b.io, "io", 16, NULL);
-	s->bus.io = &b.io;
-	enter_long_2m(s);
-	memcpy(s->ram.host + TEXT, spin, (size_t)(spin_end - spin));
-	cr_assert_eq(
-	    cpus_new(&b.cpus, &engine_kvm, &(struct engine_config){0}, &s->model, &s->bus, 1), 0);
-	*cpus_state(b.cpus, 0) = s->c.v;
+	spin_on_kvm(&b);
+	struct synth *s = b.s;
 	cr_assert_eq(aspace_listen(&s->mem, on_map, &b), 0);
 	cpus_resume(b.cpus);
 	for (unsigned n = 0; n < 20; n++) {
@@ -505,19 +513,12 @@ Test(hop, system_management)
 {
 	/* incl 0x21000; rsm; 16-bit code */
 	static const uint8_t handler[] = {0x67, 0x66, 0xff, 0x05, 0, 0x10, 0x02, 0, 0x0f, 0xaa};
-	struct box b = {.s = synth_new("qemu64")};
-	struct synth *s = b.s;
+	struct box b = {0};
 
 	need(kvm_only);
-	cr_assert_eq(engine_kvm.fit(&s->model), 0);
-	aspace_init(&b.io, "io", 16, NULL);
-	s->bus.io = &b.io;
-	enter_long_2m(s);
-	memcpy(s->ram.host + TEXT, spin, (size_t)(spin_end - spin));
+	spin_on_kvm(&b);
+	struct synth *s = b.s;
 	memcpy(s->ram.host + 0x38000, handler, sizeof(handler));
-	cr_assert_eq(
-	    cpus_new(&b.cpus, &engine_kvm, &(struct engine_config){0}, &s->model, &s->bus, 1), 0);
-	*cpus_state(b.cpus, 0) = s->c.v;
 	cpus_resume(b.cpus);
 	for (unsigned n = 1; n <= 20; n++) {
 		uint64_t count;
