@@ -283,6 +283,12 @@ const struct engine *cpus_on(struct cpus *c, unsigned cpu)
 	return atomic_load(&c->cpu[cpu].on)->engine;
 }
 
+const char *const cpus_hop_reasons[FAILURES] = {
+    [FAIL_EMULATION] = "not emulated", [FAIL_ENTRY] = "state not accepted",
+    [FAIL_MSR] = "other MSRs",         [FAIL_MEMORY] = "A20 gate or memory map",
+    [FAIL_BOUND] = "to be counted",    [FAIL_SMM] = "in system management mode",
+};
+
 uint64_t cpus_hops(struct cpus *c, enum run_failure why)
 {
 	uint64_t sum = 0;

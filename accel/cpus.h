@@ -61,6 +61,8 @@ int cpus_prepare(struct cpus *c, const struct engine *engine);
 const struct engine *cpus_on(struct cpus *c, unsigned cpu);
 /* How often an engine could not execute an instruction, and the interpreter did. Any thread. */
 uint64_t cpus_hops(struct cpus *c, enum run_failure why);
+/* Why that was, for people. */
+extern const char *const cpus_hop_reasons[FAILURES];
 
 /* Any thread. */
 void cpus_set_intr(struct cpus *c, unsigned cpu, bool level);

@@ -210,12 +210,6 @@ static void load(struct vcpu *v, const struct layout *l, const uint8_t *area)
 		v->activity = ACT_HALTED;
 }
 
-/* What RSM finds wrong leads to shutdown (SDM vol. 3C 31.5). */
-static bool can_be(const struct core *c, const struct vcpu *v)
-{
-	return !vcpu_check(v, c->model);
-}
-
 static bool load_pdptes(struct core *c)
 {
 	if (!(c->v.cr0 & CR0_PG) || !(c->v.cr4 & CR4_PAE) || core_long(c))
@@ -244,7 +238,7 @@ void op_rsm(struct core *c, const struct insn *i)
 	aspace_dma_read(c->mem, v.smbase + SAVE_AREA, area, sizeof(area));
 	load(&v, l, area);
 	c->leave = true;
-	if (!can_be(c, &v)) {
+	if (vcpu_check(&v, c->model)) { /* what cannot be (SDM vol. 3C 31.5) */
 		c->v.rip = insn_next(c, i);
 		shut_down(c);
 		return;

@@ -6,19 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/cpus.h"
 #include "frontend/bench_guest.h"
 #include "frontend/html.h"
 #include "frontend/json.h"
 
 #define PLACES 15
 #define LINES  12 /* of devices and of exits, in the text */
-
-/* Why an engine could not execute an instruction. */
-static const char *const failure_names[FAILURES] = {
-    [FAIL_EMULATION] = "not emulated", [FAIL_ENTRY] = "state not accepted",
-    [FAIL_MSR] = "other MSRs",         [FAIL_MEMORY] = "A20 gate or memory map",
-    [FAIL_BOUND] = "to be counted",    [FAIL_SMM] = "in system management mode",
-};
 
 /* ---- what was counted, as one list ---- */
 
@@ -70,7 +64,7 @@ static unsigned make_counts(const struct guest_watch *w, struct count c[MAX_COUN
 			  w->counters[n]);
 	}
 	for (unsigned n = 0; n < FAILURES; n++)
-		add_count(c, &nr, COUNT_HOP, "", failure_names[n], w->hops[n]);
+		add_count(c, &nr, COUNT_HOP, "", cpus_hop_reasons[n], w->hops[n]);
 	qsort(c, nr, sizeof(*c), by_count);
 	return nr;
 }

@@ -12,10 +12,6 @@
 enum {
 	PAM0 = 0x59,
 	SMRAM = 0x72,
-	D_OPEN = 1 << 6,
-	D_CLS = 1 << 5,
-	D_LCK = 1 << 4,
-	G_SMRAME = 1 << 3,
 	PMBA = 0x40, /* power management base address */
 	DEVACTB = 0x58,
 	APMC_EN = 1 << 1, /* of DEVACTB's last byte: writes to port B2h raise SMIs */
@@ -56,18 +52,12 @@ static void isa_changed(struct pci_func *f, unsigned off, unsigned size)
 		route(c);
 }
 
-/* Once locked by firmware, SMRAM stays closed and as it is. */
 static void map_smram(struct i440fx *c)
 {
 	struct pci_func *f = &c->host;
-	uint8_t *reg = &f->config[SMRAM];
-	bool lock = *reg & D_LCK;
 
-	if (lock)
-		*reg &= (uint8_t)~D_OPEN;
-	f->wmask[SMRAM] = lock ? D_CLS : D_OPEN | D_CLS | D_LCK | G_SMRAME;
-	smram_update(c->smram,
-		     &(struct smram_wanted){.enabled = *reg & G_SMRAME, .open = *reg & D_OPEN});
+	f->wmask[SMRAM] = smram_lock(&f->config[SMRAM]);
+	smram_update(c->smram, f->config[SMRAM], false, 0);
 }
 
 static void host_changed(struct pci_func *f, unsigned off, unsigned size)
@@ -111,8 +101,8 @@ static void init_host(struct pci_func *f)
 	f->wmask[PAM0] = 0x30;
 	memset(f->wmask + PAM0 + 1, 0x33, PAM_REGS - 1);
 	f->config_changed = host_changed;
-	f->wmask[SMRAM] = D_OPEN | D_CLS | D_LCK | G_SMRAME;
 	f->start[SMRAM] = 0x02;
+	f->wmask[SMRAM] = smram_lock(&f->start[SMRAM]);
 }
 
 static void init_isa(struct pci_func *f)

@@ -44,14 +44,6 @@ int pc_wire_smm(struct pc *pc)
 	return aspace_listen(&pc->smram.view, pc_flush_tlbs, pc);
 }
 
-static uint64_t le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
 void pc_smm_selected(struct pc *pc, const struct fw_cfg_item *item)
 {
 	struct ich9 *c = &pc->ich9;
@@ -71,7 +63,7 @@ void pc_smm_selected(struct pc *pc, const struct fw_cfg_item *item)
 void pc_smm_written(struct pc *pc, const struct fw_cfg_item *item)
 {
 	if (strcmp(item->name, REQUESTED) == 0 && !pc->ich9.smi_agreed)
-		pc->ich9.smi_asked = le64(item->data);
+		memcpy(&pc->ich9.smi_asked, item->data, sizeof(pc->ich9.smi_asked));
 }
 
 int pc_smm_files(struct pc *pc)

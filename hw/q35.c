@@ -19,10 +19,6 @@ enum {
 	ESMRAMC = 0x9e,
 	TSEGMB = 0xac, /* TSEG ends where RAM does; this and the next hold what firmware writes */
 	TOLUD = 0xb0,
-	D_OPEN = 1 << 6, /* SMRAM */
-	D_CLS = 1 << 5,
-	D_LCK = 1 << 4,
-	G_SMRAME = 1 << 3,
 	H_SMRAME = 1 << 7, /* ESMRAMC */
 	TSEG_SZ = 3 << 1,
 	T_EN = 1 << 0,
@@ -62,12 +58,12 @@ static void map_ecam(struct q35 *q)
 	pci_bus_remap(bus);
 }
 
-/* Whether firmware has locked these registers. */
-static void lock_smram(struct pci_func *f, bool lock)
+/* Which of these registers can be written, as firmware has locked them or not. */
+static void lock_smram(struct pci_func *f)
 {
-	if (lock)
-		f->config[SMRAM] &= (uint8_t)~D_OPEN;
-	f->wmask[SMRAM] = lock ? D_CLS : D_OPEN | D_CLS | D_LCK | G_SMRAME;
+	bool lock = f->config[SMRAM] & SMRAM_D_LCK;
+
+	f->wmask[SMRAM] = smram_lock(&f->config[SMRAM]);
 	f->wmask[ESMRAMC] = lock ? 0 : H_SMRAME | TSEG_SZ | T_EN;
 	pci_set16(f->wmask + GGC, lock ? 0 : 0x03f2);
 	pci_set32(f->wmask + TSEGMB, lock ? 0 : 0xfff00000);
@@ -82,14 +78,9 @@ static void map_smram(struct q35 *q)
 
 	if (pci_get16(f->config + EXT_TSEG) == EXT_TSEG_ASK)
 		pci_set16(f->config + EXT_TSEG, EXT_TSEG_MIB);
-	lock_smram(f, f->config[SMRAM] & D_LCK);
-	smram_update(q->smram,
-		     &(struct smram_wanted){
-			 .enabled = f->config[SMRAM] & G_SMRAME,
-			 .open = f->config[SMRAM] & D_OPEN,
-			 .high = e & H_SMRAME,
-			 .tseg_size = e & T_EN ? (uint64_t)mib[(e & TSEG_SZ) >> 1] << 20 : 0,
-		     });
+	lock_smram(f);
+	smram_update(q->smram, f->config[SMRAM], e & H_SMRAME,
+		     e & T_EN ? (uint64_t)mib[(e & TSEG_SZ) >> 1] << 20 : 0);
 }
 
 static void host_changed(struct pci_func *f, unsigned off, unsigned size)
@@ -122,7 +113,7 @@ int q35_init(struct q35 *q, struct pci_bus *bus, struct pam *pam)
 	/* Without system management mode they hold what is written, and open nothing. */
 	f->start[SMRAM] = 0x02;
 	f->start[ESMRAMC] = 0x38;
-	lock_smram(f, false);
+	lock_smram(f);
 	f->config_changed = host_changed;
 	bus->express = true;
 	return pci_bus_add(bus, f, PCI_DEVFN(0, 0));

@@ -51,13 +51,21 @@ static void map_tseg(struct smram *s, uint64_t size)
 	aspace_resize_ram(s->mem, ONE_M, s->top - s->tseg_size - ONE_M);
 }
 
-void smram_update(struct smram *s, const struct smram_wanted *w)
+uint8_t smram_lock(uint8_t *reg)
 {
-	bool open = w->enabled && w->open;
+	if (!(*reg & SMRAM_D_LCK))
+		return SMRAM_D_OPEN | SMRAM_D_CLS | SMRAM_D_LCK | SMRAM_G_SMRAME;
+	*reg &= (uint8_t)~SMRAM_D_OPEN;
+	return SMRAM_D_CLS;
+}
+
+void smram_update(struct smram *s, uint8_t reg, bool high, uint64_t tseg_size)
+{
+	bool enabled = reg & SMRAM_G_SMRAME, open = enabled && reg & SMRAM_D_OPEN;
 	uint32_t seen = s->view.generation;
 
-	map_low(s, !w->enabled ? 0 : w->high ? HIGH_BASE : LOW_BASE);
-	map_tseg(s, w->enabled ? w->tseg_size : 0);
+	map_low(s, !enabled ? 0 : high ? HIGH_BASE : LOW_BASE);
+	map_tseg(s, enabled ? tseg_size : 0);
 	if (atomic_exchange(s->open, open) != open || s->view.generation != seen)
 		s->changed(s->opaque);
 }

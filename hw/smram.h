@@ -25,19 +25,22 @@ struct smram {
 	uint64_t low_at, tseg_size; /* 0: not there */
 };
 
-/* What the registers ask for. */
-struct smram_wanted {
-	bool enabled;       /* SMRAM.G_SMRAME */
-	bool open;          /* SMRAM.D_OPEN */
-	bool high;          /* ESMRAMC.H_SMRAME */
-	uint64_t tseg_size; /* bytes, a multiple of PAGE_SIZE; 0: none */
+/* Bits of SMRAM, the register that the bridges share. */
+enum {
+	SMRAM_D_OPEN = 1 << 6,
+	SMRAM_D_CLS = 1 << 5,
+	SMRAM_D_LCK = 1 << 4,
+	SMRAM_G_SMRAME = 1 << 3,
 };
 
 /* mem: has its RAM up to `top`, where `ram` is mapped from 1 MiB on, as one range. `open` is written when all
  * processors are to see the view, followed by changed(). All borrowed. */
 void smram_init(struct smram *s, struct aspace *mem, struct ram *ram, uint64_t top,
 		_Atomic bool *open, void (*changed)(void *opaque), void *opaque);
-/* Machine lock held. */
-void smram_update(struct smram *s, const struct smram_wanted *w);
+/* Closes what D_LCK locks; returns which bits of the register can be written then. */
+uint8_t smram_lock(uint8_t *reg);
+/* Maps what the register asks for; high: ESMRAMC.H_SMRAME; tseg_size: bytes, a multiple of PAGE_SIZE, 0 for none.
+ * Machine lock held. */
+void smram_update(struct smram *s, uint8_t reg, bool high, uint64_t tseg_size);
 
 #endif

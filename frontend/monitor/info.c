@@ -92,11 +92,6 @@ static void info_status(struct monitor *m, const struct out *o, const struct arg
 
 static void info_cpus(struct monitor *m, const struct out *o, const struct arg *a)
 {
-	static const char *const failure[FAILURES] = {
-	    [FAIL_EMULATION] = "not emulated", [FAIL_ENTRY] = "state not accepted",
-	    [FAIL_MSR] = "other MSRs",         [FAIL_MEMORY] = "A20 gate or memory map",
-	    [FAIL_BOUND] = "to be counted",    [FAIL_SMM] = "in system management mode",
-	};
 	const struct pc *pc = m->pc;
 
 	(void)a;
@@ -108,7 +103,7 @@ static void info_cpus(struct monitor *m, const struct out *o, const struct arg *
 	for (int i = 0; i < FAILURES; i++)
 		if (cpus_hops(pc->m.cpus, i))
 			out(o, "%" PRIu64 " instructions by the interpreter: %s\n",
-			    cpus_hops(pc->m.cpus, i), failure[i]);
+			    cpus_hops(pc->m.cpus, i), cpus_hop_reasons[i]);
 }
 
 static void info_jit(struct monitor *m, const struct out *o, const struct arg *a)
